@@ -1,0 +1,46 @@
+# Needs git, make and Python 3.11 or newer; everything else is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test lint format bench samples clean
+
+demo: $(VENV)/installed  ## quantize the sample picture with EM and with k-means
+	$(BIN)/colorquant em sample_images/malaga.png -k 4 --space ycrcb -o out/ --force
+	$(BIN)/colorquant kmeans sample_images/malaga.png -k 16 -o out/ --force
+	@echo "The results lie in out/: malaga-em4.png and malaga-kmeans16.png"
+
+test: lint  ## lint, then the whole test suite
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed  ## time and quality of the engines, side by side
+	$(BIN)/python benchmarks/engines.py
+
+samples: $(VENV)/installed  ## draw the sample images again
+	$(BIN)/python sample_images/make_samples.py
+
+clean:
+	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python pyproject.toml
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/installed

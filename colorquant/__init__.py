@@ -1,0 +1,53 @@
+"""Colour quantization and colour segmentation of images with k-means and Gaussian mixtures.
+
+The names load on first use, so that ``import colorquant`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from colorquant._version import __version__
+
+if TYPE_CHECKING:
+    from colorquant.engines import ENGINES
+    from colorquant.errors import ColorquantError
+    from colorquant.histogram import ColorHistogram
+    from colorquant.images import read_image
+    from colorquant.models import Centroids, FitOptions, GaussianMixture
+    from colorquant.pipeline import Quantized, quantize, quantize_file
+    from colorquant.spaces import SPACES
+
+__all__ = [
+    "ENGINES",
+    "SPACES",
+    "Centroids",
+    "ColorHistogram",
+    "ColorquantError",
+    "FitOptions",
+    "GaussianMixture",
+    "Quantized",
+    "__version__",
+    "quantize",
+    "quantize_file",
+    "read_image",
+]
+
+_HOME = {
+    "ENGINES": "engines",
+    "SPACES": "spaces",
+    "Centroids": "models",
+    "ColorHistogram": "histogram",
+    "ColorquantError": "errors",
+    "FitOptions": "models",
+    "GaussianMixture": "models",
+    "Quantized": "pipeline",
+    "quantize": "pipeline",
+    "quantize_file": "pipeline",
+    "read_image": "images",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'colorquant' has no attribute {name!r}")
+    return getattr(import_module(f"colorquant.{_HOME[name]}"), name)

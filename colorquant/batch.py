@@ -1,0 +1,190 @@
+"""One task over many files: find them, name their outputs, run, and remember what failed."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from colorquant.engines import one_thread
+from colorquant.errors import ColorquantError, ImageReadError, OptionError, OutputError
+from colorquant.images import SUFFIXES
+from colorquant.pipeline import Destination
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+R = TypeVar("R")
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input as the user named it, or as it was found in a folder.
+
+    ``path`` is None for standard input. ``folder`` is its place below the folder that was named (empty for a file that
+    was named itself), ``problem`` says why there is nothing to read.
+    """
+
+    name: str
+    path: Path | None
+    folder: Path = Path()
+    listed: bool = False
+    problem: ColorquantError | None = None
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """What became of an input: a ``result``, or an ``error`` with its ``details`` (the traceback)."""
+
+    input: Input
+    result: R | None
+    error: str | None = None
+    details: str = ""
+
+
+def expand(names: Sequence[str], *, recursive: bool) -> list[Input]:
+    """Files, and the images of folders in the order of their names. A folder without any is an input with a problem."""
+    inputs: list[Input] = []
+    for name in names:
+        path = Path(name)
+        if name == STDIN:
+            inputs.append(Input(name, None))
+        elif path.is_dir():
+            found = [
+                Input(str(file), file, file.parent.relative_to(path), True) for file in _images_in(path, recursive)
+            ]
+            hint = "give a folder that holds some" if recursive else "take -r for its sub-folders"
+            inputs += found or [Input(name, path, problem=ImageReadError(f"no images in this folder: {hint}"))]
+        else:
+            inputs.append(Input(name, path))
+    return inputs
+
+
+def _images_in(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Image files by their ending; hidden ones, and links to folders (they can run in circles), are passed over."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
+        for name in sorted(files):
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+                yield Path(parent, name)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How outputs are called: ``output`` is what ``-o`` said, ``tag`` such as ``kmeans16`` names the default."""
+
+    tag: str
+    output: str | None = None
+    labels: str | None = None
+    palette: str | None = None
+    force: bool = False
+
+    def plan(self, inputs: Sequence[Input]) -> list[tuple[Input, Destination]]:
+        """Each input with its outputs. Raises OptionError where they clash, before anything is written.
+
+        In a folder, the outputs of an earlier run are not inputs of this one.
+        """
+        self._check(inputs)
+        plan = [(item, self._destination(item, single=len(inputs) == 1)) for item in inputs]
+        planned = {file for item, destination in plan if item.problem is None for file in destination.files}
+        plan = [(item, destination) for item, destination in plan if not (item.listed and item.path in planned)]
+        owners: dict[Path, Input] = {}
+        sources = {item.path.resolve(): item for item, _ in plan if item.path is not None and item.problem is None}
+        for item, destination in plan:
+            for file in destination.files:
+                resolved = file.resolve()
+                if resolved in owners:
+                    raise OptionError(f"{owners[resolved].name} and {item.name} would both write {file}: rename one")
+                if resolved in sources:
+                    raise OptionError(f"{item.name} would write over the input {file}: choose another -o")
+                owners[resolved] = item
+        return plan
+
+    def _check(self, inputs: Sequence[Input]) -> None:
+        if [item.path for item in inputs].count(None) > 1:
+            raise OptionError("standard input (-) can be read only once")
+        if self.output == "-" and (len(inputs) > 1 or inputs[0].listed):
+            raise OptionError("-o - writes one picture: give one input")
+        if self.palette is not None and len(inputs) > 1 and "{stem}" not in self.palette:
+            raise OptionError(f"--palette-out {self.palette} holds one palette: put {{stem}} into it")
+        if self.labels is not None and self._to_stdout(inputs[0]):
+            raise OptionError("--labels needs a file beside it: give -o a file or a folder")
+
+    def _to_stdout(self, item: Input) -> bool:
+        return self.output == "-" or (self.output is None and item.path is None)
+
+    def _destination(self, item: Input, *, single: bool) -> Destination:
+        stem = "stdin" if item.path is None else item.path.stem
+        palette = None if self.palette is None else Path(self.palette.replace("{stem}", stem))
+        if self._to_stdout(item):
+            return Destination(None, None, palette, self.force)
+        image = self._image(item, stem, single)
+        labels = None if self.labels is None else image.with_name(f"{image.stem}-labels.{self.labels}")
+        return Destination(image, labels, palette, self.force)
+
+    def _image(self, item: Input, stem: str, single: bool) -> Path:
+        name = f"{stem}-{self.tag}.png"
+        if self.output is None:
+            assert item.path is not None
+            return item.path.with_name(name)
+        output = Path(self.output)
+        if single and not item.listed and output.suffix.lower() == ".png" and not output.is_dir():
+            return output
+        return output / item.folder / name
+
+
+def make_folders(destination: Destination) -> None:
+    """Make the folders that the outputs go into. Raises OutputError."""
+    for file in destination.files:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"the folder {file.parent} cannot be made: {error.strerror}") from error
+
+
+def run(
+    plan: Sequence[tuple[Input, Destination]], task: Callable[[Input, Destination], R], jobs: int
+) -> Iterator[Outcome[R]]:
+    """Run ``task`` for each planned input on ``jobs`` threads; outcomes come in the order of the plan.
+
+    A failure becomes an outcome and the others go on. At most twice ``jobs`` inputs are under way, so memory does not
+    grow with the plan.
+    """
+    if jobs == 1:
+        yield from (_attempt(task, item, destination) for item, destination in plan)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with one_thread(), ThreadPoolExecutor(jobs) as pool:
+        waiting: deque[Future[Outcome[R]]] = deque()
+        try:
+            for item, destination in plan:
+                waiting.append(pool.submit(_attempt, task, item, destination))
+                if len(waiting) >= 2 * jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _attempt(task: Callable[[Input, Destination], R], item: Input, destination: Destination) -> Outcome[R]:
+    try:
+        if item.problem is not None:
+            raise item.problem
+        make_folders(destination)
+        return Outcome(item, task(item, destination))
+    except OptionError:
+        raise  # wrong usage, the same for every input
+    except ColorquantError as error:
+        return Outcome(item, None, str(error), traceback.format_exc())
+    except MemoryError:
+        return Outcome(item, None, "not enough memory: take a smaller picture or fewer --jobs", traceback.format_exc())
+    except Exception as error:  # noqa: BLE001  one bad file must not end the run; -v shows the traceback
+        reason = f"unexpected {type(error).__name__} ({error}): please report it, with the traceback of -v"
+        return Outcome(item, None, " ".join(reason.split()), traceback.format_exc())

@@ -1,0 +1,66 @@
+"""``colorquant em``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from colorquant.cli.options import fit_options, images_argument, output_options
+from colorquant.cli.quantization import run_quantization
+from colorquant.engines import ENGINES
+from colorquant.models import COVARIANCES, FitOptions
+
+
+@click.command("em")
+@images_argument
+@fit_options
+@click.option("--covariance", type=click.Choice(COVARIANCES), help="Shape of the Gaussians.  [default: full]")
+@click.option(
+    "--init",
+    type=click.Choice(ENGINES["numpy"]["em"].choices["init"]),
+    help="Start: numpy's search on cells, k-means, or random colours.  "
+    "[default: kmeans; for numpy search, unless --max-iter or --tol is given]",
+)
+@click.option(
+    "--tol",
+    type=float,
+    help="Stop when the log-likelihood per pixel gains less; OpenCV's epsilon with --engine opencv.  [default: 0.001]",
+)
+@click.option(
+    "--reg-covar",
+    type=float,
+    help="Variance added to each band, squared units of the space.  [default: of 8-bit rounding, 1/12 squared level]",
+)
+@click.option("--standardize", is_flag=True, default=None, help="Fit z-scores of the bands.")
+@output_options
+def command(
+    k: int,
+    space: str,
+    keep_luma: bool | None,
+    engine: str,
+    attempts: int | None,
+    max_iter: int | None,
+    seed: int,
+    effort: str | None,
+    covariance: str | None,
+    init: str | None,
+    tol: float | None,
+    reg_covar: float | None,
+    standardize: bool | None,
+    **output: Any,
+) -> None:
+    """Quantize images with EM (a Gaussian mixture).
+
+    IMAGES are files, folders, or - for standard input. Each pixel gets the colour of its most probable component. The
+    picture is named {stem}-em{K}.png.
+
+    \b
+    colorquant em photo.jpg -k 4 --space ycrcb -o out/
+    colorquant em photo.jpg -k 8 --covariance diagonal --json
+    """
+    options = FitOptions(
+        *("em", k, space, keep_luma, engine, init, attempts, max_iter, tol, seed, effort),
+        *(covariance, reg_covar, standardize),
+    )
+    run_quantization(options, **output)

@@ -1,0 +1,94 @@
+"""What ``kmeans`` and ``em`` share: run one fit over the inputs, say what happened."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from colorquant import batch, pipeline
+from colorquant.cli.voices import Voice, speaking
+from colorquant.engines import resolve
+from colorquant.errors import OptionError
+from colorquant.models import FitOptions
+from colorquant.report.palettes import check_palette_name
+from colorquant.report.rows import printable, record
+from colorquant.spaces import Projection
+
+Plan = Sequence[tuple[batch.Input, pipeline.Destination]]
+Outcomes = Iterable[batch.Outcome[pipeline.Result]]
+
+
+def run_quantization(
+    options: FitOptions,
+    *,
+    images: tuple[str, ...],
+    paint: str,
+    output: str | None,
+    labels: str | None,
+    palette_out: str | None,
+    as_json: bool,
+    recursive: bool,
+    force: bool,
+    jobs: int,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Quantize every input and exit with 1 where some failed. Raises OptionError before anything is read."""
+    options = resolve(options)
+    Projection.of(options.space, options.keep_luma)
+    if palette_out is not None:
+        check_palette_name(palette_out)
+    inputs = batch.expand(images, recursive=recursive)
+    plan = batch.Naming(f"{options.method}{options.k}", output, labels, palette_out, force).plan(inputs)
+    _check_streams(plan, as_json)
+
+    def task(item: batch.Input, destination: pipeline.Destination) -> pipeline.Result:
+        source = sys.stdin.buffer.read() if item.path is None else item.path
+        return pipeline.quantize_file(source, options, destination, paint=paint)
+
+    with speaking(len(plan), quiet=quiet) as voice:
+        failures = _tell(batch.run(plan, task, jobs), plan, voice, as_json, verbose)
+        if len(plan) > 1:
+            voice.say(f"{len(plan) - len(failures)} written, {len(failures)} failed")
+        for failure in failures:
+            voice.complain(failure)
+    if failures:
+        raise click.exceptions.Exit(1)
+
+
+def _check_streams(plan: Plan, as_json: bool) -> None:
+    """Standard input and output carry bytes or words, for one purpose each."""
+    if any(item.path is None for item, _ in plan) and sys.stdin.isatty():
+        raise OptionError("standard input (-) is a terminal: pipe an image into it")
+    if any(destination.image is None for _, destination in plan):
+        if as_json:
+            raise OptionError("--json and the picture would both go to standard output: give -o a file or a folder")
+        if sys.stdout.isatty():
+            raise OptionError("a picture is not written to a terminal: give -o a file, or pipe standard output")
+
+
+def _tell(outcomes: Outcomes, plan: Plan, voice: Voice, as_json: bool, verbose: bool) -> list[str]:
+    """Say each outcome as it comes; returns the failures, a line each."""
+    failures = []
+    for (item, destination), outcome in zip(plan, outcomes, strict=True):
+        if outcome.result is None:
+            failures.append(f"{printable(item.name)}: {printable(outcome.error or '')}")
+            if verbose:
+                voice.say(outcome.details)
+            row = {"input": item.name, "error": outcome.error}
+        else:
+            result = outcome.result
+            if result.png is not None:
+                sys.stdout.buffer.write(result.png)
+                sys.stdout.buffer.flush()
+            row = record(item.name, str(destination.image or batch.STDIN), result)
+            voice.say_row(row)
+            if verbose:
+                voice.say(f"  {result.quantized.options}, seconds {row['seconds']}")
+        if as_json:
+            click.echo(json.dumps(row))
+        voice.step()
+    return failures

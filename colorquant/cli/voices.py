@@ -1,0 +1,77 @@
+"""What is said on standard error while images are worked on: plain lines, or colour and a bar on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from colorquant.report.rows import sentence
+
+
+class Voice:
+    """Plain lines; with ``quiet`` only errors."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def say_row(self, row: dict[str, Any]) -> None:
+        """One finished image."""
+        self.say(sentence(row))
+
+    def step(self) -> None:
+        """One more image is done, well or not."""
+
+    def complain(self, text: str) -> None:
+        """An error, said even when quiet."""
+        click.echo(f"Error: {text}", err=True)
+
+
+class TerminalVoice(Voice):
+    """The same on a terminal: swatches under each line, and a progress bar where there are several images."""
+
+    def __init__(self, total: int) -> None:
+        from colorquant.report import terminal
+
+        super().__init__(quiet=False)
+        self.terminal = terminal
+        self.console = terminal.stderr_console()
+        self.bar = terminal.progress_bar(self.console) if total > 1 else None
+        self.task = self.bar.add_task("", total=total) if self.bar else None
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    def say_row(self, row: dict[str, Any]) -> None:
+        super().say_row(row)
+        if not self.console.no_color:
+            self.console.print(self.terminal.swatches(row, self.console.width))
+
+    def step(self) -> None:
+        if self.bar and self.task is not None:
+            self.bar.advance(self.task)
+
+    def complain(self, text: str) -> None:
+        self.console.print(f"Error: {text}", markup=False)
+
+
+@contextmanager
+def speaking(total: int, *, quiet: bool) -> Iterator[Voice]:
+    """The voice that suits standard error, for ``total`` images."""
+    if quiet or not sys.stderr.isatty():
+        yield Voice(quiet)
+        return
+    voice = TerminalVoice(total)
+    if voice.bar is None:
+        yield voice
+    else:
+        with voice.bar:
+            yield voice

@@ -1,0 +1,150 @@
+"""How a model is fitted: one file per engine and method, one ``fit()`` each, loaded when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from threading import Lock
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from colorquant.errors import OptionError
+from colorquant.models import COVARIANCES, Centroids, Fit, FitOptions, GaussianMixture, Samples
+
+Progress = Callable[[int, float], None]  # called after an iteration with its number and the objective
+
+
+def unheard(iteration: int, objective: float) -> None:
+    """Progress that nobody follows."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One row of :data:`ENGINES`.
+
+    ``module`` holds ``fit(samples, options, progress)``. ``defaults`` names the options that the engine honours beside
+    k, space and seed, and their values where the user says nothing. ``choices`` limits some of them.
+    """
+
+    module: str
+    defaults: Mapping[str, object]
+    choices: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+
+
+EFFORTS = ("fast", "balanced", "best")
+_KMEANS = {"init": "pp", "attempts": 1, "max_iter": 100, "tol": 0.01}
+_KMEANS_CHOICES = {"init": ("pp", "random")}
+_NUMPY_KMEANS = {"init": "split", "attempts": 1, "max_iter": None, "tol": None, "effort": "balanced"}
+_NUMPY_KMEANS_CHOICES = {"init": ("split", "pp", "random"), "effort": EFFORTS}
+_EM = {
+    "init": "kmeans",
+    "attempts": 1,
+    "max_iter": 100,
+    "tol": 1e-3,
+    "covariance": "full",
+    "reg_covar": None,  # depends on the space: see default_reg_covar
+    "standardize": False,
+}
+_EM_CHOICES = {"init": ("kmeans", "random"), "covariance": COVARIANCES}
+
+ENGINES: dict[str, dict[str, Engine]] = {
+    "numpy": {
+        "kmeans": Engine("numpy_kmeans", _NUMPY_KMEANS, _NUMPY_KMEANS_CHOICES),
+        "em": Engine(
+            "numpy_em",
+            {**_EM, "init": None, "max_iter": None, "tol": None, "effort": "balanced"},
+            {**_EM_CHOICES, "init": ("search", "kmeans", "random"), "effort": EFFORTS},
+        ),
+    },
+    "opencv": {
+        "kmeans": Engine("opencv_kmeans", _KMEANS, _KMEANS_CHOICES),
+        "em": Engine(
+            "opencv_em",
+            {option: _EM[option] for option in ("init", "max_iter", "tol", "covariance", "standardize")},
+            {"init": ("kmeans",), "covariance": ("spherical", "diagonal", "full")},
+        ),
+    },
+    "sklearn": {
+        "kmeans": Engine("sklearn_kmeans", _KMEANS, _KMEANS_CHOICES),
+        "em": Engine("sklearn_em", _EM, {**_EM_CHOICES, "covariance": ("spherical", "diagonal", "full", "tied")}),
+    },
+}
+METHODS = ("kmeans", "em")
+FIT_OPTIONS = ("init", "attempts", "max_iter", "tol", "effort", "covariance", "reg_covar", "standardize")
+
+
+def resolve(options: FitOptions) -> FitOptions:
+    """Fill in the engine's defaults. Raises OptionError where an option is given that the engine cannot honour."""
+    if options.method not in METHODS or options.engine not in ENGINES:
+        raise OptionError(f"no engine {options.engine!r} for {options.method!r}: take one of {', '.join(ENGINES)}")
+    engine = ENGINES[options.engine][options.method]
+    for name in FIT_OPTIONS:
+        value = getattr(options, name)
+        allowed = engine.choices.get(name, (value,))
+        if value is None or (name in engine.defaults and value in allowed):
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        said = flag if value is True else f"{flag} {value}"
+        able = ", ".join(str(choice) for choice in engine.choices.get(name, ()))
+        remedy = f"take one of {able}" if able and name in engine.defaults else "leave it out, or take another engine"
+        raise OptionError(f"{said} cannot be honoured by --engine {options.engine} in {options.method}: {remedy}")
+    if options.covariance == "identity" and options.standardize:
+        raise OptionError("--covariance identity is fixed in 8-bit units, which --standardize changes: leave one out")
+    return options.replace(
+        **{name: default for name, default in engine.defaults.items() if getattr(options, name) is None}
+    )
+
+
+class _Limit:
+    """The limit that is in force while ``depth`` callers want it."""
+
+    lock = Lock()
+    depth = 0
+    controller: threadpool_limits | None = None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """BLAS and OpenMP on one thread, until the last of all callers, in whatever thread, is done.
+
+    Skinny products are slower on more threads, and the order of a sum, so its last bits, depends on their number.
+    """
+    with _Limit.lock:
+        if _Limit.depth == 0:
+            _Limit.controller = threadpool_limits(limits=1)
+        _Limit.depth += 1
+    try:
+        yield
+    finally:
+        with _Limit.lock:
+            _Limit.depth -= 1
+            if _Limit.depth == 0 and _Limit.controller is not None:
+                _Limit.controller.restore_original_limits()
+
+
+def fit(samples: Samples, options: FitOptions, progress: Progress | None = None) -> Fit:
+    """Fit the model that ``options`` describe (see :func:`resolve`) to ``samples``, on one BLAS thread.
+
+    Where k covers every distinct feature there is nothing to fit: each becomes a cluster of its own.
+    """
+    options = resolve(options)
+    if len(samples) <= options.k:
+        return _one_cluster_each(samples, options)
+    module = import_module(f"colorquant.engines.{ENGINES[options.engine][options.method].module}")
+    with one_thread():
+        result: Fit = module.fit(samples, options, progress or unheard)
+    return result
+
+
+def _one_cluster_each(samples: Samples, options: FitOptions) -> Fit:
+    labels = np.arange(len(samples), dtype=np.int32)
+    if options.method == "kmeans":
+        return Fit(Centroids(samples.features), labels, n_iter=0, converged=True, trace=(0.0,))
+    m, d = samples.features.shape
+    variance = samples.projection.space.level**2 / 12  # of rounding: the colours themselves have none
+    covariances = np.repeat(np.eye(d)[None] * variance, m, axis=0)
+    model = GaussianMixture(samples.weights / samples.weights.sum(), samples.features, covariances)
+    return Fit(model, labels, n_iter=0, converged=True)

@@ -1,0 +1,114 @@
+"""EM on the colour histogram: exact, and as fast as the number of distinct colours allows.
+
+By default (``init`` search) split-and-merge EM on coarse cells finds the mixture, and exact iterations over every
+distinct colour finish it. ``init`` kmeans and random are the textbook's algorithm from such a start; so is the default
+where the user says how many iterations, or with which tolerance: then those iterations are all there is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from colorquant.engines import Progress, numpy_kmeans, unheard
+from colorquant.engines.em_cells import hard_mixture, pyramid
+from colorquant.engines.em_search import CELLS_PER_COMPONENT, EFFORTS, coarse_mixture
+from colorquant.engines.em_steps import Array, Mixture, Rows, Rule, expand, iterate
+from colorquant.engines.mixtures import default_reg_covar, random_start, standardized, unstandardized
+from colorquant.models import Fit, FitOptions, GaussianMixture, Samples
+
+MAX_ITER, TOL = 100, 1e-3
+NO_LABELS = np.empty(0, np.int32)
+SEARCH_MAX = 128  # components; above, the search would take too long
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The samples centred and scaled to a deviation of one, in which EM runs: small numbers lose no digits."""
+
+    samples: Samples
+    rows: Rows
+    rule: Rule
+    center: Array
+    scale: float
+
+    @classmethod
+    def around(cls, samples: Samples, covariance: str, reg_covar: float) -> Frame:
+        """``reg_covar`` in squared units of the samples' features."""
+        center = np.average(samples.features, axis=0, weights=samples.weights)
+        points = samples.features - center
+        scale = float(np.sqrt(np.average(np.square(points).mean(axis=1), weights=samples.weights))) or 1.0
+        rows = Rows(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
+        level = samples.projection.space.level
+        return cls(samples, rows, Rule(covariance, reg_covar / scale**2, level**2 / scale**2), center, scale)
+
+    def inside(self, model: GaussianMixture) -> Mixture:
+        """A mixture in the samples' units, in the frame's."""
+        return Mixture(model.weights, (model.means - self.center) / self.scale, model.covariances / self.scale**2)
+
+    def iterated(self, start: Mixture, max_iter: int, tol: float, progress: Progress) -> Fit:
+        """Exact iterations from ``start``, told in the samples' units; its labels are left to the caller."""
+        shift = self.rows.d * float(np.log(self.scale))
+        mixture, trace, converged = iterate(
+            self.rows, start, self.rule, max_iter, tol, lambda number, value: progress(number, value - shift)
+        )
+        means, covariances = mixture.means * self.scale + self.center, mixture.covariances * self.scale**2
+        model = GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.rule.covariance)
+        return Fit(model, NO_LABELS, len(trace) - 1, converged, tuple(value - shift for value in trace))
+
+
+def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+    """The best of ``attempts`` fits; see the module's text."""
+    scaled, mean, deviation = samples, np.zeros(1), np.ones(1)
+    if options.standardize:
+        scaled, mean, deviation = standardized(samples)
+    frame = Frame.around(scaled, str(options.covariance), options.reg_covar or default_reg_covar(samples, deviation))
+    found = [
+        found
+        for attempt in range(options.attempts or 1)
+        for found in _attempt(frame, options, options.seed + attempt, progress)
+    ]
+    best = max(found, key=lambda fit: fit.trace[-1])
+    if options.standardize:
+        assert isinstance(best.model, GaussianMixture)
+        shift = float(np.log(deviation).sum())
+        model = unstandardized(best.model, mean, deviation)
+        best = replace(best, model=model, trace=tuple(value - shift for value in best.trace))
+    return replace(best, labels=best.model.predict(samples.features))
+
+
+def iterate_from(samples: Samples, start: GaussianMixture, reg_covar: float, max_iter: int, tol: float) -> Fit:
+    """EM from ``start``, until the log-likelihood per pixel gains less than ``tol`` or ``max_iter`` are done."""
+    frame = Frame.around(samples, start.covariance, reg_covar)
+    found = frame.iterated(frame.inside(start), max_iter, tol, unheard)
+    return replace(found, labels=found.model.predict(samples.features))
+
+
+def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -> list[Fit]:
+    """One fit; with ``effort`` best a balanced one, and what a longer search finds."""
+    k, said = options.k, options.max_iter is not None or options.tol is not None
+    init = options.init or ("kmeans" if said or k > SEARCH_MAX else "search")
+    max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
+    if init != "search":
+        start = _random_start(frame, k, seed) if init == "random" else _kmeans_start(frame, k, seed)
+        return [frame.iterated(start, max_iter, tol, progress)]
+    found = []
+    for effort in ("balanced", "best") if options.effort == "best" else (str(options.effort),):
+        levels = pyramid(frame.rows, max(EFFORTS[effort].cells, CELLS_PER_COMPONENT * k))
+        start = coarse_mixture(levels, k, frame.rule, EFFORTS[effort], seed)
+        found.append(frame.iterated(start, max_iter, tol, progress))
+    return found
+
+
+def _random_start(frame: Frame, k: int, seed: int) -> Mixture:
+    rng = np.random.default_rng(seed)
+    reg_covar = frame.rule.reg_covar * frame.scale**2
+    return frame.inside(random_start(frame.samples, k, frame.rule.covariance, reg_covar, rng))
+
+
+def _kmeans_start(frame: Frame, k: int, seed: int) -> Mixture:
+    """The M-step of a k-means partition, as scikit-learn starts."""
+    options = FitOptions("kmeans", k, init="split", attempts=1, seed=seed, effort="fast")
+    labels = numpy_kmeans.fit(frame.samples, options, unheard).labels
+    return hard_mixture(frame.rows, labels.astype(np.int64), k, frame.rule)

@@ -1,0 +1,21 @@
+"""The errors that a caller can expect. Each text says what, where, and what to do, in one line."""
+
+
+class ColorquantError(Exception):
+    """Base of all errors that colorquant raises on purpose."""
+
+
+class OptionError(ColorquantError, ValueError):
+    """An option, or two together, that cannot be honoured: wrong usage."""
+
+
+class ImageReadError(ColorquantError, OSError):
+    """A file that is not a readable, whole image."""
+
+
+class OutputError(ColorquantError, OSError):
+    """A result that cannot be written where it was asked for."""
+
+
+class EngineError(ColorquantError, RuntimeError):
+    """An engine that is not installed, or that gave up."""

@@ -1,0 +1,227 @@
+"""Image files to arrays and back: the only door to image files. Pillow decodes and encodes, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from colorquant.errors import ImageReadError, OutputError
+
+UInt8Array = npt.NDArray[np.uint8]
+
+# MPO comes with JPEG. No format that runs a program (EPS, PDF) or that Pillow reads in part (PSD, WMF).
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO", "QOI")
+SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("png", "jpg", "jpeg", "jpe", "jfif", "webp", "tif", "tiff", "bmp", "dib", "gif", "ppm", "pgm", "pbm", "pnm"),
+        *("avif", "jp2", "j2k", "jpx", "tga", "ico", "qoi"),
+    )
+)
+MAX_PIXELS = 178_000_000
+STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole picture is in memory twice, not three times
+
+# Our own limit stands before any decoding; Pillow's warning at half of it says nothing more.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image: ``rgb`` (h, w, 3) uint8 in sRGB, ``alpha`` (h, w) uint8 or None, ``bytes_in`` of its file."""
+
+    rgb: UInt8Array
+    alpha: UInt8Array | None
+    bytes_in: int
+
+
+def read_image(source: Path | str | bytes) -> Picture:
+    """Decode a file, or its bytes; EXIF orientation is applied. Raises ImageReadError where it is not a whole image."""
+    data = source if isinstance(source, bytes) else _read_bytes(Path(source))
+    if not data:
+        raise ImageReadError("the file is empty: give an image")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_size(image)
+            if image.format == "PNG":  # load() alone passes over a wrong checksum
+                with Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
+                    checked.verify()
+            image.load()
+            return _to_picture(image, len(data))
+    except ImageReadError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageReadError(f"claims more than {MAX_PIXELS:,} pixels: give a smaller picture") from error
+    except UnidentifiedImageError as error:
+        raise ImageReadError(f"not an image of a known format, or damaged: give one of {', '.join(FORMATS)}") from error
+    except MemoryError as error:
+        raise ImageReadError("too large for the memory of this machine: give a smaller picture") from error
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageReadError(f"damaged or truncated image ({reason}): give a whole file") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
+            return path.read_bytes()
+        raise ImageReadError("not a file: give an image file")  # a device may never end
+    except ImageReadError:
+        raise
+    except (OSError, ValueError) as error:
+        raise ImageReadError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageReadError(f"claims {width} × {height}, more than {MAX_PIXELS:,} pixels: give a smaller picture")
+
+
+def _to_picture(image: Image.Image, bytes_in: int) -> Picture:
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        gray = _reduced_to_8_bits(image)
+        return Picture(np.repeat(gray[:, :, None], 3, axis=2), None, bytes_in)
+    if image.has_transparency_data:
+        rgba = _pixels(image if image.mode == "RGBA" else image.convert("RGBA"), 4)
+        alpha = np.ascontiguousarray(rgba[:, :, 3])
+        return Picture(np.ascontiguousarray(rgba[:, :, :3]), None if alpha.min() == 255 else alpha, bytes_in)
+    return Picture(_pixels(image if image.mode == "RGB" else image.convert("RGB"), 3), None, bytes_in)
+
+
+def _reduced_to_8_bits(image: Image.Image) -> UInt8Array:
+    """Gray of 16 bits, rounded to 8; Pillow's own conversion would clip at 255."""
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ImageReadError(f"has pixels of 32 bits (mode {image.mode}): convert it to 8 or 16 bits first")
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _pixels(image: Image.Image, bands: int) -> UInt8Array:
+    width, height = image.size
+    out = np.empty((height, width, bands), np.uint8)
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        out[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return out
+
+
+def encode_labels(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array | None, *, gray: bool) -> bytes:
+    """The picture ``palette[labels]`` as PNG, indexed at the least of 1, 2, 4 or 8 bits where that is possible.
+
+    ``labels`` (h, w) name rows of ``palette`` (p, 3) uint8, or p for a fully transparent pixel. ``alpha`` (h, w) uint8
+    goes into tRNS where at most 256 pairs of colour and alpha result, else the PNG is RGBA. With ``gray`` a grayscale
+    PNG is taken where it is smaller.
+    """
+    if alpha is not None:
+        return _encode_with_alpha(labels, palette, alpha)
+    if len(palette) > 256:
+        return _png(Image.fromarray(palette[labels]))
+    if labels.max(initial=0) >= len(palette):
+        raise OutputError("a label lies outside the palette: please report this")
+    indexed = _png(_indexed(labels, palette))
+    if not gray:
+        return indexed
+    levels = palette[:, 0][labels]
+    bilevel = set(palette[:, 0].tolist()) <= {0, 255}
+    plain = _png(Image.fromarray(levels > 0) if bilevel else Image.fromarray(levels))
+    return min(indexed, plain, key=len)
+
+
+def encode_rgb(rgb: UInt8Array, alpha: UInt8Array | None) -> bytes:
+    """Pixels (h, w, 3) uint8, with alpha (h, w) uint8 where there is one, as a truecolour PNG."""
+    return _png(Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha])))
+
+
+def _encode_with_alpha(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array) -> bytes:
+    table = np.concatenate([palette, np.zeros((1, 3), np.uint8)])  # the last row is that of transparent pixels
+    pairs, index = np.unique(labels.astype(np.int64) << 8 | alpha, return_inverse=True)
+    if len(pairs) > 256:
+        return encode_rgb(table[labels], alpha)
+    order = np.argsort((pairs & 255) == 255, kind="stable")  # opaque entries last: tRNS need not list them
+    rank = np.empty(len(order), np.uint8)
+    rank[order] = np.arange(len(order))
+    pairs = pairs[order]
+    image = _indexed(rank[index].reshape(labels.shape), table[pairs >> 8])
+    opacity = (pairs & 255).astype(np.uint8)
+    return _png(image, transparency=opacity[opacity < 255].tobytes())
+
+
+def _indexed(labels: npt.NDArray[Any], palette: UInt8Array) -> Image.Image:
+    image = Image.fromarray(labels.astype(np.uint8, copy=False))
+    image.putpalette(palette.tobytes())  # turns L into P
+    return image
+
+
+def _png(image: Image.Image, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG", **options)
+    return stream.getvalue()
+
+
+def encode_label_map(labels: npt.NDArray[Any], k: int, kind: str) -> bytes:
+    """Label numbers (h, w) for other programs.
+
+    ``png``: gray, 8 bits where ``k`` labels fit, else 16; fully transparent pixels have the highest value of the type.
+    ``npy``: int32, where they have -1. Raises OutputError where a PNG has too few values.
+    """
+    hidden = labels == k
+    if kind == "npy":
+        stream = io.BytesIO()
+        np.save(stream, np.where(hidden, np.int32(-1), labels.astype(np.int32)))
+        return stream.getvalue()
+    values = k + bool(hidden.any())
+    if values > 65536:
+        raise OutputError(f"a label PNG has no room for {k} labels beside transparency: take --labels npy")
+    dtype = np.uint8 if values <= 256 else np.uint16
+    return _png(Image.fromarray(np.where(hidden, np.iinfo(dtype).max, labels).astype(dtype)))
+
+
+def write_whole(path: Path, data: bytes, *, force: bool) -> None:
+    """Write a file whole or not at all: to a temporary file in the same folder, then by renaming.
+
+    Without ``force`` an existing file stays, and OutputError is raised.
+    """
+    target = Path(os.path.realpath(path)) if force and path.is_symlink() else path  # a link stays a link
+    temporary = target.with_name(f".colorquant-{os.urandom(8).hex()}.tmp")
+    try:
+        try:
+            with temporary.open("xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if force:
+                temporary.replace(target)
+            else:
+                _rename_to_new(temporary, target)
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+    except FileExistsError as error:
+        raise OutputError(f"{path} exists already: use --force to overwrite it") from error
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _rename_to_new(temporary: Path, target: Path) -> None:
+    """Rename without overwriting; without hard links a moment is left between the look and the rename."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        temporary.replace(target)

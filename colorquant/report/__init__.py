@@ -1,0 +1,1 @@
+"""Results as words, JSON, palette files and, on a terminal, swatches."""

@@ -1,0 +1,81 @@
+"""What is said of one quantized file: a JSON record, and a line for people."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from colorquant.report.palettes import hex_color
+
+
+def record(name: str, output: str, result: Any) -> dict[str, Any]:
+    """The JSON object of a quantized file; see docs/json.md. ``result`` is a :class:`colorquant.pipeline.Result`.
+
+    ``mse`` sums the squared error over the three channels; ``psnr`` is null where nothing was lost.
+    """
+    quantized = result.quantized
+    options = quantized.options
+    height, width = quantized.labels.shape
+    objective = (
+        {"inertia": quantized.inertia}
+        if options.method == "kmeans"
+        else {"log_likelihood": quantized.log_likelihood, "bic": quantized.bic}
+    )
+    stages = ("read", "count", "fit", "paint", "write")
+    return {
+        "input": name,
+        "output": output,
+        "command": options.method,
+        "engine": options.engine,
+        "space": options.space,
+        "k": options.k,
+        "colors_in": quantized.colors_in,
+        "colors_out": quantized.colors_out,
+        "width": width,
+        "height": height,
+        "n_iter": quantized.n_iter,
+        "converged": quantized.converged,
+        "untouched": quantized.untouched,
+        "mse": quantized.mse,
+        "psnr": quantized.psnr if math.isfinite(quantized.psnr) else None,
+        **objective,
+        "palette": [
+            [hex_color(color), int(pixels)] for color, pixels in zip(quantized.palette, quantized.counts, strict=True)
+        ],
+        "seconds": {stage: round(result.seconds[stage], 6) for stage in stages},
+        "bytes_in": result.bytes_in,
+        "bytes_out": result.bytes_out,
+        "seed": options.seed,
+    }
+
+
+def sentence(row: dict[str, Any]) -> str:
+    """A :func:`record` in words, on one line."""
+    if row["untouched"]:
+        quality = f"untouched, it has no more than {row['k']}"
+    else:
+        psnr = "no loss" if row["psnr"] is None else f"PSNR {row['psnr']:.2f} dB"
+        quality = f"{psnr}, {_iterations(row)}"
+    seconds = sum(row["seconds"].values())
+    sizes = f"{_bytes(row['bytes_in'])} → {_bytes(row['bytes_out'])}"
+    colors = f"{row['colors_in']:,} → {row['colors_out']:,} colours"
+    return f"{printable(row['input'])} → {printable(row['output'])}: {colors}, {quality}, {seconds:.2f} s, {sizes}"
+
+
+def _iterations(row: dict[str, Any]) -> str:
+    if row["n_iter"] is None:
+        return "iterations not told by OpenCV"
+    plural = "" if row["n_iter"] == 1 else "s"
+    return f"{row['n_iter']} iteration{plural} ({'converged' if row['converged'] else 'not converged'})"
+
+
+def _bytes(size: int) -> str:
+    if size < 1000:
+        return f"{size} B"
+    return f"{size / 1000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:.2f} MB"
+
+
+def printable(name: str) -> str:
+    """A file name that a terminal survives: control characters and bytes that are not UTF-8 as escapes."""
+    decoded = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in decoded)

@@ -1,0 +1,72 @@
+"""Pictures that the tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from colorquant.cli import cli
+from colorquant.engines import ENGINES
+from colorquant.spaces import SPACES
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+engine_names = pytest.mark.parametrize("engine", list(ENGINES))
+space_names = pytest.mark.parametrize("space", list(SPACES))
+method_names = pytest.mark.parametrize("method", ["kmeans", "em"])
+
+
+def shared(place: str) -> Path:
+    """A file or folder that is only on the developers' machines; the test is skipped, and says so, elsewhere."""
+    if not (SHARED / place).exists():
+        pytest.skip(f"needs shared/{place}")
+    return SHARED / place
+
+
+@pytest.fixture(scope="session")
+def china() -> np.ndarray:
+    """A photograph, (427, 640, 3) uint8."""
+    return np.array(load_sample_image("china.jpg"))
+
+
+@pytest.fixture(scope="session")
+def flower() -> np.ndarray:
+    """A photograph with saturated areas, (427, 640, 3) uint8."""
+    return np.array(load_sample_image("flower.jpg"))
+
+
+@pytest.fixture(scope="session")
+def thumbnail(china: np.ndarray) -> np.ndarray:
+    """The photograph at an eighth of its size: small enough for every engine, 3 to 4 thousand colours."""
+    return np.ascontiguousarray(china[::8, ::8])
+
+
+@pytest.fixture
+def photo(tmp_path: Path, thumbnail: np.ndarray) -> Path:
+    """The thumbnail as a PNG file."""
+    path = tmp_path / "photo.png"
+    Image.fromarray(thumbnail).save(path)
+    return path
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """The command line in this process: ``run("kmeans", path, "-k", 4)``."""
+
+    def invoke(*args: object, **extra: object) -> Result:
+        result = CliRunner().invoke(cli, [str(arg) for arg in args], **extra)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        return result
+
+    return invoke
+
+
+def random_picture(seed: int, height: int = 20, width: int = 30, levels: int = 256) -> np.ndarray:
+    """Noise, (height, width, 3) uint8."""
+    return np.random.default_rng(seed).integers(0, levels, (height, width, 3), dtype=np.uint8)

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorquant import batch
+from colorquant.errors import ImageReadError, OptionError
+from colorquant.pipeline import Destination
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """a.png, b.jpg, notes.txt, .hidden.png, sub/c.PNG, and a link that runs in a circle."""
+    (tmp_path / "sub").mkdir()
+    for name in ("a.png", "b.jpg", ".hidden.png", "sub/c.PNG"):
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "sub" / "circle").symlink_to(tmp_path)
+    return tmp_path
+
+
+def names(inputs):
+    return [item.path.name for item in inputs]
+
+
+def test_a_folder_stands_for_its_images(tree):
+    assert names(batch.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg"]
+    assert names(batch.expand([str(tree)], recursive=True)) == ["a.png", "b.jpg", "c.PNG"]
+
+
+def test_files_are_taken_whatever_they_are_called(tree):
+    assert names(batch.expand([str(tree / "notes.txt"), str(tree / "missing.png")], recursive=False)) == [
+        "notes.txt",
+        "missing.png",
+    ]
+
+
+def test_a_folder_without_images_is_a_failure(tree):
+    (tree / "empty").mkdir()
+    (item,) = batch.expand([str(tree / "empty")], recursive=True)
+    assert isinstance(item.problem, ImageReadError)
+
+
+def plan(names, *, recursive=False, **naming):
+    return batch.Naming("kmeans16", **naming).plan(batch.expand([str(name) for name in names], recursive=recursive))
+
+
+def test_default_names_stand_beside_the_inputs(tree):
+    outputs = [destination.image for _, destination in plan([tree])]
+    assert outputs == [tree / "a-kmeans16.png", tree / "b-kmeans16.png"]
+
+
+def test_a_png_is_a_file_for_one_input_and_a_folder_for_more(tree):
+    ((_, one),) = plan([tree / "a.png"], output=str(tree / "x.png"))
+    assert one.image == tree / "x.png"
+    two = plan([tree / "a.png", tree / "b.jpg"], output=str(tree / "x.png"))
+    assert [destination.image for _, destination in two] == [
+        tree / "x.png" / "a-kmeans16.png",
+        tree / "x.png" / "b-kmeans16.png",
+    ]
+
+
+def test_a_folder_keeps_the_tree(tree):
+    outputs = [destination.image for _, destination in plan([tree], recursive=True, output=str(tree / "out"))]
+    assert outputs[-1] == tree / "out" / "sub" / "c-kmeans16.png"
+
+
+def test_labels_and_palettes_are_named_after_the_output(tree):
+    _, destination = plan([tree], output=str(tree / "out"), labels="npy", palette=str(tree / "{stem}.gpl"))[0]
+    assert destination.labels == tree / "out" / "a-kmeans16-labels.npy"
+    assert destination.palette == tree / "a.gpl"
+
+
+def test_outputs_of_an_earlier_run_are_not_inputs(tree):
+    for name in ("a-kmeans16.png", "a-kmeans16-labels.png"):
+        (tree / name).write_bytes((tree / "a.png").read_bytes())
+    assert [item.path.name for item, _ in plan([tree], labels="png")] == ["a.png", "b.jpg"]
+
+
+def test_two_inputs_for_one_output_are_refused_by_name(tree):
+    (tree / "a.jpg").write_bytes((tree / "b.jpg").read_bytes())
+    with pytest.raises(OptionError, match=r"a\.jpg and .*a\.png would both write"):
+        plan([tree])
+
+
+@pytest.mark.parametrize(
+    ("files", "naming", "words"),
+    [
+        (["a.png"], {"output": "{tree}/a.png"}, "write over the input"),
+        (["a.png", "b.jpg"], {"output": "-"}, "give one input"),
+        (["a.png", "b.jpg"], {"palette": "p.gpl"}, "{stem}"),
+        (["a.png"], {"output": "-", "labels": "png"}, "--labels needs a file"),
+    ],
+)
+def test_outputs_that_cannot_be(tree, files, naming, words):
+    naming = {key: value.replace("{tree}", str(tree)) for key, value in naming.items()}
+    with pytest.raises(OptionError, match=words):
+        plan([tree / name for name in files], **naming)
+
+
+def test_standard_input_is_read_once():
+    with pytest.raises(OptionError, match="only once"):
+        batch.Naming("em4").plan(batch.expand(["-", "-"], recursive=False))
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_outcomes_come_in_order_and_failures_do_not_end_the_run(jobs, tmp_path):
+    items = [(batch.Input(str(number), tmp_path / str(number)), Destination(None)) for number in range(20)]
+
+    def task(item, destination):
+        if int(item.name) % 7 == 3:
+            raise ZeroDivisionError("a bug")
+        return int(item.name) ** 2
+
+    outcomes = list(batch.run(items, task, jobs))
+    assert [outcome.input.name for outcome in outcomes] == [str(number) for number in range(20)]
+    assert [outcome.result for outcome in outcomes[:3]] == [0, 1, 4]
+    assert "unexpected ZeroDivisionError" in outcomes[3].error
+    assert "Traceback" in outcomes[3].details
+
+
+def test_few_inputs_are_under_way_at_a_time(tmp_path):
+    started = []
+    items = [(batch.Input(str(number), tmp_path / str(number)), Destination(None)) for number in range(50)]
+    outcomes = batch.run(items, lambda item, destination: started.append(item.name), 2)
+    next(outcomes)
+    assert len(started) <= 5
+    outcomes.close()
+    assert len(started) < 50

@@ -1,0 +1,205 @@
+import io
+import os
+import stat
+
+import numpy as np
+import pytest
+from conftest import random_picture, shared
+from PIL import Image
+
+from colorquant import images
+from colorquant.errors import ImageReadError, OutputError
+
+WRITABLE = {"png": "PNG", "bmp": "BMP", "tif": "TIFF", "gif": "GIF", "webp": "WEBP", "ppm": "PPM", "tga": "TGA"}
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", WRITABLE.values())
+def test_lossless_formats_are_read_as_they_are(kind):
+    rgb = random_picture(1, levels=4)  # few colours: GIF keeps them
+    data = encoded(Image.fromarray(rgb), kind, **({"lossless": True} if kind == "WEBP" else {}))
+    picture = images.read_image(data)
+    assert np.array_equal(picture.rgb, rgb)
+    assert picture.alpha is None
+    assert picture.bytes_in == len(data)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr"])
+def test_other_modes_become_rgb(mode):
+    image = Image.fromarray(random_picture(2)).convert(mode)
+    picture = images.read_image(encoded(image, "TIFF"))
+    assert np.array_equal(picture.rgb, np.asarray(image.convert("RGB")))
+
+
+def test_alpha_is_read_and_an_opaque_one_dropped():
+    rgba = np.dstack([random_picture(3), random_picture(4)[:, :, :1]])
+    picture = images.read_image(encoded(Image.fromarray(rgba), "PNG"))
+    assert np.array_equal(np.dstack([picture.rgb, picture.alpha]), rgba)
+    rgba[:, :, 3] = 255
+    assert images.read_image(encoded(Image.fromarray(rgba), "PNG")).alpha is None
+
+
+def test_16_bit_gray_is_rounded_not_clipped():
+    values = np.array([[0, 128, 129, 300, 32768, 65535]], np.uint16)
+    picture = images.read_image(encoded(Image.fromarray(values), "PNG"))
+    assert picture.rgb[0, :, 0].tolist() == [0, 0, 1, 1, 128, 255]
+
+
+def test_exif_orientation_is_applied():
+    for path in sorted(shared("corpora/exif").glob("*_[2-8].jpg")):
+        upright = images.read_image(path.with_name(path.name[:-5] + "1.jpg")).rgb.astype(int)
+        turned = images.read_image(path).rgb.astype(int)
+        assert turned.shape == upright.shape
+        assert np.abs(turned - upright).mean() < 8, "the same picture, but for JPEG's losses"
+
+
+def test_the_good_and_the_bad_of_pngsuite():
+    files = sorted(shared("corpora/pngsuite").glob("*.png"))
+    assert len(files) > 170
+    for path in files:
+        if path.name.startswith("x"):
+            with pytest.raises(ImageReadError):
+                images.read_image(path)
+        else:
+            assert images.read_image(path).rgb.size > 0
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA"])
+@pytest.mark.parametrize("kept", [0.05, 0.5, 0.9])
+def test_truncated_files_are_refused(kind, kept):
+    data = encoded(Image.fromarray(random_picture(5, 64, 64)), kind)
+    with pytest.raises(ImageReadError):
+        images.read_image(data[: int(len(data) * kept)])
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"hello", "not an image"),
+        (b"<html><body>404</body></html>", "not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "not an image"),
+    ],
+)
+def test_what_is_no_image_is_refused(data, words):
+    with pytest.raises(ImageReadError, match=words):
+        images.read_image(data)
+
+
+def test_a_wrong_checksum_is_refused():
+    data = bytearray(encoded(Image.fromarray(random_picture(6, 32, 32)), "PNG"))
+    data[data.index(b"IDAT") + 40] ^= 1
+    with pytest.raises(ImageReadError):
+        images.read_image(bytes(data))
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # as images.py does; pytest resets it
+@pytest.mark.parametrize("size", [13_350, 40_000])  # just over our limit, and over Pillow's
+def test_a_bomb_is_refused_by_its_header(size):
+    data = bytearray(encoded(Image.new("1", (8, 8)), "BMP"))
+    data[18:26] = size.to_bytes(4, "little") * 2
+    with pytest.raises(ImageReadError, match=r"claims .*more than 178,000,000 pixels"):
+        images.read_image(bytes(data))
+
+
+@pytest.mark.parametrize("name", ["missing.png", "", "a\0b"])
+def test_unreadable_paths_are_errors_not_tracebacks(name, tmp_path):
+    with pytest.raises(ImageReadError):
+        images.read_image(tmp_path / name)
+
+
+def test_a_device_is_refused():
+    with pytest.raises(ImageReadError, match="not a file"):
+        images.read_image("/dev/zero")
+
+
+@pytest.mark.parametrize(("colors", "bits"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 4), (16, 4), (17, 8), (256, 8)])
+def test_indexed_png_has_the_least_bits_and_exactly_the_palette(colors, bits):
+    palette = random_picture(7, 1, colors)[0]
+    labels = np.random.default_rng(8).integers(0, colors, (21, 13)).astype(np.uint8)
+    data = images.encode_labels(labels, palette, None, gray=False)
+    assert data[24:26] == bytes([bits, 3]), "bit depth, colour type 3: indexed"
+    assert np.array_equal(images.read_image(data).rgb, palette[labels])
+
+
+def test_more_colours_than_a_palette_holds_become_truecolour():
+    palette = random_picture(9, 1, 300)[0]
+    labels = np.arange(300, dtype=np.uint16).reshape(20, 15)
+    data = images.encode_labels(labels, palette, None, gray=False)
+    assert data[25] == 2
+    assert np.array_equal(images.read_image(data).rgb, palette[labels])
+
+
+@pytest.mark.parametrize("levels", [2, 5, 200])
+def test_gray_takes_the_smaller_form(levels):
+    gray = np.linspace(0, 255, levels).astype(np.uint8)
+    labels = np.random.default_rng(1).integers(0, levels, (40, 40)).astype(np.uint8)
+    palette = np.repeat(gray[:, None], 3, axis=1)
+    data = images.encode_labels(labels, palette, None, gray=True)
+    assert len(data) <= len(images.encode_labels(labels, palette, None, gray=False))
+    assert np.array_equal(images.read_image(data).rgb, palette[labels])
+
+
+@pytest.mark.parametrize(("levels", "indexed"), [(2, True), (5, True), (256, False)])
+def test_alpha_goes_into_the_palette_where_it_fits(levels, indexed):
+    palette = random_picture(10, 1, 6)[0]
+    rng = np.random.default_rng(11)
+    labels = rng.integers(0, 6, (60, 50)).astype(np.uint8)
+    alpha = np.linspace(0, 255, levels).astype(np.uint8)[rng.integers(0, levels, (60, 50))]
+    labels[alpha == 0] = 6
+    data = images.encode_labels(labels, palette, alpha, gray=False)
+    assert (data[25] == 3) == indexed
+    picture = images.read_image(data)
+    assert np.array_equal(picture.alpha, alpha)
+    assert np.array_equal(picture.rgb[alpha > 0], palette[labels[alpha > 0]])
+
+
+@pytest.mark.parametrize(
+    ("k", "dtype", "hidden"), [(200, np.uint8, 255), (256, np.uint16, 65535), (256, np.uint8, None)]
+)
+def test_label_maps(k, dtype, hidden):
+    labels = np.arange(k, dtype=np.uint16).reshape(8, -1)
+    if hidden is not None:
+        labels = np.concatenate([labels, np.full((1, labels.shape[1]), k, np.uint16)])
+    with Image.open(io.BytesIO(images.encode_label_map(labels, k, "png"))) as image:
+        numbers = np.array(image)
+    exact = np.load(io.BytesIO(images.encode_label_map(labels, k, "npy")))
+    assert numbers.dtype == dtype
+    assert exact.dtype == np.int32
+    assert np.array_equal(numbers[:8], labels[:8])
+    assert np.array_equal(exact[:8], labels[:8])
+    assert (numbers[8:] == (hidden or 0)).all()
+    assert (exact[8:] == -1).all()
+
+
+def test_a_file_is_written_whole_and_an_old_one_kept(tmp_path):
+    path = tmp_path / "a.png"
+    images.write_whole(path, b"one", force=False)
+    with pytest.raises(OutputError, match="use --force"):
+        images.write_whole(path, b"two", force=False)
+    assert path.read_bytes() == b"one"
+    images.write_whole(path, b"two", force=True)
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path], "no temporary file is left"
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real.png").write_bytes(b"old")
+    link = tmp_path / "link.png"
+    link.symlink_to("real.png")
+    images.write_whole(link, b"new", force=True)
+    assert link.is_symlink()
+    assert (tmp_path / "real.png").read_bytes() == b"new"
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"):
+        images.write_whole(tmp_path / "missing" / "a.png", b"x", force=False)
