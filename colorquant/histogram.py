@@ -38,6 +38,24 @@ def unpack(keys: UInt32Array) -> UInt8Array:
     return colors
 
 
+def morton_codes(grid: UInt8Array) -> UInt32Array:
+    """The Morton code (m,) uint32 of each row (m, d) uint8, d up to 3: the bits of its bands interleaved."""
+    spread = np.zeros(256, np.uint32)  # the bits of a number, three places apart
+    for bit in range(8):
+        spread |= (np.arange(256, dtype=np.uint32) >> np.uint32(bit) & np.uint32(1)) << np.uint32(3 * bit)
+    codes = np.zeros(len(grid), np.uint32)
+    for band, column in enumerate(grid.T):
+        codes |= spread[column] << np.uint32(2 - band)
+    return codes
+
+
+def morton_order(codes: UInt32Array) -> Int64Array:
+    """The order (m,) that sorts codes (m,), of equal ones the first first. A sort of integers beats numpy's argsort."""
+    keyed = codes.astype(np.uint64) << np.uint64(32) | np.arange(len(codes), dtype=np.uint64)
+    keyed.sort()
+    return (keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
 def count_distinct(colors: UInt8Array) -> int:
     """The number of different colours among (…, 3) uint8."""
     keys = pack(colors)
@@ -49,7 +67,8 @@ def count_distinct(colors: UInt8Array) -> int:
 class ColorHistogram:
     """Distinct colours and how many pixels have each.
 
-    ``colors`` (n, 3) uint8, sorted, without repetition; ``counts`` (n,) int64, each at least 1.
+    ``colors`` (n, 3) uint8 without repetition; ``counts`` (n,) int64, each at least 1. The colours stand in Morton
+    order (the bits of r, g and b interleaved): every cell of an octree over them is a run of rows.
     """
 
     colors: UInt8Array
@@ -63,7 +82,12 @@ class ColorHistogram:
         starts = np.flatnonzero(keys[1:] != keys[:-1]) + 1 if len(keys) else np.empty(0, np.int64)
         starts = np.concatenate([np.zeros(min(1, len(keys)), np.int64), starts])
         counts = np.diff(starts, append=len(keys))
-        return cls(unpack(keys[starts]), counts)
+        return cls._of_keys(keys[starts], counts)
+
+    @classmethod
+    def _of_keys(cls, keys: UInt32Array, counts: Int64Array) -> ColorHistogram:
+        order = morton_order(morton_codes(unpack(keys)))
+        return cls(unpack(keys[order]), counts[order])
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -73,25 +97,12 @@ class ColorHistogram:
         keys, index = np.unique(np.concatenate([pack(self.colors), pack(other.colors)]), return_inverse=True)
         counts = np.zeros(len(keys), np.int64)
         np.add.at(counts, index, np.concatenate([self.counts, other.counts]))
-        return ColorHistogram(unpack(keys), counts)
+        return ColorHistogram._of_keys(keys, counts)
 
     @property
     def pixels(self) -> int:
         """The number of pixels counted."""
         return int(self.counts.sum())
-
-    def cells(self, bits: int) -> Int64Array:
-        """Coarse cell (n,) int64 of each colour: colours that agree in their top ``bits`` per channel share one.
-
-        Cells are numbered by their colour, 0 to the number of occupied cells less one.
-        """
-        keys = np.zeros(len(self), np.int64)
-        for band in range(3):
-            keys <<= bits
-            keys |= self.colors[:, band] >> (8 - bits)
-        occupied = np.zeros(1 << 3 * bits, np.int64)
-        occupied[keys] = 1
-        return (np.cumsum(occupied) - 1)[keys]
 
     def spread(self, values: AnyArray, rgb: UInt8Array) -> AnyArray:
         """Paint: each pixel of ``rgb`` (h, w, 3) uint8 gets the entry of ``values`` (n,) of its colour, (h, w).

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.errors import OptionError
-from colorquant.histogram import AnyArray, ColorHistogram, blocks
+from colorquant.histogram import AnyArray, ColorHistogram, blocks, morton_codes, morton_order
 from colorquant.spaces import Projection
 
 FloatArray = npt.NDArray[np.float64]
@@ -77,7 +77,8 @@ class Samples:
     """What an engine fits: the histogram's colours as features.
 
     ``features`` (m, d) float64 are distinct, ``weights`` (m,) float64 their pixel counts. ``index`` (n,) gives each
-    colour of ``histogram`` its row where several share one (gray, chroma); None where each has its own.
+    colour of ``histogram`` its row where several share one (gray, chroma); None where each has its own. Rows stand in
+    Morton order of ``codes`` (m,) uint32, ascending: near rows are near in space.
     """
 
     histogram: ColorHistogram
@@ -85,6 +86,7 @@ class Samples:
     features: FloatArray
     weights: FloatArray
     index: IntArray | None
+    codes: npt.NDArray[np.uint32]
     rgb: UInt8Array
 
     @classmethod
@@ -96,10 +98,16 @@ class Samples:
         features = projection.features(histogram.colors)
         counts = histogram.counts.astype(np.float64)
         if projection.injective or not merge:
-            return cls(histogram, projection, features, counts, None, rgb)
+            return cls(histogram, projection, features, counts, None, morton_codes(histogram.colors), rgb)
         _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)
-        weights: FloatArray = np.bincount(index, counts).astype(np.float64)
-        return cls(histogram, projection, features[first], weights, index, rgb)
+        features = features[first]
+        codes = morton_codes(_grid(features))
+        order = morton_order(codes)
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        index = rank[index]
+        weights = np.bincount(index, counts).astype(np.float64)
+        return cls(histogram, projection, features[order], weights, index, codes[order], rgb)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -112,6 +120,13 @@ class Samples:
     def per_color(self, values: AnyArray) -> AnyArray:
         """``values`` (m, …) of the rows as values of the histogram's colours, (n, …)."""
         return values if self.index is None else values[self.index]
+
+
+def _grid(features: FloatArray) -> UInt8Array:
+    """The place of each row of features (m, d) on a grid of 256 steps along the widest band, (m, d) uint8."""
+    low = features.min(axis=0, initial=np.inf)
+    width = float((features.max(axis=0, initial=-np.inf) - low).max()) or 1.0
+    return np.asarray((features - low) * (255 / width)).astype(np.uint8)
 
 
 def _feature_keys(features: FloatArray, projection: Projection) -> IntArray:
@@ -245,8 +260,10 @@ class Fit:
     """What an engine returns.
 
     ``labels`` (m,) int32 belong to the rows of the samples. ``trace`` has the objective after each iteration (inertia,
-    or log-likelihood per pixel); it, ``n_iter`` and ``converged`` as far as the engine tells. ``pixel_labels``
-    (pixels,) stand in picture order where the engine labels pixels itself, and are then the ones that count.
+    or log-likelihood per pixel); it, ``n_iter`` and ``converged`` as far as the engine tells. ``objective`` is that of
+    ``model`` and ``labels``, over all pixels, where the engine knows it. ``pixel_labels`` (pixels,) stand in picture
+    order where the engine labels pixels itself, and are then the ones that count. ``fitted`` is false where each row
+    became a cluster of its own.
     """
 
     model: Model
@@ -254,7 +271,9 @@ class Fit:
     n_iter: int | None
     converged: bool | None
     trace: tuple[float, ...] = ()
+    objective: float | None = None
     pixel_labels: LabelArray | None = None
+    fitted: bool = True
 
 
 def row_blocks(n: int, k: int) -> Iterator[slice]:

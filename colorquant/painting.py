@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.histogram import pack, unpack
+from colorquant.histogram import count_distinct, pack, unpack
+from colorquant.metrics import mse
 from colorquant.models import Centroids, Fit, FloatArray, IntArray, Model, Samples, UInt8Array
 from colorquant.spaces import Projection
 
@@ -58,23 +59,29 @@ class Labelling:
         """Pixels per label, (k,) int64."""
         return np.bincount(self.labels, self.counts, minlength=self.k).astype(np.int64)
 
+    @cached_property
+    def color_sums(self) -> IntArray:
+        """The sum of the pixels' colours per label, (k, 3) int64: exact, the same on every machine."""
+        return self.sums(self.colors).astype(np.int64)
+
     def sums(self, values: FloatArray | UInt8Array) -> FloatArray:
-        """The sum over pixels of the rows ``values`` (n, c) per label, (k, c). Exact for integers."""
-        columns = [np.bincount(self.labels, self.counts * column, minlength=self.k) for column in values.T]
+        """The sum over pixels of the rows ``values`` (n, c) per label, (k, c)."""
+        counts = self.counts.astype(np.float64)
+        columns = [np.bincount(self.labels, counts * column, minlength=self.k) for column in values.T]
         return np.stack(columns, axis=1)
 
-    def renumbered(self, order: IntArray) -> Labelling:
-        """The same rows, label ``order[i]`` becoming i."""
-        rank = np.empty(self.k, np.int64)
-        rank[order] = np.arange(self.k)
-        return Labelling(self.samples, rank[self.labels], self.k, self.by_pixel)
+    def squared_error(self, palette: UInt8Array) -> int:
+        """Sum over pixels and channels of (colour - its label's in ``palette`` (k, 3))², multiplied out: exact."""
+        squares = sum(int((column.astype(np.int64) ** 2) @ self.counts) for column in self.colors.T)
+        painted = palette.astype(np.int64)
+        cross, own = int((painted * self.color_sums).sum()), int((painted**2).sum(axis=1) @ self.sizes)
+        return squares - 2 * cross + own
 
 
 def mean_colors(labelling: Labelling) -> UInt8Array:
     """The mean RGB of each label's pixels, rounded half up, (k, 3) uint8; black where a label has none."""
     sizes = np.maximum(labelling.sizes, 1)[:, None]
-    sums = labelling.sums(labelling.colors).astype(np.int64)
-    rounded: IntArray = (2 * sums + sizes) // (2 * sizes)  # integers: the same on every machine
+    rounded: IntArray = (2 * labelling.color_sums + sizes) // (2 * sizes)
     return rounded.astype(np.uint8)
 
 
@@ -149,42 +156,43 @@ class Painted:
 
     ``labels`` (h, w) number the rows of ``palette`` (p, 3) uint8, which stand for ``counts`` (p,) pixels; pixels
     without a vote have the label p. ``pixels`` (h, w, 3) uint8 where every pixel keeps its own lightness, else None:
-    the palette tells it. ``labelling`` and ``model`` have the labels in their fixed order, ``row_colors`` (n, 3) uint8
-    the colour of each of its rows.
+    the palette tells it. ``model`` has its clusters in the order of the labels, those without pixels last. ``mse`` sums
+    over the channels; ``colors_out`` counts distinct colours.
     """
 
     labels: npt.NDArray[Any]
     palette: UInt8Array
     counts: IntArray
     pixels: UInt8Array | None
-    labelling: Labelling
-    row_colors: UInt8Array
     model: Model
+    mse: float
+    colors_out: int
 
 
-def paint(rgb: UInt8Array, visible: BoolArray | None, samples: Samples, fit: Fit, how: str) -> Painted:
+def paint(rgb: UInt8Array, visible: BoolArray | None, labelling: Labelling, model: Model, how: str) -> Painted:
     """Order the labels, give each its colour, and spread both over ``rgb`` (h, w, 3) uint8.
 
-    ``visible`` (h, w) marks the pixels that ``samples`` were counted from, None for all; ``how`` is a key of PAINTS.
+    ``visible`` (h, w) marks the pixels that have a vote, None for all; ``how`` is a key of PAINTS.
     """
-    projection, labelling, model = samples.projection, Labelling.of(samples, fit), fit.model
-    sizes = labelling.sizes
+    projection, pixels = labelling.samples.projection, None
     if projection.keep_luma:
         palette = mean_colors(labelling)
+        colors = keep_luma(labelling, paint_points(labelling, model, how), projection)
+        error, colors_out = mse(labelling.colors, colors, labelling.counts), count_distinct(colors)
+        pixels = unpack(_spread(pack(colors), labelling, rgb, visible, 0).reshape(-1)).reshape(rgb.shape)
     else:
         palette = paint_palette(labelling, model, projection, how)
         if isinstance(model, Centroids) and projection.injective and not labelling.by_pixel:
             palette = distinct_palette(palette, labelling)
-    order = label_order(sizes, palette)
-    labelling, model, palette, sizes = labelling.renumbered(order), model.reordered(order), palette[order], sizes[order]
-    used = int(np.count_nonzero(sizes))
-    row_colors, pixels = palette[labelling.labels], None
-    if projection.keep_luma:
-        row_colors = keep_luma(labelling, paint_points(labelling, model, how), projection)
-        pixels = unpack(_spread(pack(row_colors), labelling, rgb, visible, 0).reshape(-1)).reshape(rgb.shape)
-    label_map = labelling.labels.astype(label_type(used + (visible is not None)))
-    labels = _spread(label_map, labelling, rgb, visible, used)
-    return Painted(labels, palette[:used], sizes[:used], pixels, labelling, row_colors, model)
+        error = labelling.squared_error(palette) / max(int(labelling.sizes.sum()), 1)
+        colors_out = count_distinct(palette[labelling.sizes > 0])
+    order = label_order(labelling.sizes, palette)
+    used = int(np.count_nonzero(labelling.sizes))
+    palette, counts = palette[order[:used]], labelling.sizes[order[:used]]
+    rank = np.empty(len(order), label_type(used + (visible is not None)))
+    rank[order] = np.minimum(np.arange(len(order)), used)
+    labels = _spread(rank[labelling.labels], labelling, rgb, visible, used)
+    return Painted(labels, palette, counts, pixels, model.reordered(order), error, colors_out)
 
 
 def _spread(

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from colorquant import engines, images, metrics, painting
 from colorquant.errors import OptionError, OutputError
-from colorquant.histogram import ColorHistogram, count_distinct
+from colorquant.histogram import ColorHistogram
 from colorquant.models import Centroids, Fit, FitOptions, GaussianMixture, IntArray, Model, Samples, UInt8Array
-from colorquant.painting import Painted
+from colorquant.painting import Labelling
 from colorquant.report import palettes
 from colorquant.spaces import Projection
 
@@ -104,25 +104,8 @@ def quantize(
         samples = Samples.of(histogram, projection, voters, merge=not untouched)
         fit = engines.fit(samples, options, progress)
     with _stage(seconds, "paint"):
-        picture = painting.paint(rgb, visible, samples, fit, "members" if untouched else paint)
-    return _measured(picture, alpha, samples, fit, options, untouched, seconds)
-
-
-def _measured(
-    picture: Painted,
-    alpha: UInt8Array | None,
-    samples: Samples,
-    fit: Fit,
-    options: FitOptions,
-    untouched: bool,
-    seconds: dict[str, float],
-) -> Quantized:
-    rows, model = picture.labelling, picture.model
-    inertia = log_likelihood = None
-    if isinstance(model, Centroids):
-        inertia = model.inertia(rows.features, rows.counts.astype(np.float64), rows.labels)
-    elif fit.n_iter != 0:  # with a cluster for each colour nothing was fitted, and the density means nothing
-        log_likelihood = model.log_likelihood(samples.features, samples.weights)
+        rows = Labelling.of(samples, fit)
+        picture = painting.paint(rgb, visible, rows, fit.model, "members" if untouched else paint)
     return Quantized(
         options=options,
         labels=picture.labels,
@@ -130,18 +113,32 @@ def _measured(
         counts=picture.counts,
         painted=picture.pixels,
         alpha=alpha,
-        model=model,
-        colors_in=len(samples.histogram),
-        colors_out=count_distinct(picture.palette if picture.pixels is None else picture.row_colors),
+        model=picture.model,
+        colors_in=len(histogram),
+        colors_out=picture.colors_out,
         n_iter=fit.n_iter,
         converged=fit.converged,
-        mse=metrics.mse(rows.colors, picture.row_colors, rows.counts),
-        inertia=inertia,
-        log_likelihood=log_likelihood,
+        mse=picture.mse,
+        inertia=_inertia(fit, rows),
+        log_likelihood=_log_likelihood(fit, samples),
         untouched=untouched,
         trace=fit.trace,
         seconds=seconds,
     )
+
+
+def _inertia(fit: Fit, rows: Labelling) -> float | None:
+    if not isinstance(fit.model, Centroids) or fit.objective is not None:
+        return fit.objective if isinstance(fit.model, Centroids) else None
+    return fit.model.inertia(rows.features, rows.counts.astype(np.float64), rows.labels)
+
+
+def _log_likelihood(fit: Fit, samples: Samples) -> float | None:
+    if not isinstance(fit.model, GaussianMixture) or not fit.fitted:
+        return None  # with a cluster for each colour the density means nothing
+    if fit.objective is not None:
+        return fit.objective
+    return fit.model.log_likelihood(samples.features, samples.weights)
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ def _convert(colors: UInt8Array, code: str) -> UInt8Array:
 
 
 def _gray_forward(colors: UInt8Array) -> FloatArray:
-    return _convert(colors, "COLOR_RGB2GRAY").astype(np.float64)
+    return _convert(colors, "COLOR_RGB2GRAY")[:, :1].astype(np.float64)
 
 
 def _gray_backward(features: FloatArray) -> FloatArray:

@@ -4,7 +4,7 @@ from conftest import random_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorquant.histogram import ColorHistogram, pack, unpack
+from colorquant.histogram import ColorHistogram, morton_codes, pack, unpack
 
 
 def test_packing_is_undone_and_keeps_the_order():
@@ -18,9 +18,20 @@ def test_packing_is_undone_and_keeps_the_order():
 def test_counts_equal_numpy_unique(china):
     histogram = ColorHistogram.count(china)
     colors, counts = np.unique(china.reshape(-1, 3), axis=0, return_counts=True)
-    assert np.array_equal(histogram.colors, colors)
-    assert np.array_equal(histogram.counts, counts)
+    order = np.argsort(pack(histogram.colors))
+    assert np.array_equal(histogram.colors[order], colors)
+    assert np.array_equal(histogram.counts[order], counts)
     assert histogram.pixels == china.shape[0] * china.shape[1]
+
+
+def test_colours_stand_in_morton_order(china):
+    colors = ColorHistogram.count(china).colors
+    codes = [
+        int("".join(f"{r >> bit & 1}{g >> bit & 1}{b >> bit & 1}" for bit in range(7, -1, -1)), 2)
+        for r, g, b in colors.tolist()
+    ]
+    assert codes == sorted(codes)
+    assert morton_codes(colors).tolist() == codes
 
 
 @given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 40), st.integers(1, 256), st.integers(0, 40))

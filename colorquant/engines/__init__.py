@@ -142,9 +142,9 @@ def fit(samples: Samples, options: FitOptions, progress: Progress | None = None)
 def _one_cluster_each(samples: Samples, options: FitOptions) -> Fit:
     labels = np.arange(len(samples), dtype=np.int32)
     if options.method == "kmeans":
-        return Fit(Centroids(samples.features), labels, n_iter=0, converged=True, trace=(0.0,))
+        return Fit(Centroids(samples.features), labels, 0, True, (0.0,), 0.0, fitted=False)
     m, d = samples.features.shape
     variance = samples.projection.space.level**2 / 12  # of rounding: the colours themselves have none
     covariances = np.repeat(np.eye(d)[None] * variance, m, axis=0)
     model = GaussianMixture(samples.weights / samples.weights.sum(), samples.features, covariances)
-    return Fit(model, labels, n_iter=0, converged=True)
+    return Fit(model, labels, n_iter=0, converged=True, fitted=False)

@@ -55,7 +55,8 @@ class Frame:
         )
         means, covariances = mixture.means * self.scale + self.center, mixture.covariances * self.scale**2
         model = GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.rule.covariance)
-        return Fit(model, NO_LABELS, len(trace) - 1, converged, tuple(value - shift for value in trace))
+        told = tuple(value - shift for value in trace)
+        return Fit(model, NO_LABELS, len(trace) - 1, converged, told, told[-1])
 
 
 def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
@@ -74,7 +75,8 @@ def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
         assert isinstance(best.model, GaussianMixture)
         shift = float(np.log(deviation).sum())
         model = unstandardized(best.model, mean, deviation)
-        best = replace(best, model=model, trace=tuple(value - shift for value in best.trace))
+        told = tuple(value - shift for value in best.trace)
+        best = replace(best, model=model, trace=told, objective=told[-1])
     return replace(best, labels=best.model.predict(samples.features))
 
 

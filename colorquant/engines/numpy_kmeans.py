@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.engines import Progress, unheard
-from colorquant.engines.kmeans_search import EFFORTS, MORTON_BITS, Octree, coarse_centers, coreset, leaves_wanted
+from colorquant.engines.kmeans_search import EFFORTS, Octree, coarse_centers, coreset, leaves_wanted
 from colorquant.engines.kmeans_steps import (
     Float,
     Ints,
@@ -47,22 +47,22 @@ class Passes(NamedTuple):
 
 def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     """The best of ``attempts`` fits; see the module's text. Every centre has a member and, rounded, its own colour."""
-    points, order, middle, codes = _morton_points(samples, exact=options.init != "split")
+    points, middle = _points(samples, exact=options.init != "split")
     best: Passes | None = None
     for attempt in range(options.attempts or 1):
         rng = np.random.default_rng([options.seed, attempt])
-        for found in _attempt(points, codes, options, rng, progress):
+        for found in _attempt(points, samples.codes, options, rng, progress):
             best = found if best is None or found.inertia < best.inertia else best
     assert best is not None
     best = _repaired(points, best, lambda centers: pack(samples.projection.to_rgb(centers + middle)), samples)
-    return _in_order(best, order, middle)
+    return _as_fit(best, middle)
 
 
 def iterate(samples: Samples, centers: Float, max_iter: int, tol: float) -> Fit:
     """Lloyd's iterations from ``centers`` (k, d), until none moves further than ``tol`` or ``max_iter`` are done."""
-    points, order, middle, _ = _morton_points(samples, exact=True)
+    points, middle = _points(samples, exact=True)
     found = _exact_passes(points, centers - middle, max_iter, tol, 0.0, unheard)
-    return _in_order(found, order, middle)
+    return _as_fit(found, middle)
 
 
 def _attempt(
@@ -117,8 +117,7 @@ def _repaired(
     for last in [False] * REPAIRS + [True] * len(now.centers):
         sizes = totals(now.labels, points.w, len(now.centers))
         if samples.projection.injective and not last:
-            _, first = np.unique(colors(now.centers), return_index=True)
-            sizes[np.setdiff1d(np.arange(len(sizes)), first)] = 0
+            sizes[_repeated(colors(now.centers))] = 0
         if sizes.all():
             break
         centers = reseed(points, now.centers, now.labels, sizes)
@@ -127,43 +126,24 @@ def _repaired(
     return now
 
 
-def _in_order(found: Passes, order: Ints, middle: Float) -> Fit:
-    """The passes' result for the samples' own order of rows and their own origin."""
-    labels = np.empty(len(order), np.int32)
-    labels[order] = found.labels
-    return Fit(Centroids(found.centers + middle), labels, found.n_iter, found.converged, found.trace)
+def _repeated(keys: npt.NDArray[np.uint32]) -> Ints:
+    """The indices of keys (k,) that occur earlier, too."""
+    order = np.argsort(keys, kind="stable")
+    repeated: Ints = order[1:][keys[order[1:]] == keys[order[:-1]]]
+    return repeated
 
 
-def _morton_points(samples: Samples, *, exact: bool) -> tuple[Points, Ints, Float, npt.NDArray[np.uint32]]:
-    """The samples about their mean in Morton order, that order (m,), the mean (d,) and the codes (m,), ascending."""
-    grid = samples.histogram.colors if samples.index is None else _steps(samples.features)
-    keyed = morton_codes(grid).astype(np.uint64) << np.uint64(32) | np.arange(len(grid), dtype=np.uint64)
-    keyed.sort()  # a sort of integers is many times faster than an argsort
-    order = (keyed & np.uint64(0xFFFFFFFF)).astype(np.intp)
-    weights = samples.weights[order]
-    columns = np.stack([column[order] for column in samples.features.T])
-    middle = columns @ weights / weights.sum()
-    columns -= middle[:, None]
-    return make_points(columns, weights, exact=exact), order, middle, (keyed >> np.uint64(32)).astype(np.uint32)
+def _points(samples: Samples, *, exact: bool) -> tuple[Points, Float]:
+    """The samples about their mean, and that mean (d,)."""
+    columns = np.ascontiguousarray(samples.features.T)
+    middle = columns @ samples.weights / samples.weights.sum()
+    return make_points(columns - middle[:, None], samples.weights, exact=exact), middle
 
 
-def _steps(features: Float) -> npt.NDArray[np.uint8]:
-    """The place of each row of features (m, d) on a grid of 256 steps along the widest band, (m, d) uint8."""
-    low = features.min(axis=0)
-    width = float((features.max(axis=0) - low).max()) or 1.0
-    steps: npt.NDArray[np.uint8] = ((features - low) * (255 / width)).astype(np.uint8)
-    return steps
-
-
-def morton_codes(grid: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
-    """Morton code (m,) of each row (m, d), d up to 3: the bits of its bands interleaved."""
-    spread = np.zeros(256, np.uint32)  # the bits of a number, three places apart
-    for bit in range(8):
-        spread |= (np.arange(256, dtype=np.uint32) >> np.uint32(bit) & np.uint32(1)) << np.uint32(3 * bit)
-    codes = np.zeros(len(grid), np.uint32)
-    for band, column in enumerate(grid.T):
-        codes |= spread[column] << np.uint32(MORTON_BITS // 8 - 1 - band)
-    return codes
+def _as_fit(found: Passes, middle: Float) -> Fit:
+    """The passes' result about the samples' own origin."""
+    model, labels = Centroids(found.centers + middle), found.labels.astype(np.int32)
+    return Fit(model, labels, found.n_iter, found.converged, found.trace, found.inertia)
 
 
 def _textbook_start(
