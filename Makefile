@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench samples clean
+.PHONY: demo test lint format bench bench-full bench-setup samples clean
 
 demo: $(VENV)/installed  ## quantize the sample picture with EM and with k-means
 	$(BIN)/colorquant em sample_images/malaga.png -k 4 --space ycrcb -o out/ --force
@@ -23,8 +23,13 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/installed  ## time and quality of the engines, side by side
-	$(BIN)/python benchmarks/engines.py
+bench: $(VENV)/installed-bench  ## time and quality beside other quantizers, about 15 minutes
+	$(BIN)/python -m benchmarks
+
+bench-full: $(VENV)/installed-bench  ## every picture, the slow rivals, instruction counts: hours
+	$(BIN)/python -m benchmarks --images all --slow --instructions
+
+bench-setup: $(VENV)/installed-bench  ## the rivals; their programs: apt-get install pngquant imagemagick valgrind
 
 samples: $(VENV)/installed  ## draw the sample images again
 	$(BIN)/python sample_images/make_samples.py
@@ -40,6 +45,10 @@ $(VENV)/bin/python:
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 	$(PIP) --editable .
 	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/bin/python pyproject.toml
+	$(PIP) --editable '.[bench]'
+	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-dev: $(VENV)/bin/python pyproject.toml
 	$(PIP) --editable '.[dev]'

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 UInt8Array = npt.NDArray[np.uint8]
 UInt32Array = npt.NDArray[np.uint32]
+UInt64Array = npt.NDArray[np.uint64]
 Int64Array = npt.NDArray[np.int64]
 AnyArray = npt.NDArray[Any]
 
+STRIP = 1 << 25  # pixels counted at a time: memory for gigapixels, one sort for photographs
 BLOCK = 1 << 16  # pixels per step: a block and its temporaries stay in the processor's cache
 
 
@@ -40,13 +42,30 @@ def unpack(keys: UInt32Array) -> UInt8Array:
 
 def morton_codes(grid: UInt8Array) -> UInt32Array:
     """The Morton code (m,) uint32 of each row (m, d) uint8, d up to 3: the bits of its bands interleaved."""
-    spread = np.zeros(256, np.uint32)  # the bits of a number, three places apart
-    for bit in range(8):
-        spread |= (np.arange(256, dtype=np.uint32) >> np.uint32(bit) & np.uint32(1)) << np.uint32(3 * bit)
     codes = np.zeros(len(grid), np.uint32)
     for band, column in enumerate(grid.T):
-        codes |= spread[column] << np.uint32(2 - band)
+        codes |= _SPREAD[column] << np.uint32(2 - band)
     return codes
+
+
+def morton_colors(codes: UInt32Array) -> UInt8Array:
+    """The colours (m, 3) uint8 that have these :func:`morton_codes` (m,)."""
+    colors = np.empty((len(codes), 3), np.uint8)
+    high, low = codes >> np.uint32(12), codes & np.uint32(4095)
+    for band in range(3):
+        colors[:, band] = _GATHERED[band][high] << np.uint8(4) | _GATHERED[band][low]
+    return colors
+
+
+def _bits(values: AnyArray, places: list[tuple[int, int]]) -> AnyArray:
+    """Numbers whose bit ``to`` is the bit ``of`` of ``values``, for each pair (of, to)."""
+    return sum(((values >> of & 1) << to for of, to in places), np.zeros_like(values))
+
+
+_SPREAD = _bits(np.arange(256), [(bit, 3 * bit) for bit in range(8)]).astype(np.uint32)
+_GATHERED = [
+    _bits(np.arange(4096), [(3 * bit + 2 - band, bit) for bit in range(4)]).astype(np.uint8) for band in range(3)
+]
 
 
 def morton_order(codes: UInt32Array) -> Int64Array:
@@ -54,6 +73,12 @@ def morton_order(codes: UInt32Array) -> Int64Array:
     keyed = codes.astype(np.uint64) << np.uint64(32) | np.arange(len(codes), dtype=np.uint64)
     keyed.sort()
     return (keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+
+
+def _starts(ascending: AnyArray) -> Int64Array:
+    """Where the runs of equal values begin."""
+    first = np.zeros(min(1, len(ascending)), np.int64)
+    return np.concatenate([first, np.flatnonzero(ascending[1:] != ascending[:-1]) + 1])
 
 
 def count_distinct(colors: UInt8Array) -> int:
@@ -76,28 +101,33 @@ class ColorHistogram:
 
     @classmethod
     def count(cls, rgb: UInt8Array) -> ColorHistogram:
-        """Count the colours of pixels (…, 3) uint8. Sorting packed colours beats every table: numpy sorts with SIMD."""
-        keys = pack(rgb)
-        keys.sort()
-        starts = np.flatnonzero(keys[1:] != keys[:-1]) + 1 if len(keys) else np.empty(0, np.int64)
-        starts = np.concatenate([np.zeros(min(1, len(keys)), np.int64), starts])
-        counts = np.diff(starts, append=len(keys))
-        return cls._of_keys(keys[starts], counts)
+        """Count the colours of pixels (…, 3) uint8.
 
-    @classmethod
-    def _of_keys(cls, keys: UInt32Array, counts: Int64Array) -> ColorHistogram:
-        order = morton_order(morton_codes(unpack(keys)))
-        return cls(unpack(keys[order]), counts[order])
+        Sorting packed colours beats every table, as numpy sorts with SIMD; strip by strip, as fresh memory is dear.
+        """
+        flat = rgb.reshape(-1, 3)
+        parts = [_count_strip(flat[rows]) for rows in blocks(len(flat), STRIP)]
+        if not parts:
+            return cls(np.empty((0, 3), np.uint8), np.empty(0, np.int64))
+        keyed = np.concatenate(parts)
+        keyed.sort()
+        codes = (keyed >> np.uint64(32)).astype(np.uint32)
+        counts = (keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        if len(parts) > 1:
+            starts = _starts(codes)
+            codes, counts = codes[starts], np.add.reduceat(counts, starts)
+        return cls(morton_colors(codes), counts)
 
     def __len__(self) -> int:
         return len(self.counts)
 
     def __add__(self, other: ColorHistogram) -> ColorHistogram:
         """The histogram of both pictures' pixels together."""
-        keys, index = np.unique(np.concatenate([pack(self.colors), pack(other.colors)]), return_inverse=True)
-        counts = np.zeros(len(keys), np.int64)
+        codes = np.concatenate([morton_codes(self.colors), morton_codes(other.colors)])
+        codes, index = np.unique(codes, return_inverse=True)
+        counts = np.zeros(len(codes), np.int64)
         np.add.at(counts, index, np.concatenate([self.counts, other.counts]))
-        return ColorHistogram._of_keys(keys, counts)
+        return ColorHistogram(morton_colors(codes), counts)
 
     @property
     def pixels(self) -> int:
@@ -118,6 +148,15 @@ class ColorHistogram:
         return out.reshape(rgb.shape[:2])
 
 
-def blocks(n: int) -> Iterator[slice]:
+def _count_strip(pixels: UInt8Array) -> UInt64Array:
+    """The distinct colours of pixels (n, 3), each as its Morton code << 32 | its count."""
+    keys = pack(pixels)
+    keys.sort()
+    starts = _starts(keys)
+    counts = np.diff(starts, append=len(keys)).astype(np.uint64)
+    return morton_codes(unpack(keys[starts])).astype(np.uint64) << np.uint64(32) | counts
+
+
+def blocks(n: int, step: int = BLOCK) -> Iterator[slice]:
     """Slices of ``n`` rows: work on a block stays in cache, and needs no fresh memory of the whole's size."""
-    return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))

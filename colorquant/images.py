@@ -89,7 +89,7 @@ def _check_size(image: Image.Image) -> None:
 
 
 def _to_picture(image: Image.Image, bytes_in: int) -> Picture:
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         gray = _reduced_to_8_bits(image)
         return Picture(np.repeat(gray[:, :, None], 3, axis=2), None, bytes_in)

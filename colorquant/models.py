@@ -25,6 +25,7 @@ MAX_COLORS = 65536
 MAX_SEED = 2**31 - 1  # OpenCV's generator takes a C int
 COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
 Real = TypeVar("Real", np.float32, np.float64)
+BLOCK_ROWS = 1 << 16  # rows per sum
 BLOCK = 2048  # rows per matrix product: rows × components stay in the processor's cache
 
 
@@ -111,6 +112,11 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def columns(self) -> FloatArray:
+        """The features by band, (d, m), contiguous: no copy, as the features lie in memory so."""
+        return np.ascontiguousarray(self.features.T)
 
     def per_pixel(self, dtype: type[Real]) -> npt.NDArray[Real]:
         """The features of every pixel in picture order, (pixels, d), for engines that take no weights."""
@@ -274,6 +280,18 @@ class Fit:
     objective: float | None = None
     pixel_labels: LabelArray | None = None
     fitted: bool = True
+
+
+def sums_by_label(labels: AnyArray, weights: AnyArray, columns: AnyArray, k: int) -> FloatArray:
+    """Per label, 0 to k - 1, the sum of ``columns`` (c, n) times ``weights`` (n,) over its rows, (c, k) float64.
+
+    Sums of integers are exact. Block by block, so that the products stay in the processor's cache.
+    """
+    sums = np.zeros((len(columns), k))
+    for rows in blocks(len(labels), max(BLOCK_ROWS, 4 * k)):
+        for total, column in zip(sums, columns, strict=True):
+            total += np.bincount(labels[rows], weights[rows] * column[rows], k)
+    return sums
 
 
 def row_blocks(n: int, k: int) -> Iterator[slice]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from colorquant.histogram import count_distinct, pack, unpack
 from colorquant.metrics import mse
-from colorquant.models import Centroids, Fit, FloatArray, IntArray, Model, Samples, UInt8Array
+from colorquant.models import Centroids, Fit, FloatArray, IntArray, Model, Samples, UInt8Array, sums_by_label
 from colorquant.spaces import Projection
 
 BoolArray = npt.NDArray[np.bool_]
@@ -66,9 +66,7 @@ class Labelling:
 
     def sums(self, values: FloatArray | UInt8Array) -> FloatArray:
         """The sum over pixels of the rows ``values`` (n, c) per label, (k, c)."""
-        counts = self.counts.astype(np.float64)
-        columns = [np.bincount(self.labels, counts * column, minlength=self.k) for column in values.T]
-        return np.stack(columns, axis=1)
+        return sums_by_label(self.labels, self.counts, values.T, self.k).T
 
     def squared_error(self, palette: UInt8Array) -> int:
         """Sum over pixels and channels of (colour - its label's in ``palette`` (k, 3))², multiplied out: exact."""

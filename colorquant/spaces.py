@@ -50,8 +50,9 @@ KAPPA = 24389 / 27
 class Space:
     """A colour space: its bands, and the way there and back.
 
-    ``forward`` takes colours (n, 3) uint8 and gives features (n, bands) float64 in the space's own units. ``backward``
-    takes such features and gives unrounded RGB (n, 3) float64, 0 to 255 where the feature is inside the sRGB gamut.
+    ``forward`` takes colours (n, 3) uint8 and gives features (n, bands) float64 in the space's own units, in memory
+    band by band where that costs nothing: the engines work on bands. ``backward`` takes such features and gives
+    unrounded RGB (n, 3) float64, 0 to 255 where the feature is inside the sRGB gamut.
     ``level`` is the size of one 8-bit level in the space's units. ``luma`` is the band that ``--keep-luma`` keeps,
     None where there is none to keep; ``keeps_luma`` says whether it is kept unless the user says otherwise. Chroma is
     measured from ``neutral``. ``unclipped`` stands in for a ``backward`` that clips, where the gamut is asked for.
@@ -164,7 +165,7 @@ def _companded(linear: FloatArray) -> FloatArray:
 
 
 def _rgb_forward(colors: UInt8Array) -> FloatArray:
-    return colors.astype(np.float64)
+    return colors.T.astype(np.float64, order="C").T
 
 
 def _rgb_backward(features: FloatArray) -> FloatArray:
@@ -207,7 +208,7 @@ def _lab_forward(colors: UInt8Array) -> FloatArray:
     """CIE 1976 L*a*b*, D65: L* 0 to 100, a* and b* about -128 to 127."""
     t = _linear(colors) @ (SRGB_TO_XYZ / WHITE[:, None]).T
     f = np.where(t > EPSILON, np.cbrt(t), (KAPPA * t + 16) / 116)
-    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])]).T
 
 
 def _lab_backward(features: FloatArray) -> FloatArray:

@@ -97,7 +97,7 @@ def place_empty(rows: Rows, mixture: Mixture, counts: Array) -> Mixture:
 
 def cold_start(cells: Rows, k: int, rule: Rule, *, random: bool, rng: np.random.Generator) -> Mixture:
     """A mixture of k components from weighted k-means on the cells, or from random cells."""
-    points = make_points(np.ascontiguousarray(cells.phi[1 : 1 + cells.d]), cells.weights)
+    points = make_points(cells.phi[1 : 1 + cells.d], cells.weights)
     if random:
         chosen = rng.choice(len(points), min(k, len(points)), replace=False, p=cells.weights / cells.total)
         centers = np.ascontiguousarray(points.x[:, chosen].T)

@@ -79,7 +79,8 @@ class Splits(NamedTuple):
 def split_clusters(points: Points, labels: Ints, k: int, rounds: int = 2) -> Splits:
     """A good two-way split of every cluster: across its main direction, then between the halves' means."""
     w = totals(labels, points.w, k)
-    s = sums(labels, points.wx, k).T
+    wx = _weighted(points)
+    s = sums(labels, wx, k).T
     safe = np.where(w > 0, w, 1)
     mean = s / safe[:, None]
     axis = _main_axes(points, labels, w, mean)
@@ -91,7 +92,7 @@ def split_clusters(points: Points, labels: Ints, k: int, rounds: int = 2) -> Spl
         far = side > 0
         half = np.where(far, labels, k)  # the bin k takes the other half
         wa = totals(half, points.w, k + 1)[:k]
-        sa = sums(half, points.wx, k + 1)[:, :k].T
+        sa = sums(half, wx, k + 1)[:, :k].T
         wb = w - wa
         split = (np.minimum(wa, wb) > 1e-9 * w)[:, None]
         a = np.where(split, sa / np.where(wa > 0, wa, 1)[:, None], mean)
@@ -101,15 +102,20 @@ def split_clusters(points: Points, labels: Ints, k: int, rounds: int = 2) -> Spl
     return Splits(a, b, gain, far)
 
 
+def _weighted(points: Points) -> Float:
+    return points.x * points.w if points.wx is None else points.wx
+
+
 def _main_axes(points: Points, labels: Ints, w: Float, mean: Float) -> Float:
     """(k, d) main direction of every cluster: the greatest column of its covariance to the power eight."""
     k, d = mean.shape
     if d == 1:
         return np.ones((k, 1))
+    wx = _weighted(points)
     cov = np.empty((k, d, d))
     for i in range(d):
         for j in range(i, d):
-            cov[:, i, j] = cov[:, j, i] = totals(labels, points.wx[i] * points.x[j], k)
+            cov[:, i, j] = cov[:, j, i] = totals(labels, wx[i] * points.x[j], k)
     cov -= w[:, None, None] * mean[:, :, None] * mean[:, None, :]
     for _ in range(3):
         cov /= np.maximum(np.abs(cov).max(axis=(1, 2)), 1e-300)[:, None, None]
@@ -126,7 +132,7 @@ def lbg_start(points: Points, k: int) -> Float:
     fewer than k centres where the points have fewer distinct places.
     """
     labels = np.zeros(len(points), np.intp)
-    centers: Float = (points.wx.sum(axis=1) / points.w.sum())[None, :]
+    centers: Float = points.middle[None, :]
     while len(centers) < k:
         count = len(centers)
         splits = split_clusters(points, labels, count)
@@ -249,7 +255,7 @@ def coreset(points: Points, starts: Ints) -> Points:
     if len(starts) == len(points):
         return points
     weight = np.add.reduceat(points.w, starts)
-    sums = np.stack([np.add.reduceat(column, starts) for column in points.wx])
+    sums = np.stack([np.add.reduceat(column * points.w, starts) for column in points.x])
     return make_points(sums / weight, weight)
 
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from colorquant.models import sums_by_label
+
 Float = NDArray[np.float64]
 Real = NDArray[np.floating[Any]]  # float32 for speed, float64 where ties matter
 Ints = NDArray[np.intp]
@@ -25,41 +27,45 @@ PRUNE_CENTERS = 128  # with fewer centres, or fewer than PRUNE_POINTS points, ru
 PRUNE_POINTS = 64 * PRUNE_ROWS
 PRUNE_ALWAYS = 1 << 27  # with more points times centres, centres are ruled out in any case
 LEAST_ROWS = 16  # of a block of scores
+MANY_POINTS = 1 << 16  # with more points, products with the weights are not kept
 DELTA_POINTS = 8192  # with more points, sums over the clusters are updated for the changed labels only
 SWING_STEP = 2.0
 SWING_MOMENTUM = (0.95, 0.75)  # of the first and of the last swinging iteration
 SWING_JITTER = 0.1  # noise on the centres at the first swinging iteration, in mean deviations of the clusters
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Points:
     """Weighted points in Morton order, prepared for Lloyd iterations.
 
-    h: (m, d+1) float32 or float64, the points and a column of ones;  x: (d, m) the points by column;  w: (m,) weights;
-    wx: (d, m) weights times points;  total: sum of the weighted squared norms.
+    x: (d, m) the points by column;  w: (m,) weights;  middle: (d,) their weighted mean;  h: (m, d+1) float32 or
+    float64, the points about it and a column of ones;  total: sum of the weighted squared norms;  wx: (d, m) weights
+    times points, None where they are so many that memory costs more than the products.
     """
 
-    h: Real
     x: Float
     w: Float
-    wx: Float
+    middle: Float
+    h: Real
     total: float
+    wx: Float | None
 
     def __len__(self) -> int:
         return len(self.w)
 
 
 def make_points(x: Float, w: Float, *, exact: bool = False) -> Points:
-    """Points from columns x (d, m), centred by the caller, and weights w (m,); distances ``exact`` to double precision.
+    """Points from columns x (d, m) and weights w (m,); distances ``exact`` to double precision.
 
     In float32 a colour can go to the second nearest centre where the two differ by about 1e-6 of its squared length.
     """
     d, m = x.shape
+    middle = x @ w / w.sum()
     h = np.ones((m, d + 1), np.float64 if exact else np.float32)
     for j in range(d):
-        h[:, j] = x[j]
-    wx = x * w
-    return Points(h, x, w, wx, sum(float(a @ b) for a, b in zip(wx, x, strict=True)))
+        np.subtract(x[j], middle[j], out=h[:, j], casting="same_kind")
+    total = sum(float(np.einsum("i,i,i->", w, column, column)) for column in x)
+    return Points(x, w, middle, h, total, x * w if m <= MANY_POINTS else None)
 
 
 def plus_plus(points: Points, k: int, rng: np.random.Generator) -> Float:
@@ -77,6 +83,7 @@ def plus_plus(points: Points, k: int, rng: np.random.Generator) -> Float:
 def score_matrix(points: Points, centers: Float) -> Real:
     """(d+1, k) matrix whose product with Points.h is x.c - |c|^2/2, greatest for the nearest centre."""
     k, d = centers.shape
+    centers = centers - points.middle
     matrix = np.empty((d + 1, k), points.h.dtype)
     matrix[:d] = centers.T
     matrix[d] = -0.5 * np.einsum("ij,ij->i", centers, centers)
@@ -195,10 +202,10 @@ def cluster_sums(points: Points, labels: Ints, k: int, before: Lloyd | None = No
     if before and len(labels) > DELTA_POINTS:
         changed = np.flatnonzero(labels != before.labels)
         if 3 * len(changed) < len(labels):
-            columns = points.wx[:, changed]
+            columns = points.x[:, changed] * points.w[changed]
             s = before.clusters.s + sums(labels[changed], columns, k) - sums(before.labels[changed], columns, k)
     if s is None:
-        s = sums(labels, points.wx, k)
+        s = sums(labels, points.wx, k) if points.wx is not None else sums_by_label(labels, points.w, points.x, k)
     explained = np.einsum("ij,ij->j", s, s) / np.maximum(w, 1e-300)
     return Clusters(w, s, points.total - float(explained.sum()))
 

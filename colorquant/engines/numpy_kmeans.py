@@ -6,7 +6,6 @@ colour finish them. ``init`` pp and random are the textbook's algorithm: Lloyd's
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -47,22 +46,22 @@ class Passes(NamedTuple):
 
 def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     """The best of ``attempts`` fits; see the module's text. Every centre has a member and, rounded, its own colour."""
-    points, middle = _points(samples, exact=options.init != "split")
+    points = make_points(samples.columns, samples.weights, exact=options.init != "split")
     best: Passes | None = None
     for attempt in range(options.attempts or 1):
         rng = np.random.default_rng([options.seed, attempt])
         for found in _attempt(points, samples.codes, options, rng, progress):
             best = found if best is None or found.inertia < best.inertia else best
     assert best is not None
-    best = _repaired(points, best, lambda centers: pack(samples.projection.to_rgb(centers + middle)), samples)
-    return _as_fit(best, middle)
+    best = _repaired(points, best, samples)
+    return _as_fit(best)
 
 
 def iterate(samples: Samples, centers: Float, max_iter: int, tol: float) -> Fit:
     """Lloyd's iterations from ``centers`` (k, d), until none moves further than ``tol`` or ``max_iter`` are done."""
-    points, middle = _points(samples, exact=True)
-    found = _exact_passes(points, centers - middle, max_iter, tol, 0.0, unheard)
-    return _as_fit(found, middle)
+    points = make_points(samples.columns, samples.weights, exact=True)
+    found = _exact_passes(points, centers, max_iter, tol, 0.0, unheard)
+    return _as_fit(found)
 
 
 def _attempt(
@@ -107,9 +106,7 @@ def _exact_passes(points: Points, centers: Float, max_iter: int, tol: float, gai
         centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
 
 
-def _repaired(
-    points: Points, now: Passes, colors: Callable[[Float], npt.NDArray[np.uint32]], samples: Samples
-) -> Passes:
+def _repaired(points: Points, now: Passes, samples: Samples) -> Passes:
     """Move centres without members, and all but one of those that round to one colour, to the worst fitted points.
 
     The last round looks only for members: a colour of its own is then found in painting.
@@ -117,7 +114,7 @@ def _repaired(
     for last in [False] * REPAIRS + [True] * len(now.centers):
         sizes = totals(now.labels, points.w, len(now.centers))
         if samples.projection.injective and not last:
-            sizes[_repeated(colors(now.centers))] = 0
+            sizes[_repeated(pack(samples.projection.to_rgb(now.centers)))] = 0
         if sizes.all():
             break
         centers = reseed(points, now.centers, now.labels, sizes)
@@ -133,17 +130,9 @@ def _repeated(keys: npt.NDArray[np.uint32]) -> Ints:
     return repeated
 
 
-def _points(samples: Samples, *, exact: bool) -> tuple[Points, Float]:
-    """The samples about their mean, and that mean (d,)."""
-    columns = np.ascontiguousarray(samples.features.T)
-    middle = columns @ samples.weights / samples.weights.sum()
-    return make_points(columns - middle[:, None], samples.weights, exact=exact), middle
-
-
-def _as_fit(found: Passes, middle: Float) -> Fit:
-    """The passes' result about the samples' own origin."""
-    model, labels = Centroids(found.centers + middle), found.labels.astype(np.int32)
-    return Fit(model, labels, found.n_iter, found.converged, found.trace, found.inertia)
+def _as_fit(found: Passes) -> Fit:
+    labels = found.labels.astype(np.int32)
+    return Fit(Centroids(found.centers), labels, found.n_iter, found.converged, found.trace, found.inertia)
 
 
 def _textbook_start(
