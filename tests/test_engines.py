@@ -253,3 +253,32 @@ def test_noise_with_as_many_clusters_as_half_its_colours():
     for space in ("rgb", "gray", "ycrcb"):
         fit = engines.fit(samples_of(rgb, space), FitOptions("em", 100, space, max_iter=5))
         assert np.isfinite(fit.trace).all()
+
+
+def test_a_component_that_dies_is_moved_to_where_it_helps(thumbnail):
+    samples = samples_of(thumbnail)
+    start = random_start(samples, 4, "full", 1.0, np.random.default_rng(0))
+    start.means[3] = 1e4  # far from every colour: without a pixel after the first step
+    start.covariances[3] = np.eye(3)
+    fit = numpy_em.iterate_from(samples, start, reg_covar=0.1, max_iter=30, tol=1e-6)
+    assert fit.model.weights.min() > 1e-3
+    assert fit.model.means.max() < 256
+    assert np.diff(fit.trace).min() >= -1e-9
+    assert fit.trace[-1] == pytest.approx(fit.model.log_likelihood(samples.features, samples.weights), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_best_is_never_worse_than_balanced(seed, china):
+    samples = samples_of(np.ascontiguousarray(china[::4, ::4]))
+    for method, options, worse in (("kmeans", {"k": 20}, 1), ("em", {"k": 5, "covariance": "diagonal"}, -1)):
+        balanced, best = (
+            engines.fit(samples, FitOptions(method, seed=seed, effort=effort, **options))
+            for effort in ("balanced", "best")
+        )
+        assert worse * best.objective <= worse * balanced.objective
+
+
+def test_no_engine_but_numpy_has_an_effort():
+    for engine in ("opencv", "sklearn"):
+        with pytest.raises(OptionError, match=f"--effort best cannot be honoured by --engine {engine}"):
+            engines.resolve(FitOptions("kmeans", engine=engine, effort="best"))

@@ -38,12 +38,14 @@ SETTLED = 1e-5  # gain of log-likelihood per pixel that ends EM on cells
 class Effort:
     """How much searching is done on the cells before the exact iterations.
 
-    ``starts`` (alternating between k-means and random cells where ``mixed``), at most ``rounds`` of moves each with so
+    ``starts`` (alternating between k-means and random cells where ``mixed``; ``budget`` bounds starts times components,
+    but two are always made where two are allowed), at most ``rounds`` of moves each with so
     many ``trials``, on some thousands of cells (``cells`` scales them), ``settle`` iterations after a move, which must
     ``gain`` so much log-likelihood per pixel; the ``carried`` best are iterated on finer cells.
     """
 
     starts: int
+    budget: int
     rounds: int
     trials: int
     cells: int
@@ -54,9 +56,9 @@ class Effort:
 
 
 EFFORTS = {
-    "fast": Effort(starts=1, rounds=2, trials=1, cells=600, settle=12),
-    "balanced": Effort(starts=8, rounds=12, trials=6, cells=1000, settle=30, carried=2, mixed=True),
-    "best": Effort(starts=12, rounds=40, trials=12, cells=3000, settle=60, carried=4, mixed=True),
+    "fast": Effort(starts=1, budget=1, rounds=2, trials=1, cells=600, settle=12),
+    "balanced": Effort(starts=8, budget=128, rounds=12, trials=6, cells=1000, settle=30, carried=2, mixed=True),
+    "best": Effort(starts=12, budget=1024, rounds=40, trials=12, cells=3000, settle=60, carried=4, mixed=True),
 }
 
 
@@ -325,7 +327,7 @@ def coarse_mixture(levels: list[Rows], k: int, rule: Rule, effort: Effort, seed:
     """The best mixture found on the coarsest of ``levels``, carried down to the finest cells (not the first level)."""
     rng = np.random.default_rng(seed)
     found = []
-    for number in range(effort.starts):
+    for number in range(min(effort.starts, max(2, effort.budget // k))):
         start = cold_start(levels[-1], k, rule, random=effort.mixed and number % 2 == 1, rng=rng)
         found.append(search(levels[-1], start, rule, effort))
     found.sort(key=_value)

@@ -26,6 +26,7 @@ BLOCK_VALUES = 65536  # of a (k, rows) block of doubles: 512 KiB, so that it sta
 LOG_TINY = -690.0  # log of a weight that stands for zero
 COUNT_EPS = 10 * np.finfo(float).eps  # scikit-learn's guard against an empty component
 FALL = 1e-9  # by which a log-likelihood may fall and count as level
+REVIVED = 0.1  # of a mean weight, for a component that was dead
 DEAD = 1e-9  # pixels; a component with fewer is dead
 PATIENCE = 3  # iterations below the best log-likelihood before EM stops
 
@@ -207,10 +208,11 @@ def revived(rows: Rows, mixture: Mixture, sums: Sums) -> Mixture:
         missing[block] = (theta @ rows.phi[:, block]).max(axis=0)
     missing = (missing.max() - missing) * rows.weights
     worst = np.argsort(-missing, kind="stable")[: len(dead)]
-    weights, means = mixture.weights.copy(), mixture.means.copy()
-    weights[dead[: len(worst)]] = rows.weights[worst] / rows.total
+    weights, means, covariances = mixture.weights.copy(), mixture.means.copy(), mixture.covariances.copy()
+    covariances[dead] = np.tensordot(mixture.weights, covariances, axes=1)  # wide enough to gather others
+    weights[dead] = REVIVED / len(weights)
     means[dead[: len(worst)]] = rows.phi[1 : 1 + rows.d, worst].T
-    return Mixture(weights / weights.sum(), means, mixture.covariances)
+    return Mixture(weights / weights.sum(), means, covariances)
 
 
 def iterate(
