@@ -19,6 +19,7 @@ from colorquant.engines.mixtures import default_reg_covar, random_start, standar
 from colorquant.models import Fit, FitOptions, GaussianMixture, Samples
 
 MAX_ITER, TOL = 100, 1e-3
+SEARCHED_TOL = 5e-4  # after a search, where EM starts on a plateau and 1e-3 would end it at once
 NO_LABELS = np.empty(0, np.int32)
 SEARCH_MAX = 128  # components; above, the search would take too long
 
@@ -91,7 +92,8 @@ def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -
     """One fit; with ``effort`` best a balanced one, and what a longer search finds."""
     k, said = options.k, options.max_iter is not None or options.tol is not None
     init = options.init or ("kmeans" if said or k > SEARCH_MAX else "search")
-    max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
+    usual = SEARCHED_TOL if init == "search" else TOL
+    max_iter, tol = options.max_iter or MAX_ITER, usual if options.tol is None else options.tol
     if init != "search":
         start = _random_start(frame, k, seed) if init == "random" else _kmeans_start(frame, k, seed)
         return [frame.iterated(start, max_iter, tol, progress)]
