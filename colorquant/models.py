@@ -290,7 +290,7 @@ def sums_by_label(labels: AnyArray, weights: AnyArray, columns: AnyArray, k: int
     sums = np.zeros((len(columns), k))
     for rows in blocks(len(labels), max(BLOCK_ROWS, 4 * k)):
         for total, column in zip(sums, columns, strict=True):
-            total += np.bincount(labels[rows], weights[rows] * column[rows], k)
+            total += np.bincount(labels[rows], np.multiply(weights[rows], column[rows], dtype=np.float64), k)
     return sums
 
 

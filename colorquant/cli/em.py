@@ -25,7 +25,8 @@ from colorquant.models import COVARIANCES, FitOptions
 @click.option(
     "--tol",
     type=float,
-    help="Stop when the log-likelihood per pixel gains less; OpenCV's epsilon with opencv.  [default: 0.001, after a search half]",
+    help="Stop when the log-likelihood per pixel gains less; OpenCV's epsilon with opencv.  "
+    "[default: 0.001, after a search half]",
 )
 @click.option(
     "--reg-covar",
