@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from colorquant.engines import one_thread
-from colorquant.errors import ColorquantError, ImageReadError, OptionError, OutputError
+from colorquant.errors import ColorquantError, ImageReadError, OptionError
 from colorquant.images import SUFFIXES
 from colorquant.pipeline import Destination
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 STDIN = "-"
+WRITTEN = re.compile(r"(.+)-(?:kmeans|em)\d+(?:-labels)?\.png", re.DOTALL)  # by an earlier run, from group 1
 
 
 @dataclass(frozen=True)
@@ -48,29 +50,46 @@ class Outcome(Generic[R]):
 
 
 def expand(names: Sequence[str], *, recursive: bool) -> list[Input]:
-    """Files, and the images of folders in the order of their names. A folder without any is an input with a problem."""
-    inputs: list[Input] = []
+    """Files, and the images of folders in the order of their names; what is named twice is taken once.
+
+    A folder without images is an input with a problem. Raises OptionError for an empty name.
+    """
+    inputs: dict[str, Input] = {}
     for name in names:
-        path = Path(name)
-        if name == STDIN:
-            inputs.append(Input(name, None))
-        elif path.is_dir():
-            found = [
-                Input(str(file), file, file.parent.relative_to(path), True) for file in _images_in(path, recursive)
-            ]
-            hint = "give a folder that holds some" if recursive else "take -r for its sub-folders"
-            inputs += found or [Input(name, path, problem=ImageReadError(f"no images in this folder: {hint}"))]
-        else:
-            inputs.append(Input(name, path))
-    return inputs
+        if not name:
+            raise OptionError("an input has an empty name: is a variable unset?")
+        for item in _expanded(name, recursive):
+            key = STDIN if item.path is None else os.path.realpath(item.path)
+            if key == STDIN and key in inputs:
+                raise OptionError("standard input (-) can be read only once")
+            inputs.setdefault(key, item)
+    return list(inputs.values())
+
+
+def _expanded(name: str, recursive: bool) -> list[Input]:
+    if name == STDIN:
+        return [Input(name, None)]
+    path = Path(name)
+    if not os.path.isdir(path):
+        return [Input(name, path)]
+    found = [Input(str(file), file, file.parent.relative_to(path), True) for file in _images_in(path, recursive)]
+    hint = "give a folder that holds some" if recursive else "take -r for its sub-folders"
+    return found or [Input(name, path, problem=ImageReadError(f"no images in this folder: {hint}"))]
 
 
 def _images_in(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Image files by their ending; hidden ones, and links to folders (they can run in circles), are passed over."""
+    """Image files by their ending.
+
+    Hidden ones, links to folders (they can run in circles), and what an earlier run wrote beside its input are passed
+    over.
+    """
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
-        for name in sorted(files):
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+        names = sorted(name for name in files if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."))
+        stems = {Path(name).stem for name in names}
+        for name in names:
+            written = WRITTEN.fullmatch(name)
+            if not (written and written[1] in stems) and os.path.isfile(Path(parent, name)):
                 yield Path(parent, name)
 
 
@@ -85,31 +104,30 @@ class Naming:
     force: bool = False
 
     def plan(self, inputs: Sequence[Input]) -> list[tuple[Input, Destination]]:
-        """Each input with its outputs. Raises OptionError where they clash, before anything is written.
-
-        In a folder, the outputs of an earlier run are not inputs of this one.
-        """
+        """Each input with its outputs. Raises OptionError where they clash, before anything is written."""
         self._check(inputs)
         plan = [(item, self._destination(item, single=len(inputs) == 1)) for item in inputs]
-        planned = {file for item, destination in plan if item.problem is None for file in destination.files}
-        plan = [(item, destination) for item, destination in plan if not (item.listed and item.path in planned)]
-        owners: dict[Path, Input] = {}
-        sources = {item.path.resolve(): item for item, _ in plan if item.path is not None and item.problem is None}
+        owners: dict[str, Input] = {}
+        sources = {os.path.realpath(item.path) for item, _ in plan if item.path is not None and item.problem is None}
         for item, destination in plan:
             for file in destination.files:
-                resolved = file.resolve()
-                if resolved in owners:
-                    raise OptionError(f"{owners[resolved].name} and {item.name} would both write {file}: rename one")
-                if resolved in sources:
+                place = os.path.realpath(file)
+                if place in owners:
+                    raise OptionError(f"{owners[place].name} and {item.name} would both write {file}: rename one")
+                if place in sources:
                     raise OptionError(f"{item.name} would write over the input {file}: choose another -o")
-                owners[resolved] = item
+                owners[place] = item
         return plan
 
     def _check(self, inputs: Sequence[Input]) -> None:
-        if [item.path for item in inputs].count(None) > 1:
-            raise OptionError("standard input (-) can be read only once")
+        if self.output == "":
+            raise OptionError("-o has an empty name: is a variable unset?")
         if self.output == "-" and (len(inputs) > 1 or inputs[0].listed):
             raise OptionError("-o - writes one picture: give one input")
+        if self.output is not None and not os.path.isdir(self.output):
+            suffix = Path(self.output).suffix.lower()
+            if suffix in SUFFIXES - {".png"}:
+                raise OptionError(f"-o {self.output}: pictures are written as PNG, name a .png file or a folder")
         if self.palette is not None and len(inputs) > 1 and "{stem}" not in self.palette:
             raise OptionError(f"--palette-out {self.palette} holds one palette: put {{stem}} into it")
         if self.labels is not None and self._to_stdout(inputs[0]):
@@ -133,18 +151,9 @@ class Naming:
             assert item.path is not None
             return item.path.with_name(name)
         output = Path(self.output)
-        if single and not item.listed and output.suffix.lower() == ".png" and not output.is_dir():
+        if single and not item.listed and output.suffix.lower() == ".png" and not os.path.isdir(output):
             return output
         return output / item.folder / name
-
-
-def make_folders(destination: Destination) -> None:
-    """Make the folders that the outputs go into. Raises OutputError."""
-    for file in destination.files:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"the folder {file.parent} cannot be made: {error.strerror}") from error
 
 
 def run(
@@ -177,7 +186,6 @@ def _attempt(task: Callable[[Input, Destination], R], item: Input, destination: 
     try:
         if item.problem is not None:
             raise item.problem
-        make_folders(destination)
         return Outcome(item, task(item, destination))
     except OptionError:
         raise  # wrong usage, the same for every input

@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import warnings
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,14 @@ SUFFIXES = frozenset(
     )
 )
 MAX_PIXELS = 178_000_000
+PNG_BIT_DEPTH = 24  # its place in a PNG file
 MANY_PIXELS = 4_000_000  # above, half the time of writing is worth 2 to 4 % of the file
 STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole picture is in memory twice, not three times
 
 # Our own limit stands before any decoding; Pillow's warning at half of it says nothing more.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Damaged metadata is dropped anyway, damaged pixels are an error.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def read_image(source: Path | str | bytes) -> Picture:
                 with Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
                     checked.verify()
             image.load()
-            return _to_picture(image, len(data))
+            return _to_picture(image, data)
     except ImageReadError:
         raise
     except Image.DecompressionBombError as error:
@@ -67,8 +71,8 @@ def read_image(source: Path | str | bytes) -> Picture:
     except MemoryError as error:
         raise ImageReadError("too large for the memory of this machine: give a smaller picture") from error
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageReadError(f"damaged or truncated image ({reason}): give a whole file") from error
+        reason = f" ({' '.join(str(error).split())})" if isinstance(error, (OSError, SyntaxError)) else ""
+        raise ImageReadError(f"damaged or truncated image{reason}: give a whole file") from error
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -79,8 +83,11 @@ def _read_bytes(path: Path) -> bytes:
         raise ImageReadError("not a file: give an image file")  # a device may never end
     except ImageReadError:
         raise
+    except FileNotFoundError as error:
+        raise ImageReadError("cannot be read, there is no such file: check the name") from error
     except (OSError, ValueError) as error:
-        raise ImageReadError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ImageReadError(f"cannot be read: {reason}; check the name and its permissions") from error
 
 
 def _check_size(image: Image.Image) -> None:
@@ -89,11 +96,18 @@ def _check_size(image: Image.Image) -> None:
         raise ImageReadError(f"claims {width} × {height}, more than {MAX_PIXELS:,} pixels: give a smaller picture")
 
 
-def _to_picture(image: Image.Image, bytes_in: int) -> Picture:
+def _to_picture(image: Image.Image, data: bytes) -> Picture:
+    bytes_in, key = len(data), image.info.get("transparency")
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        gray = _reduced_to_8_bits(image)
-        return Picture(np.repeat(gray[:, :, None], 3, axis=2), None, bytes_in)
+        values = np.asarray(image)
+        alpha = np.where(values == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
+        return Picture(np.repeat(_reduced_to_8_bits(values, image.mode)[:, :, None], 3, axis=2), alpha, bytes_in)
+    if image.format == "PNG" and image.mode == "L" and isinstance(key, int):
+        gray = np.asarray(image)
+        levels = 2 ** data[PNG_BIT_DEPTH] - 1  # Pillow scales the pixels to 8 bits, but not the key
+        alpha = np.where(gray == key * 255 // levels, 0, 255).astype(np.uint8)
+        return Picture(np.repeat(gray[:, :, None], 3, axis=2), alpha, bytes_in)
     if image.has_transparency_data:
         rgba = _pixels(image if image.mode == "RGBA" else image.convert("RGBA"), 4)
         alpha = np.ascontiguousarray(rgba[:, :, 3])
@@ -101,11 +115,10 @@ def _to_picture(image: Image.Image, bytes_in: int) -> Picture:
     return Picture(_pixels(image if image.mode == "RGB" else image.convert("RGB"), 3), None, bytes_in)
 
 
-def _reduced_to_8_bits(image: Image.Image) -> UInt8Array:
+def _reduced_to_8_bits(values: npt.NDArray[Any], mode: str) -> UInt8Array:
     """Gray of 16 bits, rounded to 8; Pillow's own conversion would clip at 255."""
-    values = np.asarray(image)
-    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ImageReadError(f"has pixels of 32 bits (mode {image.mode}): convert it to 8 or 16 bits first")
+    if mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ImageReadError(f"has pixels of 32 bits (mode {mode}): convert it to 8 or 16 bits first")
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
@@ -191,39 +204,74 @@ def encode_label_map(labels: npt.NDArray[Any], k: int, kind: str) -> bytes:
     return _png(Image.fromarray(np.where(hidden, np.iinfo(dtype).max, labels).astype(dtype)))
 
 
-def write_whole(path: Path, data: bytes, *, force: bool) -> None:
-    """Write a file whole or not at all: to a temporary file in the same folder, then by renaming.
-
-    Without ``force`` an existing file stays, and OutputError is raised.
-    """
-    target = Path(os.path.realpath(path)) if force and path.is_symlink() else path  # a link stays a link
-    temporary = target.with_name(f".colorquant-{os.urandom(8).hex()}.tmp")
-    try:
+def check_writable(paths: Iterable[Path], *, force: bool) -> None:
+    """Raises OutputError for a name that cannot be, a folder, or a file that may not be overwritten."""
+    for path in paths:
         try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if force:
-                temporary.replace(target)
-            else:
-                _rename_to_new(temporary, target)
-        finally:
+            path.lstat()
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"{path} cannot be written: {reason}; choose another name") from error
+        if os.path.isdir(path):
+            raise OutputError(f"{path} is a folder: choose another name")
+        if not force:
+            raise OutputError(f"{path} exists already: use --force to overwrite it")
+
+
+def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
+    """Write files whole or not at all, in folders that are made if missing.
+
+    All are written to temporary files in their folders first, then renamed. Without ``force`` an existing file stays,
+    and OutputError is raised.
+    """
+    check_writable((path for path, _ in files), force=force)
+    pairs: list[tuple[Path, Path]] = []
+    try:
+        for path, data in files:
+            pairs.append(_staged(path, data, force))
+        for (temporary, target), (path, _) in zip(pairs, files, strict=True):
+            _rename(temporary, target, path, force)
+    finally:
+        for temporary, _ in pairs:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+def _staged(path: Path, data: bytes, force: bool) -> tuple[Path, Path]:
+    """A temporary file that holds ``data``, and the name that it shall get: of a link, what it points to."""
+    target = Path(os.path.realpath(path)) if force and os.path.islink(path) else path
+    temporary = target.with_name(f".colorquant-{os.urandom(8).hex()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+        raise
+    return temporary, target
+
+
+def _rename(temporary: Path, target: Path, path: Path, force: bool) -> None:
+    """Without ``force`` no file is overwritten; without hard links a moment is left between the look and the rename."""
+    try:
+        if not force:
+            try:
+                os.link(temporary, target)
+                return
+            except FileExistsError:
+                raise
+            except OSError:
+                if os.path.lexists(target):
+                    raise FileExistsError(target) from None
+        temporary.replace(target)
     except FileExistsError as error:
         raise OutputError(f"{path} exists already: use --force to overwrite it") from error
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _rename_to_new(temporary: Path, target: Path) -> None:
-    """Rename without overwriting; without hard links a moment is left between the look and the rename."""
-    try:
-        os.link(temporary, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        if os.path.lexists(target):
-            raise FileExistsError(target) from None
-        temporary.replace(target)
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another name") from error

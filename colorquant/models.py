@@ -22,6 +22,7 @@ LabelArray = npt.NDArray[np.int32]
 UInt8Array = npt.NDArray[np.uint8]
 
 MAX_COLORS = 65536
+LARGEST = 1e9  # of a tolerance or a variance: OpenCV squares it, and crashes on infinity
 MAX_SEED = 2**31 - 1  # OpenCV's generator takes a C int
 COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
 Real = TypeVar("Real", np.float32, np.float64)
@@ -58,10 +59,10 @@ class FitOptions:
         _check_range("--attempts", self.attempts, 1, 10_000)
         _check_range("--max-iter", self.max_iter, 1, 1_000_000)
         _check_range("--seed", self.seed, 0, MAX_SEED)
-        if self.tol is not None and not 0 <= self.tol < math.inf:
-            raise OptionError(f"--tol {self.tol:g} is out of range: take a number from 0 up")
-        if self.reg_covar is not None and not 0 < self.reg_covar < math.inf:
-            raise OptionError(f"--reg-covar {self.reg_covar:g} is out of range: take a number above 0")
+        if self.tol is not None and not 0 <= self.tol <= LARGEST:
+            raise OptionError(f"--tol {self.tol:g} is out of range: take a number from 0 to {LARGEST:g}")
+        if self.reg_covar is not None and not 0 < self.reg_covar <= LARGEST:
+            raise OptionError(f"--reg-covar {self.reg_covar:g} is out of range: take one above 0, up to {LARGEST:g}")
 
     def replace(self, **changes: object) -> FitOptions:
         """A copy with some fields changed."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant import engines, images, metrics, painting
-from colorquant.errors import OptionError, OutputError
+from colorquant.errors import OptionError
 from colorquant.histogram import ColorHistogram
 from colorquant.models import Centroids, Fit, FitOptions, GaussianMixture, IntArray, Model, Samples, UInt8Array
 from colorquant.painting import Labelling
@@ -183,9 +183,7 @@ def quantize_file(
 
     Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
     """
-    for path in destination.files:
-        if path.exists() and not destination.force:
-            raise OutputError(f"{path} exists already: use --force to overwrite it")
+    images.check_writable(destination.files, force=destination.force)
     seconds: dict[str, float] = {}
     with _stage(seconds, "read"):
         picture = images.read_image(source)
@@ -195,7 +193,7 @@ def quantize_file(
     seconds.update(quantized.seconds)
     with _stage(seconds, "write"):
         png = encode_png(quantized)
-        encoded: list[tuple[Path | None, bytes]] = [(destination.image, png)]
+        encoded = [] if destination.image is None else [(destination.image, png)]
         if destination.labels is not None:
             kind = destination.labels.suffix[1:]
             label_map = images.encode_label_map(quantized.labels, len(quantized.palette), kind)
@@ -203,9 +201,7 @@ def quantize_file(
         if destination.palette is not None:
             name = destination.palette.name
             encoded.append((destination.palette, palettes.encode_palette(name, quantized.palette, quantized.counts)))
-        for file, data in encoded:
-            if file is not None:
-                images.write_whole(file, data, force=destination.force)
+        images.write_whole(encoded, force=destination.force)
     return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds)
 
 

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -71,9 +73,32 @@ def test_labels_and_palettes_are_named_after_the_output(tree):
 
 
 def test_outputs_of_an_earlier_run_are_not_inputs(tree):
-    for name in ("a-kmeans16.png", "a-kmeans16-labels.png"):
+    for name in ("a-kmeans3.png", "a-em16-labels.png", "lonely-em16.png"):
         (tree / name).write_bytes((tree / "a.png").read_bytes())
-    assert [item.path.name for item, _ in plan([tree], labels="png")] == ["a.png", "b.jpg"]
+    assert names(batch.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg", "lonely-em16.png"]
+    assert names(batch.expand([str(tree / "a-kmeans3.png")], recursive=False)) == ["a-kmeans3.png"]
+
+
+def test_what_is_named_twice_is_taken_once(tree):
+    inputs = batch.expand([str(tree / "a.png"), str(tree), f"{tree}/./a.png"], recursive=False)
+    assert names(inputs) == ["a.png", "b.jpg"]
+
+
+def test_odd_things_in_a_folder_are_no_inputs(tree):
+    os.mkfifo(tree / "pipe.png")
+    (tree / "loop.png").symlink_to("loop.png")
+    (tree / "folder.png").mkdir()
+    assert names(batch.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg"]
+
+
+def test_names_that_cannot_be(tree):
+    for name in ("loop.png", "x" * 300 + ".png"):
+        if name == "loop.png":
+            (tree / name).symlink_to(name)
+        ((item, _),) = plan([tree / name])
+        assert item.name.endswith(name)
+    with pytest.raises(OptionError, match="empty name"):
+        batch.expand([""], recursive=False)
 
 
 def test_two_inputs_for_one_output_are_refused_by_name(tree):
@@ -86,6 +111,8 @@ def test_two_inputs_for_one_output_are_refused_by_name(tree):
     ("files", "naming", "words"),
     [
         (["a.png"], {"output": "{tree}/a.png"}, "write over the input"),
+        (["a.png"], {"output": "{tree}/x.jpg"}, "written as PNG"),
+        (["a.png"], {"output": ""}, "empty name"),
         (["a.png", "b.jpg"], {"output": "-"}, "give one input"),
         (["a.png", "b.jpg"], {"palette": "p.gpl"}, "{stem}"),
         (["a.png"], {"output": "-", "labels": "png"}, "--labels needs a file"),

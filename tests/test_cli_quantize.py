@@ -175,6 +175,7 @@ USAGE = {
     "keep luma gray": (["--space", "gray", "--keep-luma"], "--space gray"),
     "palette": (["--palette-out", "p.txt"], "--palette-out p.txt: unknown ending"),
     "tol": (["--tol", -1], "--tol -1 is out of range"),
+    "tol huge": (["--tol", 1e300], "--tol 1e+300 is out of range"),
     "tol nan": (["--tol", "nan"], "--tol nan is out of range"),
     "iterations": (["--max-iter", 0], "--max-iter 0"),
     "seed": (["--seed", -1], "--seed -1"),
@@ -184,7 +185,7 @@ USAGE = {
 EM_USAGE = {
     "tied": (["--engine", "opencv", "--covariance", "tied"], "--covariance tied cannot be honoured by --engine opencv"),
     "identity": (["--engine", "sklearn", "--covariance", "identity"], "--engine sklearn"),
-    "reg": (["--engine", "opencv", "--reg-covar", 1], "--reg-covar 1.0 cannot be honoured by --engine opencv"),
+    "reg": (["--engine", "opencv", "--reg-covar", 1], "--reg-covar 1 cannot be honoured by --engine opencv"),
     "random": (["--engine", "opencv", "--init", "random"], "--init random cannot be honoured by --engine opencv"),
     "attempts": (["--engine", "opencv", "--attempts", 3], "--attempts 3 cannot be honoured by --engine opencv"),
     "reg 0": (["--reg-covar", 0], "--reg-covar 0 is out of range"),
@@ -313,3 +314,38 @@ def test_a_run_is_over_soon_after_the_last_picture(photo):
     start = time.monotonic()
     assert process("kmeans", photo, "-k", 2).returncode == 0
     assert time.monotonic() - start < 30, "no hang at exit"
+
+
+def test_unbuffered_output_is_whole_or_an_error(photo, tmp_path):
+    script = f"ulimit -f 1; exec {sys.executable} -u -m colorquant kmeans {photo} -k 200 -o - > {tmp_path / 'cut.png'}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "standard output cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["kmeans", "PHOTO", "-o", "-"], ["kmeans", "PHOTO", "--json"]])
+def test_a_full_device_is_one_line(words, photo):
+    command = [str(photo) if word == "PHOTO" else word for word in words]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "colorquant", *command], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert done.returncode == 1
+    assert b"Error: standard output cannot be written" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "2>/dev/full"])
+def test_closed_streams_do_not_stop_the_work(closed, photo):
+    script = f"exec {sys.executable} -m colorquant kmeans {photo} -k 3 {closed}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len(colors_of(photo.with_name("photo-kmeans3.png"))) == 3
+
+
+def test_a_tiny_variance_floor_gives_no_nan(run, photo):
+    for extra in ([], ["--covariance", "tied"], ["--space", "gray"]):
+        result = run("em", photo, "-k", 5, "--reg-covar", 1e-300, "-f", *extra)
+        assert result.exit_code == 0, result.output

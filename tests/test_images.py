@@ -1,6 +1,7 @@
 import io
 import os
 import stat
+import zlib
 
 import numpy as np
 import pytest
@@ -179,11 +180,11 @@ def test_label_maps(k, dtype, hidden):
 
 def test_a_file_is_written_whole_and_an_old_one_kept(tmp_path):
     path = tmp_path / "a.png"
-    images.write_whole(path, b"one", force=False)
+    images.write_whole([(path, b"one")], force=False)
     with pytest.raises(OutputError, match="use --force"):
-        images.write_whole(path, b"two", force=False)
+        images.write_whole([(path, b"two")], force=False)
     assert path.read_bytes() == b"one"
-    images.write_whole(path, b"two", force=True)
+    images.write_whole([(path, b"two")], force=True)
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path], "no temporary file is left"
     umask = os.umask(0)
@@ -195,11 +196,39 @@ def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "real.png").write_bytes(b"old")
     link = tmp_path / "link.png"
     link.symlink_to("real.png")
-    images.write_whole(link, b"new", force=True)
+    images.write_whole([(link, b"new")], force=True)
     assert link.is_symlink()
     assert (tmp_path / "real.png").read_bytes() == b"new"
 
 
-def test_a_folder_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(OutputError, match="cannot be written"):
-        images.write_whole(tmp_path / "missing" / "a.png", b"x", force=False)
+def test_folders_are_made_for_what_is_written(tmp_path):
+    images.write_whole([(tmp_path / "new" / "er" / "a.png", b"x")], force=False)
+    assert (tmp_path / "new" / "er" / "a.png").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("second", ["folder", "x" * 300, "file/b.png"])
+def test_of_several_files_all_are_written_or_none(second, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_bytes(b"")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(OutputError):
+        images.write_whole([(tmp_path / "a.png", b"x"), (tmp_path / second, b"y")], force=True)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_transparent_gray_of_every_depth(bits):
+    """A PNG of one row of gray levels, of which tRNS makes the last transparent."""
+    levels = np.arange(2**bits, dtype=np.uint32)[-8:] if bits > 2 else np.arange(2**bits, dtype=np.uint32)
+    row = "".join(format(level, f"0{bits}b") for level in levels)
+    packed = bytes(int(row.ljust(-(-len(row) // 8) * 8, "0")[at : at + 8], 2) for at in range(0, len(row), 8))
+    header = len(levels).to_bytes(4, "big") + b"\0\0\0\1" + bytes([bits, 0, 0, 0, 0])
+    chunks = [(b"IHDR", header), (b"tRNS", int(levels[-1]).to_bytes(2, "big"))]
+    chunks += [(b"IDAT", zlib.compress(b"\0" + packed)), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in chunks:
+        data += len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+    picture = images.read_image(data)
+    assert picture.alpha.tolist() == [[255] * (len(levels) - 1) + [0]]
+    expected = (levels * 255 + (2**bits - 1) // 2) // (2**bits - 1)
+    assert picture.rgb[0, :, 0].tolist() == expected.tolist()

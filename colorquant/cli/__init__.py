@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -58,7 +61,34 @@ def cli() -> None:
 
 def main() -> None:
     """The ``colorquant`` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that lacks a character gets an escape, not a traceback
-            stream.reconfigure(errors="backslashreplace")
-    cli.main(prog_name="colorquant")
+    _open_streams()
+    code: str | int | None = 1
+    try:
+        cli.main(prog_name="colorquant")
+    except SystemExit as error:
+        code = error.code
+    except OSError as error:
+        code = _lost_output(error)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = _lost_output(error)
+    sys.exit(code)
+
+
+def _open_streams() -> None:
+    """A stream that was closed becomes one that holds nothing; a character that it lacks is escaped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  it lives as long as the process
+        if mode == "w":
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _lost_output(error: OSError) -> int:
+    """Say that standard output failed; what is left of it goes nowhere, so that Python is quiet at its end."""
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    if error.errno != errno.EPIPE:  # a reader that has enough is no failure to speak of
+        with suppress(OSError):
+            click.echo(f"Error: standard output cannot be written: {error.strerror or error}", err=True)
+    return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -70,20 +71,31 @@ def _check_streams(plan: Plan, as_json: bool) -> None:
             raise OptionError("a picture is not written to a terminal: give -o a file, or pipe standard output")
 
 
+def _write_out(data: bytes) -> None:
+    """All of ``data`` to standard output, which need not be buffered and may then take it in parts."""
+    rest = memoryview(data)
+    while rest:
+        taken = sys.stdout.buffer.write(rest)
+        if taken is None:
+            raise BlockingIOError(errno.EAGAIN, "it takes no more at the moment")
+        rest = rest[taken:]
+    sys.stdout.buffer.flush()
+
+
 def _tell(outcomes: Outcomes, plan: Plan, voice: Voice, as_json: bool, verbose: bool) -> list[str]:
     """Say each outcome as it comes; returns the failures, a line each."""
     failures = []
     for (item, destination), outcome in zip(plan, outcomes, strict=True):
         if outcome.result is None:
-            failures.append(f"{printable(item.name)}: {printable(outcome.error or '')}")
+            name = "standard input" if item.path is None else printable(item.name)
+            failures.append(f"{name}: {printable(outcome.error or '')}")
             if verbose:
                 voice.say(outcome.details)
             row = {"input": item.name, "error": outcome.error}
         else:
             result = outcome.result
             if result.png is not None:
-                sys.stdout.buffer.write(result.png)
-                sys.stdout.buffer.flush()
+                _write_out(result.png)
             row = record(item.name, str(destination.image or batch.STDIN), result)
             voice.say_row(row)
             if verbose:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -21,7 +21,7 @@ class Voice:
     def say(self, text: str) -> None:
         """A line for people."""
         if not self.quiet:
-            click.echo(text, err=True)
+            self._speak(text)
 
     def say_row(self, row: dict[str, Any]) -> None:
         """One finished image."""
@@ -32,7 +32,11 @@ class Voice:
 
     def complain(self, text: str) -> None:
         """An error, said even when quiet."""
-        click.echo(f"Error: {text}", err=True)
+        self._speak(f"Error: {text}")
+
+    def _speak(self, text: str) -> None:
+        with suppress(OSError):  # that nobody hears must not stop the work
+            click.echo(text, err=True)
 
 
 class TerminalVoice(Voice):
@@ -52,7 +56,7 @@ class TerminalVoice(Voice):
 
     def say_row(self, row: dict[str, Any]) -> None:
         super().say_row(row)
-        if not self.console.no_color:
+        if self.console.color_system and not self.console.no_color:
             self.console.print(self.terminal.swatches(row, self.console.width))
 
     def step(self) -> None:

@@ -87,9 +87,9 @@ def resolve(options: FitOptions) -> FitOptions:
         if value is None or (name in engine.defaults and value in allowed):
             continue
         flag = f"--{name.replace('_', '-')}"
-        said = flag if value is True else f"{flag} {value}"
-        able = ", ".join(str(choice) for choice in engine.choices.get(name, ()))
-        remedy = f"take one of {able}" if able and name in engine.defaults else "leave it out, or take another engine"
+        said = flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
+        able = [str(choice) for choice in engine.choices.get(name, ())] if name in engine.defaults else []
+        remedy = f"take {' or '.join(able)}" if able else "leave it out, or take another engine"
         raise OptionError(f"{said} cannot be honoured by --engine {options.engine} in {options.method}: {remedy}")
     if options.covariance == "identity" and options.standardize:
         raise OptionError("--covariance identity is fixed in 8-bit units, which --standardize changes: leave one out")

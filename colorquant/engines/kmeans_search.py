@@ -61,8 +61,8 @@ class Effort:
 
 
 EFFORTS = {
-    "fast": Effort(150, 1000, 2, 128, 6, 1, 1e-3),
-    "balanced": Effort(330, 2600, 15, 896, 28, 1, 1e-4),
+    "fast": Effort(150, 1000, 2, 128, 6, 1, 1e-2),
+    "balanced": Effort(330, 2600, 15, 896, 28, 1, 1e-3),
     "best": Effort(660, 8000, 80, 8192, 60, 60, 1e-5),
 }
 

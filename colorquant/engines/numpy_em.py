@@ -21,6 +21,7 @@ from colorquant.models import Fit, FitOptions, GaussianMixture, Samples
 MAX_ITER, TOL = 100, 1e-3
 SEARCHED_TOL = 5e-4  # after a search, where EM starts on a plateau and 1e-3 would end it at once
 NO_LABELS = np.empty(0, np.int32)
+LEAST_VARIANCE = 1e-9  # of the colours' mean variance: less is lost in the rounding of a double
 SEARCH_MAX = 128  # components; above, the search would take too long
 
 
@@ -42,7 +43,8 @@ class Frame:
         scale = float(np.sqrt(np.average(np.square(points).mean(axis=1), weights=samples.weights))) or 1.0
         rows = Rows(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
         level = samples.projection.space.level
-        return cls(samples, rows, Rule(covariance, reg_covar / scale**2, level**2 / scale**2), center, scale)
+        variance = max(reg_covar / scale**2, LEAST_VARIANCE)
+        return cls(samples, rows, Rule(covariance, variance, level**2 / scale**2), center, scale)
 
     def inside(self, model: GaussianMixture) -> Mixture:
         """A mixture in the samples' units, in the frame's."""

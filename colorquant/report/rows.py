@@ -9,7 +9,7 @@ from colorquant.report.palettes import hex_color
 
 
 def record(name: str, output: str, result: Any) -> dict[str, Any]:
-    """The JSON object of a quantized file; see docs/json.md. ``result`` is a :class:`colorquant.pipeline.Result`.
+    """The JSON object of a quantized file; see docs/formats.md. ``result`` is a :class:`colorquant.pipeline.Result`.
 
     ``mse`` sums the squared error over the three channels; ``psnr`` is null where nothing was lost.
     """
@@ -52,7 +52,7 @@ def record(name: str, output: str, result: Any) -> dict[str, Any]:
 def sentence(row: dict[str, Any]) -> str:
     """A :func:`record` in words, on one line."""
     if row["untouched"]:
-        quality = f"untouched, it has no more than {row['k']}"
+        quality = f"untouched: it has no more than {row['k']:,} colours"
     else:
         psnr = "no loss" if row["psnr"] is None else f"PSNR {row['psnr']:.2f} dB"
         quality = f"{psnr}, {_iterations(row)}"
