@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.histogram import count_distinct, pack, unpack
+from colorquant.histogram import blocks, count_distinct, pack, unpack
 from colorquant.metrics import mse
 from colorquant.models import Centroids, Fit, FloatArray, IntArray, Model, Samples, UInt8Array, sums_by_label
 from colorquant.spaces import Projection
@@ -132,8 +132,7 @@ def _clashing(palette: UInt8Array, sizes: IntArray, settled: BoolArray) -> IntAr
 def keep_luma(labelling: Labelling, points: FloatArray, projection: Projection) -> UInt8Array:
     """Each row's own lightness with the chroma of its label in ``points`` (k, d): colours (n, 3) uint8."""
     out = np.empty_like(labelling.colors)
-    for start in range(0, len(out), 1 << 16):
-        rows = slice(start, start + (1 << 16))
+    for rows in blocks(len(out)):
         out[rows] = projection.to_rgb(points[labelling.labels[rows]], labelling.colors[rows])
     return out
 

@@ -87,11 +87,13 @@ def quantize(
 ) -> Quantized:
     """Quantize pixels ``rgb`` (h, w, 3) uint8, with ``alpha`` (h, w) uint8: fully transparent pixels have no vote.
 
-    ``progress`` is called after each iteration with its number and the objective. Raises OptionError for options that
-    do not go together, EngineError where an engine is missing or gives up.
+    ``paint`` is a key of PAINTS. ``progress`` is called after each iteration with its number and the objective. Raises
+    OptionError for options that do not go together, EngineError where an engine is missing or gives up.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
         raise OptionError(f"rgb is {rgb.dtype} {rgb.shape}: give pixels as uint8 (height, width, 3), at least one")
+    if paint not in painting.PAINTS:
+        raise OptionError(f"paint is {paint!r}: take {' or '.join(painting.PAINTS)}")
     options = engines.resolve(options)
     projection = Projection.of(options.space, options.keep_luma)
     seconds: dict[str, float] = {}
@@ -128,8 +130,10 @@ def quantize(
 
 
 def _inertia(fit: Fit, rows: Labelling) -> float | None:
-    if not isinstance(fit.model, Centroids) or fit.objective is not None:
-        return fit.objective if isinstance(fit.model, Centroids) else None
+    if not isinstance(fit.model, Centroids):
+        return None
+    if fit.objective is not None:
+        return fit.objective
     return fit.model.inertia(rows.features, rows.counts.astype(np.float64), rows.labels)
 
 
