@@ -80,7 +80,7 @@ class Samples:
 
     ``features`` (m, d) float64 are distinct, ``weights`` (m,) float64 their pixel counts. ``index`` (n,) gives each
     colour of ``histogram`` its row where several share one (gray, chroma); None where each has its own. Rows stand in
-    Morton order of ``codes`` (m,) uint32, ascending: near rows are near in space.
+    Morton order: near rows are near in space.
     """
 
     histogram: ColorHistogram
@@ -88,7 +88,6 @@ class Samples:
     features: FloatArray
     weights: FloatArray
     index: IntArray | None
-    codes: npt.NDArray[np.uint32]
     rgb: UInt8Array
 
     @classmethod
@@ -100,19 +99,23 @@ class Samples:
         features = projection.features(histogram.colors)
         counts = histogram.counts.astype(np.float64)
         if projection.injective or not merge:
-            return cls(histogram, projection, features, counts, None, morton_codes(histogram.colors), rgb)
+            return cls(histogram, projection, features, counts, None, rgb)
         _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)
         features = features[first]
-        codes = morton_codes(_grid(features))
-        order = morton_order(codes)
+        order = morton_order(morton_codes(_grid(features)))
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         index = rank[index]
         weights = np.bincount(index, counts).astype(np.float64)
-        return cls(histogram, projection, features[order], weights, index, codes[order], rgb)
+        return cls(histogram, projection, features[order], weights, index, rgb)
 
     def __len__(self) -> int:
         return len(self.features)
+
+    @property
+    def codes(self) -> npt.NDArray[np.uint32]:
+        """The Morton codes (m,) of the rows, ascending."""
+        return morton_codes(self.histogram.colors if self.index is None else _grid(self.features))
 
     @property
     def columns(self) -> FloatArray:

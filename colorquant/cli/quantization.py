@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
+import gc
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -50,6 +50,8 @@ def run_quantization(
         source = sys.stdin.buffer.read() if item.path is None else item.path
         return pipeline.quantize_file(source, options, destination, paint=paint)
 
+    if len(plan) > 1:
+        gc.enable()
     with speaking(len(plan), quiet=quiet) as voice:
         failures = _tell(batch.run(plan, task, jobs), plan, voice, as_json, verbose)
         if len(plan) > 1:
@@ -101,6 +103,8 @@ def _tell(outcomes: Outcomes, plan: Plan, voice: Voice, as_json: bool, verbose: 
             if verbose:
                 voice.say(f"  {result.quantized.options}, seconds {row['seconds']}")
         if as_json:
+            import json
+
             click.echo(json.dumps(row))
         voice.step()
     return failures

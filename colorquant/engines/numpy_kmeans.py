@@ -50,7 +50,7 @@ def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     best: Passes | None = None
     for attempt in range(options.attempts or 1):
         rng = np.random.default_rng([options.seed, attempt])
-        for found in _attempt(points, samples.codes, options, rng, progress):
+        for found in _attempt(points, samples, options, rng, progress):
             best = found if best is None or found.inertia < best.inertia else best
     assert best is not None
     best = _repaired(points, best, samples)
@@ -65,17 +65,17 @@ def iterate(samples: Samples, centers: Float, max_iter: int, tol: float) -> Fit:
 
 
 def _attempt(
-    points: Points, codes: npt.NDArray[np.uint32], options: FitOptions, rng: np.random.Generator, progress: Progress
+    points: Points, samples: Samples, options: FitOptions, rng: np.random.Generator, progress: Progress
 ) -> list[Passes]:
     """One fit; with ``effort`` best a balanced one, and what a longer search makes of it."""
     said = options.max_iter is not None or options.tol is not None
     max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
     if options.init != "split":
-        start = _textbook_start(points, codes, str(options.init), options.k, rng)
+        start = _textbook_start(points, samples, str(options.init), options.k, rng)
         return [_exact_passes(points, start, max_iter, tol, 0.0, progress)]
     found: list[Passes] = []
     efforts = [EFFORTS[name] for name in (("balanced", "best") if options.effort == "best" else (str(options.effort),))]
-    tree = Octree.of(codes, points.w, max(leaves_wanted(options.k, effort)[1] for effort in efforts))
+    tree = Octree.of(samples.codes, points.w, max(leaves_wanted(options.k, effort)[1] for effort in efforts))
     for effort in efforts:
         start = coarse_centers(points, tree, options.k, effort, rng, found[-1].centers if found else None)
         updates, gain = (max_iter, 0.0) if said else (effort.updates, effort.gain)
@@ -135,13 +135,11 @@ def _as_fit(found: Passes) -> Fit:
     return Fit(Centroids(found.centers), labels, found.n_iter, found.converged, found.trace, found.inertia)
 
 
-def _textbook_start(
-    points: Points, codes: npt.NDArray[np.uint32], init: str, k: int, rng: np.random.Generator
-) -> Float:
+def _textbook_start(points: Points, samples: Samples, init: str, k: int, rng: np.random.Generator) -> Float:
     """Centres (k, d): distinct points drawn by their weights, or by k-means++."""
     if init == "random":
         return points.x[:, rng.choice(len(points), k, replace=False, p=points.w / points.w.sum())].T
     if len(points) > PP_CELLS:
-        leaves = Octree.of(codes, points.w, max(PP_CELLS, 2 * k)).leaves(max(PP_CELLS, 2 * k))
+        leaves = Octree.of(samples.codes, points.w, max(PP_CELLS, 2 * k)).leaves(max(PP_CELLS, 2 * k))
         points = coreset(points, leaves)
     return plus_plus(points, k, rng)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 from collections.abc import Callable
 from pathlib import PurePath
 
@@ -27,6 +25,8 @@ def _shares(counts: Int64Array) -> list[float]:
 
 
 def _json(palette: UInt8Array, counts: Int64Array) -> str:
+    import json
+
     rows = [
         {"color": color.tolist(), "hex": hex_color(color), "pixels": int(pixels), "share": share}
         for color, pixels, share in zip(palette, counts, _shares(counts), strict=True)
@@ -35,6 +35,8 @@ def _json(palette: UInt8Array, counts: Int64Array) -> str:
 
 
 def _csv(palette: UInt8Array, counts: Int64Array) -> str:
+    import csv
+
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["hex", "r", "g", "b", "pixels", "share"])
