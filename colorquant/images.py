@@ -111,7 +111,7 @@ def _to_picture(image: Image.Image, data: bytes) -> Picture:
     if image.has_transparency_data:
         rgba = _pixels(image if image.mode == "RGBA" else image.convert("RGBA"), 4)
         alpha = np.ascontiguousarray(rgba[:, :, 3])
-        return Picture(np.ascontiguousarray(rgba[:, :, :3]), None if alpha.min() == 255 else alpha, bytes_in)
+        return Picture(np.ascontiguousarray(rgba[:, :, :3]), None if np.min(alpha) == 255 else alpha, bytes_in)
     return Picture(_pixels(image if image.mode == "RGB" else image.convert("RGB"), 3), None, bytes_in)
 
 

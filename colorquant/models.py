@@ -135,7 +135,7 @@ class Samples:
 def _grid(features: FloatArray) -> UInt8Array:
     """The place of each row of features (m, d) on a grid of 256 steps along the widest band, (m, d) uint8."""
     low = features.min(axis=0, initial=np.inf)
-    width = float((features.max(axis=0, initial=-np.inf) - low).max()) or 1.0
+    width = float(np.max(features.max(axis=0, initial=-np.inf) - low)) or 1.0
     return np.asarray((features - low) * (255 / width)).astype(np.uint8)
 
 

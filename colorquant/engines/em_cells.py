@@ -17,7 +17,7 @@ LLOYD_ITERATIONS = 20
 def grid_steps(points: Array, bits: int) -> NDArray[np.int64]:
     """Integer coordinates (n, d) on a grid with 2**bits steps along the widest axis."""
     low = points.min(axis=0)
-    width = float((points - low).max()) / 2**bits or 1.0
+    width = float(np.max(points - low)) / 2**bits or 1.0
     steps: Ints = np.minimum(((points - low) / width).astype(np.int64), 2**bits - 1)
     return steps
 
@@ -61,7 +61,7 @@ def coarsen(rows: Rows, keys: NDArray[np.int64]) -> Rows:
     """One row per key in use: the mean of phi over its rows, and their weight."""
     used = np.bincount(keys) > 0
     index = (np.cumsum(used) - 1)[keys]
-    cells = int(index.max()) + 1
+    cells = int(np.max(index)) + 1
     weights = totals(index, rows.weights, cells)
     phi = np.stack([totals(index, rows.weights * feature, cells) for feature in rows.phi])
     return Rows(phi / weights, weights, rows.d, rows.total)

@@ -206,7 +206,7 @@ def revived(rows: Rows, mixture: Mixture, sums: Sums) -> Mixture:
     missing = np.empty(len(rows.weights))
     for block in blocks(len(missing), len(theta)):
         missing[block] = (theta @ rows.phi[:, block]).max(axis=0)
-    missing = (missing.max() - missing) * rows.weights
+    missing = (np.max(missing) - missing) * rows.weights
     worst = np.argsort(-missing, kind="stable")[: len(dead)]
     weights, means, covariances = mixture.weights.copy(), mixture.means.copy(), mixture.covariances.copy()
     covariances[dead] = np.tensordot(mixture.weights, covariances, axes=1)  # wide enough to gather others

@@ -237,7 +237,7 @@ class Octree:
 
     def leaves(self, wanted: int) -> Ints:
         """First rows (m,) of about ``wanted`` leaves: cells are divided while their scatter exceeds a threshold."""
-        low, high = 0.0, float(self.scatter[0].max()) * 1.01
+        low, high = 0.0, float(np.max(self.scatter[0])) * 1.01
         for _ in range(30):
             cut = float(np.sqrt(max(low, 1e-9 * high) * high))
             size = sum(int(np.count_nonzero(leaves)) for leaves in self._leaves(cut))
