@@ -157,20 +157,26 @@ class Naming:
 
 
 def run(
-    plan: Sequence[tuple[Input, Destination]], task: Callable[[Input, Destination], R], jobs: int
+    plan: Sequence[tuple[Input, Destination]],
+    task: Callable[[Input, Destination], R],
+    jobs: int,
+    *,
+    uninterruptible: bool = False,
 ) -> Iterator[Outcome[R]]:
     """Run ``task`` for each planned input on ``jobs`` threads; outcomes come in the order of the plan.
 
     A failure becomes an outcome and the others go on. At most twice ``jobs`` inputs are under way, so memory does not
-    grow with the plan.
+    grow with the plan. A task that Python cannot interrupt runs on a thread even if alone, and is left behind when the
+    caller is interrupted.
     """
-    if jobs == 1:
+    if jobs == 1 and not uninterruptible:
         yield from (_attempt(task, item, destination) for item, destination in plan)
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with one_thread(), ThreadPoolExecutor(jobs) as pool:
-        waiting: deque[Future[Outcome[R]]] = deque()
+    pool = ThreadPoolExecutor(jobs)
+    waiting: deque[Future[Outcome[R]]] = deque()
+    with one_thread():
         try:
             for item, destination in plan:
                 waiting.append(pool.submit(_attempt, task, item, destination))
@@ -178,8 +184,10 @@ def run(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
 
 
 def _attempt(task: Callable[[Input, Destination], R], item: Input, destination: Destination) -> Outcome[R]:

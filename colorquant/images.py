@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -231,12 +232,34 @@ def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
     try:
         for path, data in files:
             pairs.append(_staged(path, data, force))
-        for (temporary, target), (path, _) in zip(pairs, files, strict=True):
-            _rename(temporary, target, path, force)
+        with _Staging.lock:
+            for (temporary, target), (path, _) in zip(pairs, files, strict=True):
+                _rename(temporary, target, path, force)
     finally:
         for temporary, _ in pairs:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
+            _discard(temporary)
+
+
+class _Staging:
+    """The temporary files of all threads. Renaming is done under the lock, so that it is never cut short."""
+
+    lock = Lock()
+    files: ClassVar[set[Path]] = set()
+    abandoned = False
+
+
+def abandon() -> None:
+    """Before a process ends in spite of its threads: remove their temporary files, and let them write no more."""
+    with _Staging.lock:
+        _Staging.abandoned = True
+        for temporary in list(_Staging.files):
+            _discard(temporary)
+
+
+def _discard(temporary: Path) -> None:
+    with suppress(OSError):
+        temporary.unlink()
+    _Staging.files.discard(temporary)
 
 
 def _staged(path: Path, data: bytes, force: bool) -> tuple[Path, Path]:
@@ -245,14 +268,17 @@ def _staged(path: Path, data: bytes, force: bool) -> tuple[Path, Path]:
     temporary = target.with_name(f".colorquant-{os.urandom(8).hex()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        with _Staging.lock:
+            if _Staging.abandoned:
+                raise OutputError(f"{path} is not written: interrupted")
+            _Staging.files.add(temporary)
         with temporary.open("xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
     except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):
+        _discard(temporary)
+        if isinstance(error, OSError) and not isinstance(error, OutputError):
             raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
         raise
     return temporary, target

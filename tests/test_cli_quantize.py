@@ -281,6 +281,19 @@ def test_ctrl_c_exits_130_and_leaves_nothing_half_done(tmp_path):
         read_image(path)
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_does_not_wait_for_opencv(jobs, tmp_path):
+    Image.fromarray(random_picture(1, 500, 500)).save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "colorquant", "em", str(tmp_path / "a.png"), "-k", "16", "--engine", "opencv"]
+    running = subprocess.Popen([*command, "-j", jobs, "--max-iter", "1000"], stderr=subprocess.PIPE, text=True)
+    time.sleep(3)  # it fits for minutes
+    running.send_signal(signal.SIGINT)
+    words = running.communicate(timeout=30)[1]
+    assert running.returncode == 130, words
+    assert "Traceback" not in words
+    assert names_in(tmp_path) == ["a.png"]
+
+
 def test_help_and_version(run):
     for args in (["-h"], ["kmeans", "--help"], ["em", "-h"]):
         result = run(*args)

@@ -21,6 +21,9 @@ COMMANDS = {
 }
 
 
+INTERRUPTED = 130  # the exit code that shells expect
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in modules of their names; the one place where errors become click's."""
 
@@ -46,7 +49,7 @@ class LazyGroup(click.Group):
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
             click.echo("Interrupted: what was written is whole.", err=True)
-            ctx.exit(130)
+            ctx.exit(INTERRUPTED)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -75,6 +78,11 @@ def main() -> None:
         sys.stdout.flush()
     except OSError as error:
         code = _lost_output(error)
+    if code == INTERRUPTED:  # a thread may still be inside OpenCV, which knows no interrupt
+        from colorquant.images import abandon
+
+        abandon()
+        os._exit(INTERRUPTED)
     sys.exit(code)
 
 

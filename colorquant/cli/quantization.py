@@ -53,7 +53,8 @@ def run_quantization(
     if len(plan) > 1:
         gc.enable()
     with speaking(len(plan), quiet=quiet) as voice:
-        failures = _tell(batch.run(plan, task, jobs), plan, voice, as_json, verbose)
+        outcomes = batch.run(plan, task, jobs, uninterruptible=options.engine == "opencv")
+        failures = _tell(outcomes, plan, voice, as_json, verbose)
         if len(plan) > 1:
             voice.say(f"{len(plan) - len(failures)} written, {len(failures)} failed")
         for failure in failures:
