@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import stat
 import warnings
@@ -39,6 +40,7 @@ STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole picture is i
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # Damaged metadata is dropped anyway, damaged pixels are an error.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs of damaged files is in our error
 
 
 @dataclass(frozen=True)
