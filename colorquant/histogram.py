@@ -88,6 +88,16 @@ def count_distinct(colors: UInt8Array) -> int:
     return int(np.count_nonzero(keys[1:] != keys[:-1])) + min(1, len(keys))
 
 
+def count_pairs(before: UInt8Array, after: UInt8Array) -> tuple[UInt8Array, UInt8Array, Int64Array]:
+    """The distinct pairs of colours that pixels (n, 3) uint8 have before and after: (m, 3) uint8 each, counts (m,)."""
+    keys = pack(before).astype(np.uint64) << np.uint64(24) | pack(after)
+    keys.sort()
+    starts = _starts(keys)
+    pairs = keys[starts]
+    first, second = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.uint32)
+    return unpack(first), unpack(second), np.diff(starts, append=len(keys))
+
+
 @dataclass(frozen=True)
 class ColorHistogram:
     """Distinct colours and how many pixels have each.

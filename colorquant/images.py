@@ -7,12 +7,12 @@ import logging
 import os
 import stat
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from colorquant.errors import ImageReadError, OutputError
 
 UInt8Array = npt.NDArray[np.uint8]
+Decoded = TypeVar("Decoded")
 
 # MPO comes with JPEG. No format that runs a program (EPS, PDF) or that Pillow reads in part (PSD, WMF).
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO", "QOI")
@@ -54,23 +55,34 @@ class Picture:
 
 def read_image(source: Path | str | bytes) -> Picture:
     """Decode a file, or its bytes; EXIF orientation is applied. Raises ImageReadError where it is not a whole image."""
+    return _decoded(source, FORMATS, _to_picture)
+
+
+def read_label_map(path: Path | str) -> npt.NDArray[np.int64]:
+    """The labels (h, w) of an indexed or gray PNG: its indices or levels. Raises ImageReadError for another file."""
+    return _decoded(path, ("PNG",), _to_labels)
+
+
+def _decoded(
+    source: Path | str | bytes, formats: tuple[str, ...], take: Callable[[Image.Image, bytes], Decoded]
+) -> Decoded:
     data = source if isinstance(source, bytes) else _read_bytes(Path(source))
     if not data:
         raise ImageReadError("the file is empty: give an image")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=formats) as image:
             _check_size(image)
             if image.format == "PNG":  # load() alone passes over a wrong checksum
                 with Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
                     checked.verify()
             image.load()
-            return _to_picture(image, data)
+            return take(image, data)
     except ImageReadError:
         raise
     except Image.DecompressionBombError as error:
         raise ImageReadError(f"claims more than {MAX_PIXELS:,} pixels: give a smaller picture") from error
     except UnidentifiedImageError as error:
-        raise ImageReadError(f"not an image of a known format, or damaged: give one of {', '.join(FORMATS)}") from error
+        raise ImageReadError(f"not an image of a known format, or damaged: give one of {', '.join(formats)}") from error
     except MemoryError as error:
         raise ImageReadError("too large for the memory of this machine: give a smaller picture") from error
     except Exception as error:
@@ -118,6 +130,12 @@ def _to_picture(image: Image.Image, data: bytes) -> Picture:
     return Picture(_pixels(image if image.mode == "RGB" else image.convert("RGB"), 3), None, bytes_in)
 
 
+def _to_labels(image: Image.Image, data: bytes) -> npt.NDArray[np.int64]:
+    if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
+        raise ImageReadError(f"is a picture (mode {image.mode}), not a label map: give an indexed or a gray PNG")
+    return np.asarray(image).astype(np.int64)
+
+
 def _reduced_to_8_bits(values: npt.NDArray[Any], mode: str) -> UInt8Array:
     """Gray of 16 bits, rounded to 8; Pillow's own conversion would clip at 255."""
     if mode == "F" or values.min() < 0 or values.max() > 65535:
@@ -133,6 +151,18 @@ def _pixels(image: Image.Image, bands: int) -> UInt8Array:
         bottom = min(top + rows, height)
         out[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
     return out
+
+
+PILLOW_QUANTIZERS = {"pillow-median": Image.Quantize.MEDIANCUT, "pillow-octree": Image.Quantize.FASTOCTREE}
+
+
+def pillow_quantize(rgb: UInt8Array, k: int, name: str) -> tuple[UInt8Array, UInt8Array]:
+    """Labels (h, w) uint8 and palette (p, 3) uint8 by Pillow's own quantizer, a key of PILLOW_QUANTIZERS, not dithered.
+
+    ``rgb`` is (h, w, 3) uint8, ``k`` 1 to 256. A row of the palette need not have pixels.
+    """
+    image = Image.fromarray(rgb).quantize(k, method=PILLOW_QUANTIZERS[name], dither=Image.Dither.NONE)
+    return np.array(image), np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
 
 
 def encode_labels(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array | None, *, gray: bool) -> bytes:

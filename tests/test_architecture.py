@@ -13,9 +13,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     {"errors", "metrics", "_version"},
     {"spaces", "histogram", "images", "models", "painting"},
-    {"engines", "report"},
-    {"pipeline"},
-    {"batch"},
+    {"engines", "report", "rivals"},
+    {"pipeline", "combinations"},
+    {"batch", "comparison"},
     {"cli", "__main__"},
 ]
 ALLOWED = {
@@ -23,9 +23,12 @@ ALLOWED = {
     "rich": {"cli", "report"},
     "cv2": {"spaces", "engines/opencv_kmeans", "engines/opencv_em"},
     "sklearn": {"engines/sklearn_kmeans", "engines/sklearn_em", "metrics"},
+    "scipy": {"metrics"},
+    "skimage": {"metrics"},
+    "imagequant": {"rivals"},
     "PIL": {"images", "report"},
 }
-INSIDE_FUNCTIONS = {"cv2", "sklearn", "matplotlib"}
+INSIDE_FUNCTIONS = {"cv2", "sklearn", "scipy", "skimage", "imagequant", "matplotlib"}
 
 
 def place(path: Path) -> str:
