@@ -19,9 +19,12 @@ from colorquant.pipeline import Destination
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+D = TypeVar("D")
 R = TypeVar("R")
 STDIN = "-"
-WRITTEN = re.compile(r"(.+)-(?:kmeans|em)\d+(?:-labels)?\.png", re.DOTALL)  # by an earlier run, from group 1
+WRITTEN = re.compile(  # by an earlier run, from group 1
+    r"(.+)-(?:(?:kmeans|em)\d+(?:-labels)?|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,20 @@ def _images_in(folder: Path, recursive: bool) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
+def check_outputs(plan: Sequence[tuple[Input, Sequence[Path]]]) -> None:
+    """Raises OptionError where two inputs would write one file, or one would write over an input."""
+    owners: dict[str, Input] = {}
+    sources = {os.path.realpath(item.path) for item, _ in plan if item.path is not None and item.problem is None}
+    for item, files in plan:
+        for file in files:
+            place = os.path.realpath(file)
+            if place in owners:
+                raise OptionError(f"{owners[place].name} and {item.name} would both write {file}: rename one")
+            if place in sources:
+                raise OptionError(f"{item.name} would write over the input {file}: choose another name")
+            owners[place] = item
+
+
 @dataclass(frozen=True)
 class Naming:
     """How outputs are called: ``output`` is what ``-o`` said, ``tag`` such as ``kmeans16`` names the default."""
@@ -107,16 +124,7 @@ class Naming:
         """Each input with its outputs. Raises OptionError where they clash, before anything is written."""
         self._check(inputs)
         plan = [(item, self._destination(item, single=len(inputs) == 1)) for item in inputs]
-        owners: dict[str, Input] = {}
-        sources = {os.path.realpath(item.path) for item, _ in plan if item.path is not None and item.problem is None}
-        for item, destination in plan:
-            for file in destination.files:
-                place = os.path.realpath(file)
-                if place in owners:
-                    raise OptionError(f"{owners[place].name} and {item.name} would both write {file}: rename one")
-                if place in sources:
-                    raise OptionError(f"{item.name} would write over the input {file}: choose another -o")
-                owners[place] = item
+        check_outputs([(item, destination.files) for item, destination in plan])
         return plan
 
     def _check(self, inputs: Sequence[Input]) -> None:
@@ -157,20 +165,20 @@ class Naming:
 
 
 def run(
-    plan: Sequence[tuple[Input, Destination]],
-    task: Callable[[Input, Destination], R],
+    plan: Sequence[tuple[Input, D]],
+    task: Callable[[Input, D], R],
     jobs: int,
     *,
     uninterruptible: bool = False,
 ) -> Iterator[Outcome[R]]:
-    """Run ``task`` for each planned input on ``jobs`` threads; outcomes come in the order of the plan.
+    """Run ``task`` for each input and what is planned for it, on ``jobs`` threads; outcomes come in that order.
 
     A failure becomes an outcome and the others go on. At most twice ``jobs`` inputs are under way, so memory does not
     grow with the plan. A task that Python cannot interrupt runs on a thread even if alone, and is left behind when the
     caller is interrupted.
     """
     if jobs == 1 and not uninterruptible:
-        yield from (_attempt(task, item, destination) for item, destination in plan)
+        yield from (_attempt(task, item, planned) for item, planned in plan)
         return
     from concurrent.futures import ThreadPoolExecutor
 
@@ -178,8 +186,8 @@ def run(
     waiting: deque[Future[Outcome[R]]] = deque()
     with one_thread():
         try:
-            for item, destination in plan:
-                waiting.append(pool.submit(_attempt, task, item, destination))
+            for item, planned in plan:
+                waiting.append(pool.submit(_attempt, task, item, planned))
                 if len(waiting) >= 2 * jobs:
                     yield waiting.popleft().result()
             while waiting:
@@ -190,11 +198,11 @@ def run(
         pool.shutdown()
 
 
-def _attempt(task: Callable[[Input, Destination], R], item: Input, destination: Destination) -> Outcome[R]:
+def _attempt(task: Callable[[Input, D], R], item: Input, planned: D) -> Outcome[R]:
     try:
         if item.problem is not None:
             raise item.problem
-        return Outcome(item, task(item, destination))
+        return Outcome(item, task(item, planned))
     except OptionError:
         raise  # wrong usage, the same for every input
     except ColorquantError as error:

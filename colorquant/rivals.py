@@ -78,6 +78,8 @@ def quantize(
     used = int(np.count_nonzero(sizes))
     rank = np.empty(len(order), label_type(used + (visible is not None)))
     rank[order] = np.minimum(np.arange(len(order)), used)
+    if visible is None:
+        return rank[found], palette[order[:used]]
     labels = np.full(rgb.shape[:2], used, rank.dtype)
-    labels[np.ones(rgb.shape[:2], np.bool_) if visible is None else visible] = rank[found].reshape(-1)
+    labels[visible] = rank[found].reshape(-1)
     return labels, palette[order[:used]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -23,6 +23,25 @@ def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+class CommaList(click.ParamType):  # type: ignore[type-arg]  # older versions of click are not generic
+    """Values with commas between them, as a tuple without repetition: of ``choices``, or whole numbers."""
+
+    name = "list"
+
+    def __init__(self, choices: Sequence[str] | None = None) -> None:
+        self.item: click.ParamType[Any] = click.INT if choices is None else click.Choice(choices)
+        self.metavar = "K,..." if choices is None else f"[{','.join(choices)}]"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return self.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",")]
+        return tuple(dict.fromkeys(self.item.convert(word, param, ctx) for word in words))
 
 
 images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGES...", type=click.Path())

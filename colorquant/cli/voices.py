@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -27,8 +27,15 @@ class Voice:
         """One finished image."""
         self.say(sentence(row))
 
+    def say_table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
+        """The cells of one compared image."""
+        if not self.quiet:
+            from colorquant.report.tables import plain_table
+
+            self.say(plain_table(title, rows))
+
     def step(self) -> None:
-        """One more image is done, well or not."""
+        """One more image, or cell of one, is done, well or not."""
 
     def complain(self, text: str) -> None:
         """An error, said even when quiet."""
@@ -59,6 +66,11 @@ class TerminalVoice(Voice):
         if self.console.color_system and not self.console.no_color:
             self.console.print(self.terminal.swatches(row, self.console.width))
 
+    def say_table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
+        from colorquant.report.tables import comparison_table
+
+        self.console.print(comparison_table(title, rows, self.console.width))
+
     def step(self) -> None:
         if self.bar and self.task is not None:
             self.bar.advance(self.task)
@@ -69,7 +81,7 @@ class TerminalVoice(Voice):
 
 @contextmanager
 def speaking(total: int, *, quiet: bool) -> Iterator[Voice]:
-    """The voice that suits standard error, for ``total`` images."""
+    """The voice that suits standard error, for ``total`` images, or cells of them."""
     if quiet or not sys.stderr.isatty():
         yield Voice(quiet)
         return

@@ -57,7 +57,7 @@ def sentence(row: dict[str, Any]) -> str:
         psnr = "no loss" if row["psnr"] is None else f"PSNR {row['psnr']:.2f} dB"
         quality = f"{psnr}, {_iterations(row)}"
     seconds = sum(row["seconds"].values())
-    sizes = f"{_bytes(row['bytes_in'])} → {_bytes(row['bytes_out'])}"
+    sizes = f"{size_words(row['bytes_in'])} → {size_words(row['bytes_out'])}"
     colors = f"{row['colors_in']:,} → {row['colors_out']:,} colours"
     return f"{printable(row['input'])} → {printable(row['output'])}: {colors}, {quality}, {seconds:.2f} s, {sizes}"
 
@@ -69,7 +69,8 @@ def _iterations(row: dict[str, Any]) -> str:
     return f"{row['n_iter']} iteration{plural} ({'converged' if row['converged'] else 'not converged'})"
 
 
-def _bytes(size: int) -> str:
+def size_words(size: int) -> str:
+    """A number of bytes in words: 64.2 kB."""
     if size < 1000:
         return f"{size} B"
     return f"{size / 1000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:.2f} MB"
@@ -79,3 +80,12 @@ def printable(name: str) -> str:
     """A file name that a terminal survives: control characters and bytes that are not UTF-8 as escapes."""
     decoded = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in decoded)
+
+
+def spreadsheet_text(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: printable, and quoted where it begins like one.
+
+    OWASP, "CSV Injection": =, +, - and @ begin a formula.
+    """
+    shown = printable(text)
+    return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@")) else shown

@@ -1,0 +1,175 @@
+"""``colorquant compare``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from colorquant import batch, metrics
+from colorquant.cli.options import CommaList, images_argument
+from colorquant.cli.voices import Voice, speaking
+from colorquant.combinations import Axes, Grid
+from colorquant.comparison import Comparison, Destination, compare_file
+from colorquant.engines import ENGINES, METHODS
+from colorquant.errors import OptionError
+from colorquant.images import SUFFIXES, check_writable, write_whole
+from colorquant.models import COVARIANCES
+from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title
+from colorquant.report.rows import printable
+from colorquant.rivals import RIVALS
+from colorquant.spaces import SPACES
+
+Plan = Sequence[tuple[batch.Input, Destination]]
+
+
+@click.command("compare")
+@images_argument
+@click.option("-k", "k", type=CommaList(), default="16", show_default=True, help="Numbers of colours.")
+@click.option("--method", type=CommaList(METHODS), default="kmeans,em", show_default=True, help="Of our engines.")
+@click.option(
+    "--engine",
+    type=CommaList([*ENGINES, *RIVALS]),
+    default="numpy",
+    show_default=True,
+    help="Who fits, and rivals: Pillow's median cut and fast octree, libimagequant. A rival is a method of its own.",
+)
+@click.option("--space", type=CommaList(list(SPACES)), default="rgb", show_default=True, help="Colour spaces.")
+@click.option("--covariance", type=CommaList(COVARIANCES), help="Shapes of the Gaussians, for em.  [default: full]")
+@click.option("--max-iter", type=int, help="Most iterations of our engines.  [default: the engine's]")
+@click.option("--tol", type=float, help="Tolerance of our engines, as for kmeans and em.  [default: the engine's]")
+@click.option("--seed", type=int, help="Seed of the random numbers of our engines.  [default: 0]")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Run each combination from so many seeds, and tell the spread.",
+)
+@click.option(
+    "--truth", metavar="FILE", help="Labels of the image, a gray or indexed PNG. For several put {stem} into the name."
+)
+@click.option("-o", "--output", metavar="FOLDER", help="Write the pictures and a contact sheet of each image there.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per cell on standard output.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write the cells of all images into a CSV file.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Tracebacks of failures.")
+def command(
+    images: tuple[str, ...],
+    truth: str | None,
+    output: str | None,
+    as_json: bool,
+    csv_file: str | None,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+    **axes: Any,
+) -> None:
+    """Compare methods, engines, spaces and numbers of colours on images.
+
+    Every combination is a cell, measured in the same way; an impossible one is left out and named. IMAGES are files,
+    folders, or - for standard input.
+
+    \b
+    colorquant compare photo.jpg -k 4,8,16 -o out/
+    colorquant compare photo.jpg --engine numpy,pillow-median --csv cells.csv
+    colorquant compare photo.jpg -k 8 --method em --covariance full,diagonal --seeds 5
+    """
+    grid = Grid.of(Axes(**axes))
+    plan = _plan(batch.expand(images, recursive=False), grid, output, truth, csv_file, force)
+    with speaking(len(plan) * len(grid.combinations), quiet=quiet) as voice:
+        _say_notes(grid, voice)
+        outcomes = batch.run(plan, _task(grid, voice), 1)
+        rows, failures = _tell(outcomes, voice, as_json, verbose)
+        for line in failures:
+            voice.complain(line)
+    if csv_file is not None:
+        write_whole([(Path(csv_file), encode_csv(rows))], force=force)
+    if failures:
+        raise click.exceptions.Exit(1)
+
+
+def _plan(
+    inputs: Sequence[batch.Input],
+    grid: Grid,
+    output: str | None,
+    truth: str | None,
+    csv_file: str | None,
+    force: bool,
+) -> Plan:
+    """Where the results of each input go. Raises OptionError and OutputError before anything is read."""
+    for flag, value in (("-o", output), ("--csv", csv_file), ("--truth", truth)):
+        if value == "":
+            raise OptionError(f"{flag} has an empty name: is a variable unset?")
+    if output is not None and Path(output).suffix.lower() in SUFFIXES and not Path(output).is_dir():
+        raise OptionError(f"-o {output}: the pictures are several, name a folder")
+    if truth is not None and len(inputs) > 1 and "{stem}" not in truth:
+        raise OptionError(f"--truth {truth} is of one image: put {{stem}} into it")
+    if any(item.path is None for item in inputs) and sys.stdin.isatty():
+        raise OptionError("standard input (-) is a terminal: pipe an image into it")
+    folder = None if output is None else Path(output)
+    plan = []
+    for item in inputs:
+        stem = "stdin" if item.path is None else item.path.stem
+        labels = None if truth is None else Path(truth.replace("{stem}", stem))
+        plan.append((item, Destination(folder, stem, force, labels)))
+    tables = [] if csv_file is None else [Path(csv_file)]
+    files = [destination.files(grid) for _, destination in plan]
+    files[0] += tables  # the table is written once, whichever input owns it
+    batch.check_outputs([(item, paths) for item, paths in zip(inputs, files, strict=True)])
+    check_writable(tables, force=force)
+    return plan
+
+
+def _say_notes(grid: Grid, voice: Voice) -> None:
+    for reason in grid.left_out:
+        voice.say(f"left out: {printable(reason)}")
+    if not metrics.has_ssim():
+        voice.say("no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'")
+
+
+def _task(grid: Grid, voice: Voice) -> Callable[[batch.Input, Destination], Comparison]:
+    def task(item: batch.Input, destination: Destination) -> Comparison:
+        source = sys.stdin.buffer.read() if item.path is None else item.path
+        return compare_file(item, source, grid, destination, voice.step)
+
+    return task
+
+
+def _tell(
+    outcomes: Iterable[batch.Outcome[Comparison]], voice: Voice, as_json: bool, verbose: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Say each image's cells as they come; returns all records, and the failures, a line each."""
+    rows: list[dict[str, Any]] = []
+    failures: list[str] = []
+    for outcome in outcomes:
+        name = outcome.input.name
+        shown = "standard input" if outcome.input.path is None else printable(name)
+        if outcome.result is None:
+            found = [failure(name, outcome.error)]
+            bad = [(shown, outcome.error, outcome.details)]
+        else:
+            found = records(name, outcome.result)
+            bad = [(f"{shown}, {cell.name}", cell.error, cell.details) for cell in outcome.result.cells if cell.error]
+            _say(shown, outcome.result, found, voice)
+        failures += [f"{where}: {printable(reason or '')}" for where, reason, _ in bad]
+        for _, _, details in bad if verbose else ():
+            voice.say(details)
+        for row in found if as_json else ():
+            click.echo(json.dumps(row))
+        rows += found
+    return rows, failures
+
+
+def _say(shown: str, comparison: Comparison, rows: list[dict[str, Any]], voice: Voice) -> None:
+    voice.say_table(table_title(shown, comparison), rows)
+    agreement = agreement_words(comparison)
+    if agreement is not None:
+        voice.say(agreement)
+    if comparison.sheet is not None:
+        voice.say(f"contact sheet: {printable(str(comparison.sheet))}")
