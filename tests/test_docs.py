@@ -12,6 +12,7 @@ from PIL import Image
 
 from colorquant.engines import ENGINES
 from colorquant.report.palettes import PALETTE_WRITERS
+from colorquant.rivals import RIVALS
 from colorquant.spaces import SPACES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +35,7 @@ def test_the_readmes_commands_run(line, run, thumbnail, tmp_path, monkeypatch):
 
 def test_the_readme_shows_enough_commands():
     assert len(COMMANDS) >= 8
-    assert {line.split()[1] for line in COMMANDS} == {"kmeans", "em"}
+    assert {line.split()[1] for line in COMMANDS} == {"kmeans", "em", "compare"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -56,6 +57,14 @@ def test_every_json_key_is_documented(run, photo):
     for method in ("kmeans", "em"):
         for key in json.loads(run(method, photo, "--json", "-f").stdout):
             assert f"`{key}`" in formats, f"--json's {key} is not in docs/formats.md"
+
+
+def test_the_columns_of_a_comparison_are_documented(run, photo):
+    words = (ROOT / "docs" / "compare.md").read_text()
+    for key in json.loads(run("compare", photo, "-k", 2, "--method", "em", "--json").stdout):
+        assert f"`{key}`" in words, f"--json's {key} is not in docs/compare.md"
+    for name in RIVALS:
+        assert f"`{name}`" in words
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
