@@ -295,7 +295,7 @@ def test_ctrl_c_does_not_wait_for_opencv(jobs, tmp_path):
 
 
 def test_help_and_version(run):
-    for args in (["-h"], ["kmeans", "--help"], ["em", "-h"]):
+    for args in (["-h"], ["kmeans", "--help"], ["em", "-h"], ["compare", "-h"]):
         result = run(*args)
         assert result.exit_code == 0
         assert "colorquant " in result.output.split("Options")[0], "an example stands in every help"

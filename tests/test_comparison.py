@@ -271,6 +271,22 @@ def test_a_sheet_holds_every_tile():
         assert (sheet == color).all(axis=2).sum() == 40 * 60
 
 
+@pytest.mark.parametrize(
+    ("ks", "spaces", "across"),
+    [
+        ((2,), ("rgb",), 2),
+        ((2, 3, 4), ("rgb",), 3),
+        ((2, 3), ("rgb", "lab", "oklab"), 3),
+        ((2, 3, 4, 5, 6, 7), ("rgb", "lab"), 2),
+        ((2,), ("rgb", "gray", "ycrcb", "lab", "oklab"), 3),
+    ],
+)
+def test_a_sheet_suits_a_screen(photo, tmp_path, ks, spaces, across):
+    result = compared(photo, Axes(ks, ("kmeans",), space=spaces), tmp_path / "out")
+    with Image.open(result.sheet) as sheet:
+        assert sheet.width == across * (sheets.COLUMN + sheets.GAP) + sheets.GAP
+
+
 def test_letters_that_the_font_lacks_are_marked():
     assert sheets._broken("日a\n", 16, 400) == ["?a\\n"]
 

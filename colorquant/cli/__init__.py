@@ -18,7 +18,7 @@ from colorquant.errors import ColorquantError, OptionError
 COMMANDS = {
     "kmeans": "Quantize images with k-means.",
     "em": "Quantize images with EM (a Gaussian mixture).",
-    "compare": "Compare methods, engines, spaces and numbers of colours.",
+    "compare": "Compare methods, engines, spaces and numbers of colours on images.",
 }
 
 

@@ -30,7 +30,9 @@ Plan = Sequence[tuple[batch.Input, Destination]]
 @click.command("compare")
 @images_argument
 @click.option("-k", "k", type=CommaList(), default="16", show_default=True, help="Numbers of colours.")
-@click.option("--method", type=CommaList(METHODS), default="kmeans,em", show_default=True, help="Of our engines.")
+@click.option(
+    "--method", type=CommaList(METHODS), default="kmeans,em", show_default=True, help="Methods of our engines."
+)
 @click.option(
     "--engine",
     type=CommaList([*ENGINES, *RIVALS]),

@@ -22,7 +22,7 @@ LEGEND = (
     "PSNR: higher is better.",
     "CIEDE2000: mean difference of colours as seen, lower is better; 1 is just visible.",
 )
-WIDEST = 5  # thumbnails that stand side by side where there are more of them than k
+WIDEST = 5  # thumbnails side by side that still suit a screen
 METHODS = {"kmeans": "k-means", "em": "EM", "quantizer": "quantizer"}
 MEASURES = (
     *("mse", "psnr", "ssim", "ciede2000_mean", "ciede2000_p95", "colors", "bytes", "bits_per_pixel", "index_bits"),
@@ -129,15 +129,16 @@ def contact_sheet(
     tiles = {(cell.variant, cell.options.k): _tile(cell, thumbnails.get(cell.name)) for cell in comparison.cells}
     ks = list(dict.fromkeys(cell.options.k for cell in comparison.cells))
     variants = list(dict.fromkeys(cell.variant for cell in comparison.cells))
+    sizes = (len(ks), len(variants))
     rows: list[list[sheets.Tile | None]]
     if len(ks) == 1:
         across = min(4, max(2, math.ceil(math.sqrt(len(variants)))))
         starts = range(0, len(variants), across)
         rows = [[tiles[variant, ks[0]] for variant in variants[start : start + across]] for start in starts]
-    elif len(ks) < len(variants) <= WIDEST:
-        rows = [[tiles.get((variant, k)) for variant in variants] for k in ks]
-    else:
+    elif len(ks) == max((size for size in sizes if size <= WIDEST), default=min(sizes)):
         rows = [[tiles.get((variant, k)) for k in ks] for variant in variants]
+    else:
+        rows = [[tiles.get((variant, k)) for variant in variants] for k in ks]
     words = [
         f"{comparison.width:,} by {comparison.height:,} pixels",
         f"{comparison.colors_in:,} colours · {size_words(comparison.bytes_in)}",
