@@ -93,6 +93,15 @@ def test_ssim_is_that_of_scikit_image():
     assert metrics.ssim(before[:6], after[:6]) is None, "smaller than a window"
 
 
+@pytest.mark.parametrize("block", [1, 90, 300, 700])
+def test_ssim_in_strips_is_that_of_the_whole(block, monkeypatch):
+    skimage_metrics = pytest.importorskip("skimage.metrics")
+    before, after = random_picture(1, 37, 30), random_picture(2, 37, 30)
+    monkeypatch.setattr(metrics, "BLOCK", block)
+    expected = skimage_metrics.structural_similarity(before, after, channel_axis=2)
+    assert metrics.ssim(before, after) == pytest.approx(expected, rel=1e-12)
+
+
 def test_without_scikit_image_there_is_no_ssim(monkeypatch):
     monkeypatch.setattr(metrics, "find_spec", lambda name: None)
     assert not metrics.has_ssim()

@@ -87,7 +87,7 @@ def plain_table(title: str, rows: Sequence[Row]) -> str:
 
 
 def _width(columns: Sequence[Column], cells: Mapping[str, Sequence[Text]]) -> int:
-    return sum(max(len(column.head), *map(len, cells[column.head])) + 2 for column in columns)
+    return sum(max(len(column.head), *map(len, cells[column.head])) + 3 for column in columns)
 
 
 def _cell(column: Column, row: Row, rows: Sequence[Row]) -> Text:
