@@ -86,7 +86,7 @@ def command(
     plan = _plan(batch.expand(images, recursive=False), grid, output, truth, csv_file, force)
     with speaking(len(plan) * len(grid.combinations), quiet=quiet) as voice:
         _say_notes(grid, voice)
-        outcomes = batch.run(plan, _task(grid, voice), 1)
+        outcomes = batch.run(plan, _task(grid, voice), 1, uninterruptible=True)
         rows, failures = _tell(outcomes, voice, as_json, verbose)
         for line in failures:
             voice.complain(line)
