@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import stat
 import warnings
@@ -163,6 +164,25 @@ def pillow_quantize(rgb: UInt8Array, k: int, name: str) -> tuple[UInt8Array, UIn
     """
     image = Image.fromarray(rgb).quantize(k, method=PILLOW_QUANTIZERS[name], dither=Image.Dither.NONE)
     return np.array(image), np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+
+
+def resize(picture: Picture, scale: float) -> Picture:
+    """The picture with about ``scale`` times its pixels, its sides in proportion, at least one pixel each way.
+
+    By Pillow's Lanczos filter, in which transparent pixels have no weight: new colours come up. Raises ImageReadError
+    where more than ``MAX_PIXELS`` would result.
+    """
+    if scale == 1:
+        return picture
+    height, width = (max(1, round(side * math.sqrt(scale))) for side in picture.rgb.shape[:2])
+    if width * height > MAX_PIXELS:
+        raise ImageReadError(
+            f"would be {width} × {height} at {scale:g} times its pixels, more than {MAX_PIXELS:,}: take a smaller scale"
+        )
+    image = Image.fromarray(picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha]))
+    bands = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+    alpha = None if picture.alpha is None else np.ascontiguousarray(bands[:, :, 3])
+    return Picture(np.ascontiguousarray(bands[:, :, :3]), alpha, picture.bytes_in)
 
 
 def encode_labels(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array | None, *, gray: bool) -> bytes:

@@ -15,7 +15,7 @@ FLOORS = [
     {"spaces", "histogram", "images", "models", "painting"},
     {"engines", "report", "rivals"},
     {"pipeline", "combinations"},
-    {"batch", "comparison"},
+    {"batch", "comparison", "timing"},
     {"cli", "__main__"},
 ]
 ALLOWED = {

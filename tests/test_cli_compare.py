@@ -165,7 +165,8 @@ def test_standard_input(run, photo):
     [
         (["-k", "0"], "-k 0"),
         (["-k", "4,x"], "'x' is not a valid integer"),
-        (["-k", ""], "not a valid integer"),
+        (["-k", ""], "has an empty place"),
+        (["-k", "4,x"], "not a valid integer"),
         (["--method", "kmeans,bad"], "'bad' is not one of"),
         (["--method", "quantizer"], "'quantizer' is not one of"),
         (["--method", "kmeans", "--covariance", "full"], "--covariance"),

@@ -17,7 +17,7 @@ from colorquant.combinations import Axes, Grid, tag
 from colorquant.comparison import Destination, compare_file
 from colorquant.errors import EngineError, ImageReadError, OptionError, OutputError
 from colorquant.images import encode_label_map, read_image, read_label_map
-from colorquant.report import comparisons, sheets, tables
+from colorquant.report import comparison_table, comparisons, sheets
 from colorquant.rivals import RIVALS
 
 rival_names = pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def records_of(photo, **axes):
 
 def test_the_best_of_each_k_is_marked(photo):
     rows = records_of(photo, method=("kmeans",), engine=("numpy", "pillow-octree"))
-    lines = tables.plain_table("photo", rows).splitlines()
+    lines = comparison_table.plain_table("photo", rows).splitlines()
     heads, cells = lines[2], [line for line in lines if "numpy" in line or "octree" in line]
     assert "MSE" in heads
     assert "log-lik." not in heads, "no cell has one"
@@ -308,16 +308,16 @@ def test_the_best_of_each_k_is_marked(photo):
 
 def test_likelihoods_are_compared_within_a_space(photo):
     rows = records_of(photo, method=("em",), space=("rgb", "lab"))
-    columns = {column.key: column for column in tables.COLUMNS}
-    assert all("*" not in tables._cell(columns["log_likelihood"], row, rows).plain for row in rows)
-    assert any("*" in tables._cell(columns["mse"], row, rows).plain for row in rows)
+    columns = {column.key: column for column in comparison_table.COLUMNS}
+    assert all("*" not in comparison_table._cell(columns["log_likelihood"], row, rows).plain for row in rows)
+    assert any("*" in comparison_table._cell(columns["mse"], row, rows).plain for row in rows)
 
 
 def test_a_table_fits_the_terminal(photo):
     rows = records_of(photo, engine=("numpy", "pillow-median"), space=("rgb", "ycrcb"))
     for width in (70, 80, 100, 140):
         stream = io.StringIO()
-        Console(file=stream, width=width, soft_wrap=True).print(tables.comparison_table("photo", rows, width))
+        Console(file=stream, width=width, soft_wrap=True).print(comparison_table.comparison_table("photo", rows, width))
         lines = stream.getvalue().splitlines()
         assert all(len(line) <= width for line in lines)
         assert "…" not in stream.getvalue(), "nothing is cut"
@@ -330,10 +330,10 @@ def test_colour_goes_where_it_is_wanted(photo, monkeypatch):
         monkeypatch.setenv("NO_COLOR", "1") if no_color else monkeypatch.delenv("NO_COLOR", raising=False)
         stream = io.StringIO()
         Console(file=stream, force_terminal=True, color_system="standard", width=200).print(
-            tables.comparison_table("photo", rows, 200)
+            comparison_table.comparison_table("photo", rows, 200)
         )
         assert ("\x1b[1;32m" in stream.getvalue()) != no_color
-    assert "\x1b" not in tables.plain_table("photo", rows)
+    assert "\x1b" not in comparison_table.plain_table("photo", rows)
 
 
 def test_csv_has_a_row_for_each_cell_and_no_formula(photo):

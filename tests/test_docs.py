@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_the_readmes_commands_run(line, run, thumbnail, tmp_path, monkeypatch):
 
 def test_the_readme_shows_enough_commands():
     assert len(COMMANDS) >= 8
-    assert {line.split()[1] for line in COMMANDS} == {"kmeans", "em", "compare"}
+    assert {line.split()[1] for line in COMMANDS} == {"kmeans", "em", "compare", "timing"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -65,6 +66,20 @@ def test_the_columns_of_a_comparison_are_documented(run, photo):
         assert f"`{key}`" in words, f"--json's {key} is not in docs/compare.md"
     for name in RIVALS:
         assert f"`{name}`" in words
+
+
+def test_every_key_of_a_timing_is_documented(run, photo):
+    page = (ROOT / "docs" / "timing.md").read_text()
+    words = ("--engine", "numpy", "--space", "rgb", "--repeat", 1, "--warmup", 0)
+    for key in [*json.loads(run("timing", photo, *words, "--json").stdout), "error"]:
+        assert f"`{key}`" in page, f"--json's {key} is not in docs/timing.md"
+
+
+def test_every_option_of_timing_is_documented():
+    page = (ROOT / "docs" / "timing.md").read_text()
+    for option in import_module("colorquant.cli.timing").command.params:
+        for flag in option.opts + option.secondary_opts:
+            assert not flag.startswith("--") or f"`{flag}" in page, flag
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)

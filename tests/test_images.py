@@ -232,3 +232,32 @@ def test_transparent_gray_of_every_depth(bits):
     assert picture.alpha.tolist() == [[255] * (len(levels) - 1) + [0]]
     expected = (levels * 255 + (2**bits - 1) // 2) // (2**bits - 1)
     assert picture.rgb[0, :, 0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("scale", [0.25, 1, 2.3])
+def test_resizing_scales_the_pixels(scale):
+    picture = images.resize(images.Picture(np.full((40, 90, 3), 77, np.uint8), None, 5), scale)
+    height, width = picture.rgb.shape[:2]
+    assert height * width == pytest.approx(3600 * scale, rel=0.02)
+    assert width / height == pytest.approx(90 / 40, rel=0.02)
+    assert (picture.rgb == 77).all()
+    assert picture.alpha is None
+
+
+def test_resizing_leaves_a_pixel():
+    assert images.resize(images.Picture(np.zeros((1, 9, 3), np.uint8), None, 5), 1e-6).rgb.shape == (1, 1, 3)
+
+
+def test_a_transparent_pixels_colour_does_not_bleed_when_resized():
+    rgb, alpha = np.full((8, 8, 3), 200, np.uint8), np.full((8, 8), 255, np.uint8)
+    rgb[:, :4], alpha[:, :4] = 0, 0
+    picture = images.resize(images.Picture(rgb, alpha, 5), 4)
+    assert picture.alpha is not None
+    assert picture.alpha.shape == (16, 16)
+    assert picture.rgb[picture.alpha > 32].min() > 190
+
+
+def test_resizing_knows_the_limit_on_pixels(monkeypatch):
+    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    with pytest.raises(ImageReadError, match="64 × 64 at 4 times its pixels, more than 1,000: take a smaller scale"):
+        images.resize(images.Picture(np.zeros((32, 32, 3), np.uint8), None, 5), 4)

@@ -19,6 +19,7 @@ COMMANDS = {
     "kmeans": "Quantize images with k-means.",
     "em": "Quantize images with EM (a Gaussian mixture).",
     "compare": "Compare methods, engines, spaces and numbers of colours on images.",
+    "timing": "Time k-means and EM, engines and spaces in turn.",
 }
 
 

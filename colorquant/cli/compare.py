@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from colorquant import batch, metrics
-from colorquant.cli.options import CommaList, images_argument
+from colorquant.cli.options import CommaList, images_argument, list_option
 from colorquant.cli.voices import Voice, speaking
 from colorquant.combinations import Axes, Grid
 from colorquant.comparison import Comparison, Destination, compare_file
@@ -29,19 +29,13 @@ Plan = Sequence[tuple[batch.Input, Destination]]
 
 @click.command("compare")
 @images_argument
-@click.option("-k", "k", type=CommaList(), default="16", show_default=True, help="Numbers of colours.")
 @click.option(
-    "--method", type=CommaList(METHODS), default="kmeans,em", show_default=True, help="Methods of our engines."
+    "-k", "k", type=CommaList(click.INT), metavar="K,...", default="16", show_default=True, help="Numbers of colours."
 )
-@click.option(
-    "--engine",
-    type=CommaList([*ENGINES, *RIVALS]),
-    default="numpy",
-    show_default=True,
-    help="Who fits, and rivals: Pillow's median cut and fast octree, libimagequant. A rival is a method of its own.",
-)
-@click.option("--space", type=CommaList(list(SPACES)), default="rgb", show_default=True, help="Colour spaces.")
-@click.option("--covariance", type=CommaList(COVARIANCES), help="Shapes of the Gaussians, for em.  [default: full]")
+@list_option("--method", METHODS, default="kmeans,em", words="Methods of our engines:")
+@list_option("--engine", [*ENGINES, *RIVALS], default="numpy", words="Who fits, and rivals, each a method of its own:")
+@list_option("--space", SPACES, default="rgb", words="Colour spaces:")
+@list_option("--covariance", COVARIANCES, default="", words="For em, shapes of the Gaussians (full unless said):")
 @click.option("--max-iter", type=int, help="Most iterations of our engines.  [default: the engine's]")
 @click.option("--tol", type=float, help="Tolerance of our engines, as for kmeans and em.  [default: the engine's]")
 @click.option("--seed", type=int, help="Seed of the random numbers of our engines.  [default: 0]")

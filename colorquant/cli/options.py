@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -25,26 +25,35 @@ def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
-class CommaList(click.ParamType):  # type: ignore[type-arg]  # older versions of click are not generic
-    """Values with commas between them, as a tuple without repetition: of ``choices``, or whole numbers."""
+class CommaList(click.ParamType):  # type: ignore[type-arg]
+    """Values of one type with commas between; what is said twice is taken once."""
 
     name = "list"
 
-    def __init__(self, choices: Sequence[str] | None = None) -> None:
-        self.item: click.ParamType[Any] = click.INT if choices is None else click.Choice(choices)
-        self.metavar = "K,..." if choices is None else f"[{','.join(choices)}]"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        return self.metavar
+    def __init__(self, item: click.ParamType) -> None:  # type: ignore[type-arg]
+        self.item = item
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        if isinstance(value, tuple):
-            return value
-        words = [word.strip() for word in str(value).split(",")]
+        if not isinstance(value, str):
+            return tuple(value)
+        words = [word.strip() for word in value.split(",")]
+        if not all(words):
+            self.fail(f"{value!r} has an empty place: write it like a,b", param, ctx)
         return tuple(dict.fromkeys(self.item.convert(word, param, ctx) for word in words))
 
 
+def list_option(flag: str, choices: Iterable[str], default: str, words: str) -> Callable[[F], F]:
+    """An option that takes some of ``choices``, with commas between; of no default, none."""
+    kind, said = CommaList(click.Choice(list(choices))), f"{words} {', '.join(choices)}."
+    return click.option(
+        flag, type=kind, metavar="NAME,...", default=default or (), show_default=bool(default), help=said
+    )
+
+
 images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGES...", type=click.Path())
+
+attempts_option = click.option("--attempts", type=int, help="Starts, of which the best fit is kept.  [default: 1]")
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
 
 fit_options = _stack(
     click.option("-k", "k", type=int, default=16, show_default=True, help=f"Number of colours, 1 to {MAX_COLORS}."),
@@ -67,15 +76,19 @@ fit_options = _stack(
         show_default=True,
         help="Who fits: numpy on the colour histogram, OpenCV on every pixel, scikit-learn.",
     ),
-    click.option("--attempts", type=int, help="Starts, of which the best fit is kept.  [default: 1]"),
+    attempts_option,
     click.option("--max-iter", type=int, help="Most iterations.  [default: 100]"),
     click.option(
         "--effort",
         type=click.Choice(EFFORTS),
         help="How hard the numpy engine looks: fast, balanced, or best (about ten times as long).  [default: balanced]",
     ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers."),
+    seed_option,
 )
+
+recursive_option = click.option("-r", "--recursive", is_flag=True, help="Also the sub-folders of folders.")
+force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="More words; tracebacks of failures.")
 
 output_options = _stack(
     click.option(
@@ -98,9 +111,9 @@ output_options = _stack(
         help=f"Also write the palette: {', '.join(PALETTE_WRITERS)}. For several inputs put {{stem}} into the name.",
     ),
     click.option("--json", "as_json", is_flag=True, help="One JSON object per image on standard output."),
-    click.option("-r", "--recursive", is_flag=True, help="Also the sub-folders of folders."),
-    click.option("-f", "--force", is_flag=True, help="Overwrite existing files."),
+    recursive_option,
+    force_option,
     click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Images at a time."),
     click.option("-q", "--quiet", is_flag=True, help="Only errors."),
-    click.option("-v", "--verbose", is_flag=True, help="More words; tracebacks of failures."),
+    verbose_option,
 )

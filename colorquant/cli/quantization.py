@@ -6,6 +6,7 @@ import errno
 import gc
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import click
 
@@ -47,8 +48,7 @@ def run_quantization(
     _check_streams(plan, as_json)
 
     def task(item: batch.Input, destination: pipeline.Destination) -> pipeline.Result:
-        source = sys.stdin.buffer.read() if item.path is None else item.path
-        return pipeline.quantize_file(source, options, destination, paint=paint)
+        return pipeline.quantize_file(source(item), options, destination, paint=paint)
 
     if len(plan) > 1:
         gc.enable()
@@ -63,10 +63,20 @@ def run_quantization(
         raise click.exceptions.Exit(1)
 
 
+def source(item: batch.Input) -> Path | bytes:
+    """Where the input's image is: its file, or the bytes of standard input."""
+    return sys.stdin.buffer.read() if item.path is None else item.path
+
+
+def check_stdin(inputs: Iterable[batch.Input]) -> None:
+    """Raises OptionError where an image is awaited from a terminal."""
+    if any(item.path is None for item in inputs) and sys.stdin.isatty():
+        raise OptionError("standard input (-) is a terminal: pipe an image into it")
+
+
 def _check_streams(plan: Plan, as_json: bool) -> None:
     """Standard input and output carry bytes or words, for one purpose each."""
-    if any(item.path is None for item, _ in plan) and sys.stdin.isatty():
-        raise OptionError("standard input (-) is a terminal: pipe an image into it")
+    check_stdin(item for item, _ in plan)
     if any(destination.image is None for _, destination in plan):
         if as_json:
             raise OptionError("--json and the picture would both go to standard output: give -o a file or a folder")

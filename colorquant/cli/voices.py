@@ -30,12 +30,15 @@ class Voice:
     def say_table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
         """The cells of one compared image."""
         if not self.quiet:
-            from colorquant.report.tables import plain_table
+            from colorquant.report.comparison_table import plain_table
 
             self.say(plain_table(title, rows))
 
+    def work(self, text: str) -> None:
+        """What is being worked on."""
+
     def step(self) -> None:
-        """One more image, or cell of one, is done, well or not."""
+        """One more image, cell of one, or run of a row is done, well or not."""
 
     def complain(self, text: str) -> None:
         """An error, said even when quiet."""
@@ -67,9 +70,14 @@ class TerminalVoice(Voice):
             self.console.print(self.terminal.swatches(row, self.console.width))
 
     def say_table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
-        from colorquant.report.tables import comparison_table
+        from colorquant.report.comparison_table import comparison_table
 
         self.console.print(comparison_table(title, rows, self.console.width))
+
+    def work(self, text: str) -> None:
+        if self.bar and self.task is not None:
+            room = max(10, self.console.width - 40)  # beside the bar, the count and the time
+            self.bar.update(self.task, description=text if len(text) <= room else f"{text[: room - 1]}…")
 
     def step(self) -> None:
         if self.bar and self.task is not None:
@@ -81,7 +89,7 @@ class TerminalVoice(Voice):
 
 @contextmanager
 def speaking(total: int, *, quiet: bool) -> Iterator[Voice]:
-    """The voice that suits standard error, for ``total`` images, or cells of them."""
+    """The voice that suits standard error, for ``total`` images, cells of them, or runs."""
     if quiet or not sys.stderr.isatty():
         yield Voice(quiet)
         return

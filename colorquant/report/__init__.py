@@ -1,1 +1,1 @@
-"""Results as words, JSON, palette files and, on a terminal, swatches."""
+"""Results as words, JSON, tables, palette files and, on a terminal, swatches."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.report import sheets
-from colorquant.report.rows import printable, size_words, spreadsheet_text
+from colorquant.report.rows import printable, size_words
+from colorquant.report.tables import csv_text
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -88,13 +87,7 @@ def failure(name: str, error: str | None) -> dict[str, Any]:
 
 def encode_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Records as CSV, a column for each key but ``agreement``; an empty field where there is no value."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        values = (row.get(key) for key in COLUMNS)
-        writer.writerow([spreadsheet_text(value) if isinstance(value, str) else value for value in values])
-    return stream.getvalue().encode()
+    return csv_text(COLUMNS, [[row.get(key) for key in COLUMNS] for row in rows]).encode()
 
 
 def agreement_words(comparison: Any) -> str | None:

@@ -80,12 +80,3 @@ def printable(name: str) -> str:
     """A file name that a terminal survives: control characters and bytes that are not UTF-8 as escapes."""
     decoded = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in decoded)
-
-
-def spreadsheet_text(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: printable, and quoted where it begins like one.
-
-    OWASP, "CSV Injection": =, +, - and @ begin a formula.
-    """
-    shown = printable(text)
-    return f"'{shown}" if shown.lstrip().startswith(("=", "+", "-", "@")) else shown

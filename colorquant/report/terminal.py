@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
 from rich.text import Text
+
+from colorquant.report.tables import Table
 
 
 def swatches(row: dict[str, Any], width: int) -> Text:
@@ -23,7 +29,25 @@ def stderr_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def show_table(table: Table) -> None:
+    """The table on standard output, as wide as it is: a narrow terminal wraps lines, but no number is cut."""
+    console = Console(highlight=False)
+    rich_table = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+    for header in table.headers:
+        rich_table.add_column(Text(header), justify="left" if header in table.left else "right", no_wrap=True)
+    for row in table.rows:
+        rich_table.add_row(*(Text(cell) for cell in row))
+    wide = console.options.update(max_width=10_000)
+    console.width = max(console.width, Measurement.get(console, wide, rich_table).maximum)
+    console.print(rich_table)
+
+
 def progress_bar(console: Console) -> Progress:
-    """A bar that goes when it is done."""
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True)
+    """A bar that goes when it is done. Standard output is its business only where that is a terminal, too."""
+    columns = (
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
