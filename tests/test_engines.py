@@ -1,5 +1,7 @@
 """Engines against the libraries that they call, and against the laws of their algorithms."""
 
+import subprocess
+import sys
 import warnings
 
 import cv2
@@ -246,6 +248,20 @@ def test_threads_are_limited_until_the_last_caller_is_done():
             assert most() == 1
         assert most() == 1
     assert most() == before
+
+
+def test_a_library_that_loads_late_is_limited_too():
+    code = """
+from threadpoolctl import threadpool_info
+from colorquant.engines import one_thread
+with one_thread():
+    import sklearn.cluster
+    with one_thread():
+        assert max(pool["num_threads"] for pool in threadpool_info()) == 1
+import os
+assert max(pool["num_threads"] for pool in threadpool_info()) == len(os.sched_getaffinity(0))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_noise_with_as_many_clusters_as_half_its_colours():

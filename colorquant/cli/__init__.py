@@ -67,6 +67,7 @@ def cli() -> None:
 
 def main() -> None:
     """The ``colorquant`` command."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy need not start threads that no product here uses
     gc.disable()  # a process for one picture ends before there is garbage: 5 % of its time
     _open_streams()
     code: str | int | None = 1

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from threading import Lock
+from typing import ClassVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from colorquant.errors import OptionError
 from colorquant.models import COVARIANCES, Centroids, Fit, FitOptions, GaussianMixture, Samples
@@ -99,30 +100,31 @@ def resolve(options: FitOptions) -> FitOptions:
 
 
 class _Limit:
-    """The limit that is in force while ``depth`` callers want it."""
+    """The limits in force while ``depth`` callers want them, the newest last."""
 
     lock = Lock()
     depth = 0
-    controller: threadpool_limits | None = None
+    controllers: ClassVar[list[threadpool_limits]] = []
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """BLAS and OpenMP on one thread, until the last of all callers, in whatever thread, is done.
 
-    Skinny products are slower on more threads, and the order of a sum, so its last bits, depends on their number.
+    Skinny products are slower on more threads, and the order of a sum, so its last bits, depends on their number. Only
+    libraries that are loaded are limited: enter it again after loading others.
     """
     with _Limit.lock:
-        if _Limit.depth == 0:
-            _Limit.controller = threadpool_limits(limits=1)
+        if _Limit.depth == 0 or any(pool["num_threads"] > 1 for pool in threadpool_info()):
+            _Limit.controllers.append(threadpool_limits(limits=1))
         _Limit.depth += 1
     try:
         yield
     finally:
         with _Limit.lock:
             _Limit.depth -= 1
-            if _Limit.depth == 0 and _Limit.controller is not None:
-                _Limit.controller.restore_original_limits()
+            while _Limit.depth == 0 and _Limit.controllers:
+                _Limit.controllers.pop().restore_original_limits()
 
 
 def fit(samples: Samples, options: FitOptions, progress: Progress | None = None) -> Fit:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.engines import Progress
+from colorquant.engines import Progress, one_thread
 from colorquant.engines.mixtures import default_reg_covar, random_start, standardized, unstandardized
 from colorquant.models import Fit, FitOptions, GaussianMixture, Samples
 
@@ -40,7 +40,7 @@ def _best_of_attempts(samples: Samples, options: FitOptions, reg_covar: float) -
     rng = np.random.default_rng(options.seed)
     kinds = {"n_components": options.k, "covariance_type": TYPES[str(options.covariance)], "reg_covar": reg_covar}
     stops = {"max_iter": options.max_iter, "tol": options.tol, "random_state": options.seed}
-    with warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():  # scikit-learn is only loaded now
         warnings.simplefilter("ignore", ConvergenceWarning)  # converged says it
         if options.init == "kmeans":
             return SklearnMixture(**kinds, **stops, n_init=options.attempts).fit(pixels)

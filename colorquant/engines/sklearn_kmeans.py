@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from colorquant.engines import Progress
+from colorquant.engines import Progress, one_thread
 from colorquant.models import Centroids, Fit, FitOptions, Samples
 
 
@@ -30,7 +30,7 @@ def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
         random_state=options.seed,
         algorithm="lloyd",
     )
-    with warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():  # scikit-learn is only loaded now
         warnings.simplefilter("ignore", ConvergenceWarning)  # converged says it
         kmeans.fit(samples.features, sample_weight=samples.weights)
     model = Centroids(np.asarray(kmeans.cluster_centers_, np.float64))
