@@ -148,9 +148,9 @@ class Contingency:
     @classmethod
     def of(cls, one: LabelMap, other: LabelMap) -> Contingency:
         """The pairs of the labels of the same pixels, (n,) each, from 0 up."""
-        width = int(other.max(initial=0)) + 1
+        width = int(np.max(other, initial=0)) + 1
         pairs = one.astype(np.int64) * width + other
-        if (int(one.max(initial=0)) + 1) * width <= DENSE:
+        if (int(np.max(one, initial=0)) + 1) * width <= DENSE:
             table = np.bincount(pairs)
             found = np.flatnonzero(table)
             counts = table[found]
