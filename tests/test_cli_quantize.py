@@ -323,12 +323,6 @@ def test_terminal_gets_swatches_and_no_color_is_honoured():
         assert ("48;2;255;0;0" in stream.getvalue()) == codes
 
 
-def test_a_run_is_over_soon_after_the_last_picture(photo):
-    start = time.monotonic()
-    assert process("kmeans", photo, "-k", 2).returncode == 0
-    assert time.monotonic() - start < 30, "no hang at exit"
-
-
 def test_unbuffered_output_is_whole_or_an_error(photo, tmp_path):
     script = f"ulimit -f 1; exec {sys.executable} -u -m colorquant kmeans {photo} -k 200 -o - > {tmp_path / 'cut.png'}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
