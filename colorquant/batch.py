@@ -41,6 +41,11 @@ class Input:
     listed: bool = False
     problem: ColorquantError | None = None
 
+    @property
+    def stem(self) -> str:
+        """What outputs are named after."""
+        return "stdin" if self.path is None else self.path.stem
+
 
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
@@ -145,16 +150,15 @@ class Naming:
         return self.output == "-" or (self.output is None and item.path is None)
 
     def _destination(self, item: Input, *, single: bool) -> Destination:
-        stem = "stdin" if item.path is None else item.path.stem
-        palette = None if self.palette is None else Path(self.palette.replace("{stem}", stem))
+        palette = None if self.palette is None else Path(self.palette.replace("{stem}", item.stem))
         if self._to_stdout(item):
             return Destination(None, None, palette, self.force)
-        image = self._image(item, stem, single)
+        image = self._image(item, single)
         labels = None if self.labels is None else image.with_name(f"{image.stem}-labels.{self.labels}")
         return Destination(image, labels, palette, self.force)
 
-    def _image(self, item: Input, stem: str, single: bool) -> Path:
-        name = f"{stem}-{self.tag}.png"
+    def _image(self, item: Input, single: bool) -> Path:
+        name = f"{item.stem}-{self.tag}.png"
         if self.output is None:
             assert item.path is not None
             return item.path.with_name(name)

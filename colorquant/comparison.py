@@ -21,12 +21,12 @@ from colorquant.errors import ImageReadError
 from colorquant.histogram import count_distinct, count_pairs
 from colorquant.metrics import Contingency
 from colorquant.models import FitOptions
+from colorquant.painting import BoolArray, voting
 from colorquant.pipeline import encode_png, quantize
 from colorquant.report import comparisons, sheets
 from colorquant.spaces import SPACES, Projection
 
 UInt8Array = npt.NDArray[np.uint8]
-BoolArray = npt.NDArray[np.bool_]
 LabelArray = npt.NDArray[Any]
 PERCENT = 95  # of the pixels differ by no more than ``ciede2000_p95``
 
@@ -197,7 +197,7 @@ class _Subject:
     @cached_property
     def visible(self) -> BoolArray | None:
         """The pixels (h, w) that have a vote; None for all."""
-        return _visible(self.picture)
+        return voting(self.picture.alpha)
 
     def voters(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The rows (n, …) of ``pixels`` (h, w, …) that have a vote."""
@@ -234,10 +234,6 @@ def compare_file(
     return comparison
 
 
-def _visible(picture: images.Picture) -> BoolArray | None:
-    return None if picture.alpha is None or picture.alpha.all() else picture.alpha > 0
-
-
 def _read_truth(path: Path, picture: images.Picture) -> LabelArray:
     try:
         labels = images.read_label_map(path)
@@ -248,7 +244,7 @@ def _read_truth(path: Path, picture: images.Picture) -> LabelArray:
         raise ImageReadError(
             f"--truth {path} is {truth_width} × {truth_height}, the image {width} × {height}: give labels of its size"
         )
-    visible = _visible(picture)
+    visible = voting(picture.alpha)
     return labels.reshape(-1) if visible is None else labels[visible]
 
 

@@ -147,6 +147,23 @@ def label_type(labels: int) -> npt.DTypeLike:
     return np.uint8 if labels <= 256 else np.uint16 if labels <= 65536 else np.int32
 
 
+def ranked(sizes: IntArray, palette: UInt8Array, *, hidden: bool) -> tuple[IntArray, int, npt.NDArray[Any]]:
+    """The :func:`label_order` (k,), how many of the labels are used, and the new number (k,) of each.
+
+    Unused labels come last, and share a number. With ``hidden`` the numbers' type has room for one more label.
+    """
+    order = label_order(sizes, palette)
+    used = int(np.count_nonzero(sizes))
+    rank = np.empty(len(order), label_type(used + hidden))
+    rank[order] = np.minimum(np.arange(len(order)), used)
+    return order, used, rank
+
+
+def voting(alpha: UInt8Array | None) -> BoolArray | None:
+    """The pixels (h, w) that have a vote, those that are not fully transparent; None for all."""
+    return None if alpha is None or alpha.all() else alpha > 0
+
+
 @dataclass(frozen=True)
 class Painted:
     """A painted picture.
@@ -183,11 +200,8 @@ def paint(rgb: UInt8Array, visible: BoolArray | None, labelling: Labelling, mode
             palette = distinct_palette(palette, labelling)
         error = labelling.squared_error(palette) / max(int(labelling.sizes.sum()), 1)
         colors_out = count_distinct(palette[labelling.sizes > 0])
-    order = label_order(labelling.sizes, palette)
-    used = int(np.count_nonzero(labelling.sizes))
+    order, used, rank = ranked(labelling.sizes, palette, hidden=visible is not None)
     palette, counts = palette[order[:used]], labelling.sizes[order[:used]]
-    rank = np.empty(len(order), label_type(used + (visible is not None)))
-    rank[order] = np.minimum(np.arange(len(order)), used)
     labels = _spread(rank[labelling.labels], labelling, rgb, visible, used)
     return Painted(labels, palette, counts, pixels, model.reordered(order), error, colors_out)
 

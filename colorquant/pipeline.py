@@ -97,7 +97,7 @@ def quantize(
     options = engines.resolve(options)
     projection = Projection.of(options.space, options.keep_luma)
     seconds: dict[str, float] = {}
-    visible = None if alpha is None or alpha.all() else alpha > 0
+    visible = painting.voting(alpha)
     voters = rgb if visible is None else rgb[visible]
     with _stage(seconds, "count"):
         histogram = ColorHistogram.count(voters)

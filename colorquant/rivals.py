@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from colorquant.errors import EngineError
 from colorquant.images import PILLOW_QUANTIZERS, pillow_quantize
-from colorquant.painting import label_order, label_type
+from colorquant.painting import ranked
 
 UInt8Array = npt.NDArray[np.uint8]
 LabelArray = npt.NDArray[Any]
@@ -74,10 +74,7 @@ def quantize(
         return np.zeros(rgb.shape[:2], np.uint8), np.empty((0, 3), np.uint8)
     found, palette = RIVALS[name].quantize(voters, k)
     sizes = np.bincount(found.reshape(-1), minlength=len(palette))
-    order = label_order(sizes, palette)
-    used = int(np.count_nonzero(sizes))
-    rank = np.empty(len(order), label_type(used + (visible is not None)))
-    rank[order] = np.minimum(np.arange(len(order)), used)
+    order, used, rank = ranked(sizes, palette, hidden=visible is not None)
     if visible is None:
         return rank[found], palette[order[:used]]
     labels = np.full(rgb.shape[:2], used, rank.dtype)

@@ -214,8 +214,7 @@ class Subject:
     @cached_property
     def visible(self) -> BoolArray | None:
         """The pixels (h, w) that have a vote, None for all."""
-        alpha = self.picture.alpha
-        return None if alpha is None or alpha.all() else alpha > 0
+        return painting.voting(self.picture.alpha)
 
     @cached_property
     def histogram(self) -> ColorHistogram:

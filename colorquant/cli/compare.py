@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 
 from colorquant import batch, metrics
 from colorquant.cli.options import CommaList, images_argument, list_option
+from colorquant.cli.quantization import check_stdin, shown, source
 from colorquant.cli.voices import Voice, speaking
 from colorquant.combinations import Axes, Grid
 from colorquant.comparison import Comparison, Destination, compare_file
@@ -106,14 +106,12 @@ def _plan(
         raise OptionError(f"-o {output}: the pictures are several, name a folder")
     if truth is not None and len(inputs) > 1 and "{stem}" not in truth:
         raise OptionError(f"--truth {truth} is of one image: put {{stem}} into it")
-    if any(item.path is None for item in inputs) and sys.stdin.isatty():
-        raise OptionError("standard input (-) is a terminal: pipe an image into it")
+    check_stdin(inputs)
     folder = None if output is None else Path(output)
     plan = []
     for item in inputs:
-        stem = "stdin" if item.path is None else item.path.stem
-        labels = None if truth is None else Path(truth.replace("{stem}", stem))
-        plan.append((item, Destination(folder, stem, force, labels)))
+        labels = None if truth is None else Path(truth.replace("{stem}", item.stem))
+        plan.append((item, Destination(folder, item.stem, force, labels)))
     tables = [] if csv_file is None else [Path(csv_file)]
     files = [destination.files(grid) for _, destination in plan]
     files[0] += tables  # the table is written once, whichever input owns it
@@ -131,8 +129,7 @@ def _say_notes(grid: Grid, voice: Voice) -> None:
 
 def _task(grid: Grid, voice: Voice) -> Callable[[batch.Input, Destination], Comparison]:
     def task(item: batch.Input, destination: Destination) -> Comparison:
-        source = sys.stdin.buffer.read() if item.path is None else item.path
-        return compare_file(item, source, grid, destination, voice.step)
+        return compare_file(item, source(item), grid, destination, voice.step)
 
     return task
 
@@ -145,14 +142,14 @@ def _tell(
     failures: list[str] = []
     for outcome in outcomes:
         name = outcome.input.name
-        shown = "standard input" if outcome.input.path is None else printable(name)
+        called = shown(outcome.input)
         if outcome.result is None:
             found = [failure(name, outcome.error)]
-            bad = [(shown, outcome.error, outcome.details)]
+            bad = [(called, outcome.error, outcome.details)]
         else:
             found = records(name, outcome.result)
-            bad = [(f"{shown}, {cell.name}", cell.error, cell.details) for cell in outcome.result.cells if cell.error]
-            _say(shown, outcome.result, found, voice)
+            bad = [(f"{called}, {cell.name}", cell.error, cell.details) for cell in outcome.result.cells if cell.error]
+            _say(called, outcome.result, found, voice)
         failures += [f"{where}: {printable(reason or '')}" for where, reason, _ in bad]
         for _, _, details in bad if verbose else ():
             voice.say(details)
@@ -162,8 +159,8 @@ def _tell(
     return rows, failures
 
 
-def _say(shown: str, comparison: Comparison, rows: list[dict[str, Any]], voice: Voice) -> None:
-    voice.say_table(table_title(shown, comparison), rows)
+def _say(called: str, comparison: Comparison, rows: list[dict[str, Any]], voice: Voice) -> None:
+    voice.say_table(table_title(called, comparison), rows)
     agreement = agreement_words(comparison)
     if agreement is not None:
         voice.say(agreement)

@@ -68,6 +68,11 @@ def source(item: batch.Input) -> Path | bytes:
     return sys.stdin.buffer.read() if item.path is None else item.path
 
 
+def shown(item: batch.Input) -> str:
+    """What the input is called in words for people."""
+    return "standard input" if item.path is None else printable(item.name)
+
+
 def check_stdin(inputs: Iterable[batch.Input]) -> None:
     """Raises OptionError where an image is awaited from a terminal."""
     if any(item.path is None for item in inputs) and sys.stdin.isatty():
@@ -100,8 +105,7 @@ def _tell(outcomes: Outcomes, plan: Plan, voice: Voice, as_json: bool, verbose: 
     failures = []
     for (item, destination), outcome in zip(plan, outcomes, strict=True):
         if outcome.result is None:
-            name = "standard input" if item.path is None else printable(item.name)
-            failures.append(f"{name}: {printable(outcome.error or '')}")
+            failures.append(f"{shown(item)}: {printable(outcome.error or '')}")
             if verbose:
                 voice.say(outcome.details)
             row = {"input": item.name, "error": outcome.error}

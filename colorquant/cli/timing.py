@@ -178,8 +178,9 @@ def _measured(
     found: list[timing.Timing] = []
     for rows in timing.run(inputs, cells, protocol, lambda item: read_image(source(item)), progress=progress):
         found += rows
+        machine = Machine.this()  # anew for each image: libraries load with the first rows
         for row in rows if as_json else ():
-            click.echo(json.dumps(report.record(row, Machine.this())))
+            click.echo(json.dumps(report.record(row, machine)))
     return found
 
 
