@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from colorquant import batch, images, metrics, rivals
 from colorquant.combinations import Grid, tag, variant
+from colorquant.encoding import encode_labels
 from colorquant.errors import ImageReadError
+from colorquant.files import check_writable, write_whole
 from colorquant.histogram import count_distinct, count_pairs
 from colorquant.metrics import Contingency
 from colorquant.models import FitOptions
@@ -216,7 +218,7 @@ def compare_file(
     A combination that fails becomes a cell that says so. ``progress`` is called after each. Nothing is written unless
     all could be encoded. Raises ImageReadError for the image or the truth, and OutputError.
     """
-    images.check_writable(destination.files(grid), force=destination.force)
+    check_writable(destination.files(grid), force=destination.force)
     picture = images.read_image(source)
     subject = _Subject(picture, None if destination.truth is None else _read_truth(destination.truth, picture))
     runs: list[_Run | Cell] = []
@@ -274,7 +276,7 @@ def _paint(subject: _Subject, options: FitOptions) -> _Painted:
     labels, palette = rivals.quantize(rgb, subject.visible, options.engine, options.k)
     seconds = time.perf_counter() - start
     painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
-    return _Painted(labels, painted, images.encode_labels(labels, palette, alpha, gray=False), seconds)
+    return _Painted(labels, painted, encode_labels(labels, palette, alpha, gray=False), seconds)
 
 
 def _measured(subject: _Subject, options: FitOptions, painted: _Painted) -> Measures:
@@ -344,4 +346,4 @@ def _write(
     thumbnails = {run.cell.name: run.thumbnail for run in runs}
     original = sheets.thumbnail(picture.rgb, picture.alpha)
     sheet = comparisons.contact_sheet(item.name, original, comparison, thumbnails)
-    images.write_whole([*files, (comparison.sheet, sheet)], force=destination.force)
+    write_whole([*files, (comparison.sheet, sheet)], force=destination.force)

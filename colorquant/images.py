@@ -1,25 +1,22 @@
-"""Image files to arrays and back: the only door to image files. Pillow decodes and encodes, whole or not at all."""
+"""Image files to arrays: the only door through which they come in. Pillow decodes, whole or not at all."""
 
 from __future__ import annotations
 
 import io
 import logging
 import math
-import os
 import stat
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from colorquant.errors import ImageReadError, OutputError
+from colorquant.errors import ImageReadError
 
 UInt8Array = npt.NDArray[np.uint8]
 Decoded = TypeVar("Decoded")
@@ -35,7 +32,6 @@ SUFFIXES = frozenset(
 )
 MAX_PIXELS = 178_000_000
 PNG_BIT_DEPTH = 24  # its place in a PNG file
-MANY_PIXELS = 4_000_000  # above, half the time of writing is worth 2 to 4 % of the file
 STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole picture is in memory twice, not three times
 
 # Our own limit stands before any decoding; Pillow's warning at half of it says nothing more.
@@ -183,173 +179,3 @@ def resize(picture: Picture, scale: float) -> Picture:
     bands = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
     alpha = None if picture.alpha is None else np.ascontiguousarray(bands[:, :, 3])
     return Picture(np.ascontiguousarray(bands[:, :, :3]), alpha, picture.bytes_in)
-
-
-def encode_labels(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array | None, *, gray: bool) -> bytes:
-    """The picture ``palette[labels]`` as PNG, indexed at the least of 1, 2, 4 or 8 bits where that is possible.
-
-    ``labels`` (h, w) name rows of ``palette`` (p, 3) uint8, or p for a fully transparent pixel. ``alpha`` (h, w) uint8
-    goes into tRNS where at most 256 pairs of colour and alpha result, else the PNG is RGBA. With ``gray`` a grayscale
-    PNG is taken where it is smaller.
-    """
-    if alpha is not None:
-        return _encode_with_alpha(labels, palette, alpha)
-    if len(palette) > 256:
-        return _png(Image.fromarray(palette[labels]))
-    if labels.max(initial=0) >= len(palette):
-        raise OutputError("a label lies outside the palette: please report this")
-    indexed = _png(_indexed(labels, palette))
-    if not gray:
-        return indexed
-    levels = palette[:, 0][labels]
-    bilevel = set(palette[:, 0].tolist()) <= {0, 255}
-    plain = _png(Image.fromarray(levels > 0) if bilevel else Image.fromarray(levels))
-    return min(indexed, plain, key=len)
-
-
-def encode_rgb(rgb: UInt8Array, alpha: UInt8Array | None) -> bytes:
-    """Pixels (h, w, 3) uint8, with alpha (h, w) uint8 where there is one, as a truecolour PNG."""
-    return _png(Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha])))
-
-
-def _encode_with_alpha(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array) -> bytes:
-    table = np.concatenate([palette, np.zeros((1, 3), np.uint8)])  # the last row is that of transparent pixels
-    pairs, index = np.unique(labels.astype(np.int64) << 8 | alpha, return_inverse=True)
-    if len(pairs) > 256:
-        return encode_rgb(table[labels], alpha)
-    order = np.argsort((pairs & 255) == 255, kind="stable")  # opaque entries last: tRNS need not list them
-    rank = np.empty(len(order), np.uint8)
-    rank[order] = np.arange(len(order))
-    pairs = pairs[order]
-    image = _indexed(rank[index].reshape(labels.shape), table[pairs >> 8])
-    opacity = (pairs & 255).astype(np.uint8)
-    return _png(image, transparency=opacity[opacity < 255].tobytes())
-
-
-def _indexed(labels: npt.NDArray[Any], palette: UInt8Array) -> Image.Image:
-    image = Image.fromarray(labels.astype(np.uint8, copy=False))
-    image.putpalette(palette.tobytes())  # turns L into P
-    return image
-
-
-def _png(image: Image.Image, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    many = image.width * image.height > MANY_PIXELS
-    image.save(stream, "PNG", compress_level=4 if many else 6, **options)
-    return stream.getvalue()
-
-
-def encode_label_map(labels: npt.NDArray[Any], k: int, kind: str) -> bytes:
-    """Label numbers (h, w) for other programs.
-
-    ``png``: gray, 8 bits where ``k`` labels fit, else 16; fully transparent pixels have the highest value of the type.
-    ``npy``: int32, where they have -1. Raises OutputError where a PNG has too few values.
-    """
-    hidden = labels == k
-    if kind == "npy":
-        stream = io.BytesIO()
-        np.save(stream, np.where(hidden, np.int32(-1), labels.astype(np.int32)))
-        return stream.getvalue()
-    values = k + bool(hidden.any())
-    if values > 65536:
-        raise OutputError(f"a label PNG has no room for {k} labels beside transparency: take --labels npy")
-    dtype = np.uint8 if values <= 256 else np.uint16
-    return _png(Image.fromarray(np.where(hidden, np.iinfo(dtype).max, labels).astype(dtype)))
-
-
-def check_writable(paths: Iterable[Path], *, force: bool) -> None:
-    """Raises OutputError for a name that cannot be, a folder, or a file that may not be overwritten."""
-    for path in paths:
-        try:
-            path.lstat()
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise OutputError(f"{path} cannot be written: {reason}; choose another name") from error
-        if os.path.isdir(path):
-            raise OutputError(f"{path} is a folder: choose another name")
-        if not force:
-            raise OutputError(f"{path} exists already: use --force to overwrite it")
-
-
-def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
-    """Write files whole or not at all, in folders that are made if missing.
-
-    All are written to temporary files in their folders first, then renamed. Without ``force`` an existing file stays,
-    and OutputError is raised.
-    """
-    check_writable((path for path, _ in files), force=force)
-    pairs: list[tuple[Path, Path]] = []
-    try:
-        for path, data in files:
-            pairs.append(_staged(path, data, force))
-        with _Staging.lock:
-            for (temporary, target), (path, _) in zip(pairs, files, strict=True):
-                _rename(temporary, target, path, force)
-    finally:
-        for temporary, _ in pairs:
-            _discard(temporary)
-
-
-class _Staging:
-    """The temporary files of all threads. Renaming is done under the lock, so that it is never cut short."""
-
-    lock = Lock()
-    files: ClassVar[set[Path]] = set()
-    abandoned = False
-
-
-def abandon() -> None:
-    """Before a process ends in spite of its threads: remove their temporary files, and let them write no more."""
-    with _Staging.lock:
-        _Staging.abandoned = True
-        for temporary in list(_Staging.files):
-            _discard(temporary)
-
-
-def _discard(temporary: Path) -> None:
-    with suppress(OSError):
-        temporary.unlink()
-    _Staging.files.discard(temporary)
-
-
-def _staged(path: Path, data: bytes, force: bool) -> tuple[Path, Path]:
-    """A temporary file that holds ``data``, and the name that it shall get: of a link, what it points to."""
-    target = Path(os.path.realpath(path)) if force and os.path.islink(path) else path
-    temporary = target.with_name(f".colorquant-{os.urandom(8).hex()}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _Staging.lock:
-            if _Staging.abandoned:
-                raise OutputError(f"{path} is not written: interrupted")
-            _Staging.files.add(temporary)
-        with temporary.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException as error:
-        _discard(temporary)
-        if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
-        raise
-    return temporary, target
-
-
-def _rename(temporary: Path, target: Path, path: Path, force: bool) -> None:
-    """Without ``force`` no file is overwritten; without hard links a moment is left between the look and the rename."""
-    try:
-        if not force:
-            try:
-                os.link(temporary, target)
-                return
-            except FileExistsError:
-                raise
-            except OSError:
-                if os.path.lexists(target):
-                    raise FileExistsError(target) from None
-        temporary.replace(target)
-    except FileExistsError as error:
-        raise OutputError(f"{path} exists already: use --force to overwrite it") from error
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another name") from error

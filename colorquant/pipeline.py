@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from colorquant import engines, images, metrics, painting
+from colorquant import encoding, engines, images, metrics, painting
 from colorquant.errors import OptionError
+from colorquant.files import check_writable, write_whole
 from colorquant.histogram import ColorHistogram
 from colorquant.models import Centroids, Fit, FitOptions, GaussianMixture, IntArray, Model, Samples, UInt8Array
 from colorquant.painting import Labelling
@@ -187,7 +188,7 @@ def quantize_file(
 
     Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
     """
-    images.check_writable(destination.files, force=destination.force)
+    check_writable(destination.files, force=destination.force)
     seconds: dict[str, float] = {}
     with _stage(seconds, "read"):
         picture = images.read_image(source)
@@ -200,18 +201,18 @@ def quantize_file(
         encoded = [] if destination.image is None else [(destination.image, png)]
         if destination.labels is not None:
             kind = destination.labels.suffix[1:]
-            label_map = images.encode_label_map(quantized.labels, len(quantized.palette), kind)
+            label_map = encoding.encode_label_map(quantized.labels, len(quantized.palette), kind)
             encoded.append((destination.labels, label_map))
         if destination.palette is not None:
             name = destination.palette.name
             encoded.append((destination.palette, palettes.encode_palette(name, quantized.palette, quantized.counts)))
-        images.write_whole(encoded, force=destination.force)
+        write_whole(encoded, force=destination.force)
     return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds)
 
 
 def encode_png(quantized: Quantized) -> bytes:
     """The picture as PNG: indexed where its colours allow it, else truecolour."""
     if quantized.painted is not None:
-        return images.encode_rgb(quantized.painted, quantized.alpha)
+        return encoding.encode_rgb(quantized.painted, quantized.alpha)
     gray = quantized.options.space == "gray"
-    return images.encode_labels(quantized.labels, quantized.palette, quantized.alpha, gray=gray)
+    return encoding.encode_labels(quantized.labels, quantized.palette, quantized.alpha, gray=gray)

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "colorquant"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    {"errors", "metrics", "_version"},
-    {"spaces", "histogram", "images", "models", "painting"},
+    {"errors", "metrics", "files", "_version"},
+    {"spaces", "histogram", "images", "encoding", "models", "painting"},
     {"engines", "report", "rivals"},
     {"pipeline", "combinations"},
     {"batch", "comparison", "timing"},
@@ -26,7 +26,7 @@ ALLOWED = {
     "scipy": {"metrics"},
     "skimage": {"metrics"},
     "imagequant": {"rivals"},
-    "PIL": {"images", "report"},
+    "PIL": {"images", "encoding", "report"},
 }
 INSIDE_FUNCTIONS = {"cv2", "sklearn", "scipy", "skimage", "imagequant", "matplotlib"}
 

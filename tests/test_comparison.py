@@ -15,8 +15,9 @@ from rich.console import Console
 from colorquant import FitOptions, batch, comparison, metrics, quantize, rivals
 from colorquant.combinations import Axes, Grid, tag
 from colorquant.comparison import Destination, compare_file
+from colorquant.encoding import encode_label_map
 from colorquant.errors import EngineError, ImageReadError, OptionError, OutputError
-from colorquant.images import encode_label_map, read_image, read_label_map
+from colorquant.images import read_image, read_label_map
 from colorquant.report import comparison_table, comparisons, sheets
 from colorquant.rivals import RIVALS
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import random_picture, shared
 from PIL import Image
 
-from colorquant import images
+from colorquant import encoding, files, images
 from colorquant.errors import ImageReadError, OutputError
 
 WRITABLE = {"png": "PNG", "bmp": "BMP", "tif": "TIFF", "gif": "GIF", "webp": "WEBP", "ppm": "PPM", "tga": "TGA"}
@@ -123,7 +123,7 @@ def test_a_device_is_refused():
 def test_indexed_png_has_the_least_bits_and_exactly_the_palette(colors, bits):
     palette = random_picture(7, 1, colors)[0]
     labels = np.random.default_rng(8).integers(0, colors, (21, 13)).astype(np.uint8)
-    data = images.encode_labels(labels, palette, None, gray=False)
+    data = encoding.encode_labels(labels, palette, None, gray=False)
     assert data[24:26] == bytes([bits, 3]), "bit depth, colour type 3: indexed"
     assert np.array_equal(images.read_image(data).rgb, palette[labels])
 
@@ -131,7 +131,7 @@ def test_indexed_png_has_the_least_bits_and_exactly_the_palette(colors, bits):
 def test_more_colours_than_a_palette_holds_become_truecolour():
     palette = random_picture(9, 1, 300)[0]
     labels = np.arange(300, dtype=np.uint16).reshape(20, 15)
-    data = images.encode_labels(labels, palette, None, gray=False)
+    data = encoding.encode_labels(labels, palette, None, gray=False)
     assert data[25] == 2
     assert np.array_equal(images.read_image(data).rgb, palette[labels])
 
@@ -141,8 +141,8 @@ def test_gray_takes_the_smaller_form(levels):
     gray = np.linspace(0, 255, levels).astype(np.uint8)
     labels = np.random.default_rng(1).integers(0, levels, (40, 40)).astype(np.uint8)
     palette = np.repeat(gray[:, None], 3, axis=1)
-    data = images.encode_labels(labels, palette, None, gray=True)
-    assert len(data) <= len(images.encode_labels(labels, palette, None, gray=False))
+    data = encoding.encode_labels(labels, palette, None, gray=True)
+    assert len(data) <= len(encoding.encode_labels(labels, palette, None, gray=False))
     assert np.array_equal(images.read_image(data).rgb, palette[labels])
 
 
@@ -153,7 +153,7 @@ def test_alpha_goes_into_the_palette_where_it_fits(levels, indexed):
     labels = rng.integers(0, 6, (60, 50)).astype(np.uint8)
     alpha = np.linspace(0, 255, levels).astype(np.uint8)[rng.integers(0, levels, (60, 50))]
     labels[alpha == 0] = 6
-    data = images.encode_labels(labels, palette, alpha, gray=False)
+    data = encoding.encode_labels(labels, palette, alpha, gray=False)
     assert (data[25] == 3) == indexed
     picture = images.read_image(data)
     assert np.array_equal(picture.alpha, alpha)
@@ -167,9 +167,9 @@ def test_label_maps(k, dtype, hidden):
     labels = np.arange(k, dtype=np.uint16).reshape(8, -1)
     if hidden is not None:
         labels = np.concatenate([labels, np.full((1, labels.shape[1]), k, np.uint16)])
-    with Image.open(io.BytesIO(images.encode_label_map(labels, k, "png"))) as image:
+    with Image.open(io.BytesIO(encoding.encode_label_map(labels, k, "png"))) as image:
         numbers = np.array(image)
-    exact = np.load(io.BytesIO(images.encode_label_map(labels, k, "npy")))
+    exact = np.load(io.BytesIO(encoding.encode_label_map(labels, k, "npy")))
     assert numbers.dtype == dtype
     assert exact.dtype == np.int32
     assert np.array_equal(numbers[:8], labels[:8])
@@ -180,11 +180,11 @@ def test_label_maps(k, dtype, hidden):
 
 def test_a_file_is_written_whole_and_an_old_one_kept(tmp_path):
     path = tmp_path / "a.png"
-    images.write_whole([(path, b"one")], force=False)
+    files.write_whole([(path, b"one")], force=False)
     with pytest.raises(OutputError, match="use --force"):
-        images.write_whole([(path, b"two")], force=False)
+        files.write_whole([(path, b"two")], force=False)
     assert path.read_bytes() == b"one"
-    images.write_whole([(path, b"two")], force=True)
+    files.write_whole([(path, b"two")], force=True)
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path], "no temporary file is left"
     umask = os.umask(0)
@@ -196,13 +196,13 @@ def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "real.png").write_bytes(b"old")
     link = tmp_path / "link.png"
     link.symlink_to("real.png")
-    images.write_whole([(link, b"new")], force=True)
+    files.write_whole([(link, b"new")], force=True)
     assert link.is_symlink()
     assert (tmp_path / "real.png").read_bytes() == b"new"
 
 
 def test_folders_are_made_for_what_is_written(tmp_path):
-    images.write_whole([(tmp_path / "new" / "er" / "a.png", b"x")], force=False)
+    files.write_whole([(tmp_path / "new" / "er" / "a.png", b"x")], force=False)
     assert (tmp_path / "new" / "er" / "a.png").read_bytes() == b"x"
 
 
@@ -212,7 +212,7 @@ def test_of_several_files_all_are_written_or_none(second, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(OutputError):
-        images.write_whole([(tmp_path / "a.png", b"x"), (tmp_path / second, b"y")], force=True)
+        files.write_whole([(tmp_path / "a.png", b"x"), (tmp_path / second, b"y")], force=True)
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -82,7 +82,7 @@ def main() -> None:
     except OSError as error:
         code = _lost_output(error)
     if code == INTERRUPTED:  # a thread may still be inside OpenCV, which knows no interrupt
-        from colorquant.images import abandon
+        from colorquant.files import abandon
 
         abandon()
         os._exit(INTERRUPTED)

@@ -17,7 +17,8 @@ from colorquant.combinations import Axes, Grid
 from colorquant.comparison import Comparison, Destination, compare_file
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
-from colorquant.images import SUFFIXES, check_writable, write_whole
+from colorquant.files import check_writable, write_whole
+from colorquant.images import SUFFIXES
 from colorquant.models import COVARIANCES
 from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title
 from colorquant.report.rows import printable

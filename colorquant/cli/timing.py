@@ -17,7 +17,8 @@ from colorquant.cli.quantization import check_stdin, source
 from colorquant.cli.voices import Voice, speaking
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
-from colorquant.images import check_writable, read_image, write_whole
+from colorquant.files import check_writable, write_whole
+from colorquant.images import read_image
 from colorquant.models import COVARIANCES, FitOptions
 from colorquant.report import timings as report
 from colorquant.report.machine import Machine

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from colorquant.images import encode_rgb
+from colorquant.encoding import encode_rgb
 from colorquant.report.rows import printable
 
 UInt8Array = npt.NDArray[np.uint8]
