@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from colorquant.histogram import ColorHistogram
     from colorquant.images import read_image
     from colorquant.models import Centroids, FitOptions, GaussianMixture
-    from colorquant.pipeline import Quantized, quantize, quantize_file
+    from colorquant.outputs import quantize_file
+    from colorquant.pipeline import Quantized, quantize
     from colorquant.spaces import SPACES
 
 __all__ = [
@@ -42,7 +43,7 @@ _HOME = {
     "GaussianMixture": "models",
     "Quantized": "pipeline",
     "quantize": "pipeline",
-    "quantize_file": "pipeline",
+    "quantize_file": "outputs",
     "read_image": "images",
 }
 

@@ -6,15 +6,15 @@ import os
 import re
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from colorquant.engines import one_thread
 from colorquant.errors import ColorquantError, ImageReadError, OptionError
 from colorquant.images import SUFFIXES
-from colorquant.pipeline import Destination
+from colorquant.outputs import OUTPUTS, Destination, Output
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -23,7 +23,8 @@ D = TypeVar("D")
 R = TypeVar("R")
 STDIN = "-"
 WRITTEN = re.compile(  # by an earlier run, from group 1
-    r"(.+)-(?:(?:kmeans|em)\d+(?:-labels)?|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png", re.DOTALL
+    r"(.+)-(?:(?:kmeans|em)\d+(?:-labels|-posteriors-\d+|-mask-\d+)?|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png",
+    re.DOTALL,
 )
 
 
@@ -117,19 +118,23 @@ def check_outputs(plan: Sequence[tuple[Input, Sequence[Path]]]) -> None:
 
 @dataclass(frozen=True)
 class Naming:
-    """How outputs are called: ``output`` is what ``-o`` said, ``tag`` such as ``kmeans16`` names the default."""
+    """How outputs are called: ``output`` is what ``-o`` said, ``tag`` such as ``kmeans16`` names the default.
+
+    ``others`` maps keys of OUTPUTS to what the user said: an ending, or a name that may hold ``{stem}``. ``k`` is the
+    number of labels at most.
+    """
 
     tag: str
+    k: int
     output: str | None = None
-    labels: str | None = None
-    palette: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
 
     def plan(self, inputs: Sequence[Input]) -> list[tuple[Input, Destination]]:
         """Each input with its outputs. Raises OptionError where they clash, before anything is written."""
         self._check(inputs)
         plan = [(item, self._destination(item, single=len(inputs) == 1)) for item in inputs]
-        check_outputs([(item, destination.files) for item, destination in plan])
+        check_outputs([(item, destination.files(self.k)) for item, destination in plan])
         return plan
 
     def _check(self, inputs: Sequence[Input]) -> None:
@@ -141,21 +146,27 @@ class Naming:
             suffix = Path(self.output).suffix.lower()
             if suffix in SUFFIXES - {".png"}:
                 raise OptionError(f"-o {self.output}: pictures are written as PNG, name a .png file or a folder")
-        if self.palette is not None and len(inputs) > 1 and "{stem}" not in self.palette:
-            raise OptionError(f"--palette-out {self.palette} holds one palette: put {{stem}} into it")
-        if self.labels is not None and self._to_stdout(inputs[0]):
-            raise OptionError("--labels needs a file beside it: give -o a file or a folder")
+        for kind, said in self.others.items():
+            output = OUTPUTS[kind]
+            if output.beside and self._to_stdout(inputs[0]):
+                raise OptionError(f"{output.flag} needs a file beside it: give -o a file or a folder")
+            if not output.beside and not output.folder and len(inputs) > 1 and "{stem}" not in said:
+                raise OptionError(f"{output.flag} {said} is one file for {len(inputs)} inputs: put {{stem}} into it")
 
     def _to_stdout(self, item: Input) -> bool:
         return self.output == "-" or (self.output is None and item.path is None)
 
     def _destination(self, item: Input, *, single: bool) -> Destination:
-        palette = None if self.palette is None else Path(self.palette.replace("{stem}", item.stem))
-        if self._to_stdout(item):
-            return Destination(None, None, palette, self.force)
-        image = self._image(item, single)
-        labels = None if self.labels is None else image.with_name(f"{image.stem}-labels.{self.labels}")
-        return Destination(image, labels, palette, self.force)
+        image = None if self._to_stdout(item) else self._image(item, single)
+        stem = f"{item.stem}-{self.tag}" if image is None else image.stem
+        others = {kind: self._other(OUTPUTS[kind], kind, said, item, image, stem) for kind, said in self.others.items()}
+        return Destination(image, others, self.force, item.name)
+
+    def _other(self, output: Output, kind: str, said: str, item: Input, image: Path | None, stem: str) -> Path:
+        if output.beside and image is not None:
+            return image.with_name(f"{stem}-{kind}.{said}")
+        path = Path(said.replace("{stem}", item.stem))
+        return path / item.folder / f"{stem}-mask{output.suffixes[0]}" if output.folder else path
 
     def _image(self, item: Input, single: bool) -> Path:
         name = f"{item.stem}-{self.tag}.png"

@@ -78,11 +78,26 @@ def encode_label_map(labels: npt.NDArray[Any], k: int, kind: str) -> bytes:
     """
     hidden = labels == k
     if kind == "npy":
-        stream = io.BytesIO()
-        np.save(stream, np.where(hidden, np.int32(-1), labels.astype(np.int32)))
-        return stream.getvalue()
+        return encode_npy(np.where(hidden, np.int32(-1), labels.astype(np.int32)))
     values = k + bool(hidden.any())
     if values > 65536:
         raise OutputError(f"a label PNG has no room for {k} labels beside transparency: take --labels npy")
     dtype = np.uint8 if values <= 256 else np.uint16
     return _png(Image.fromarray(np.where(hidden, np.iinfo(dtype).max, labels).astype(dtype)))
+
+
+def encode_gray(levels: npt.NDArray[Any]) -> bytes:
+    """Levels (h, w) uint8, or bool for black and white at one bit, as a grayscale PNG."""
+    return _png(Image.fromarray(levels))
+
+
+def encode_share(shares: npt.NDArray[Any]) -> bytes:
+    """Shares (h, w) from 0 to 1 as a grayscale PNG, 255 for 1."""
+    return encode_gray(np.rint(shares.astype(np.float32) * 255).astype(np.uint8))
+
+
+def encode_npy(values: npt.NDArray[Any]) -> bytes:
+    """An array as an .npy file."""
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -246,6 +246,15 @@ class GaussianMixture:
             labels[rows] = np.argmax(self.log_joint(features[rows]), axis=1)
         return labels
 
+    def posteriors(self, features: FloatArray) -> npt.NDArray[np.float32]:
+        """The probability of each component given each row of ``features`` (n, d), (n, k); rows sum to 1."""
+        posteriors = np.empty((len(features), len(self.weights)), np.float32)
+        for rows in row_blocks(len(features), len(self.weights)):
+            log_joint = self.log_joint(features[rows])
+            joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+            posteriors[rows] = joint / joint.sum(axis=1, keepdims=True)
+        return posteriors
+
     def log_likelihood(self, features: FloatArray, weights: FloatArray) -> float:
         """Mean over pixels of log p(x), natural; ``features`` (n, d) with their pixel counts ``weights`` (n,)."""
         total = 0.0
@@ -263,6 +272,36 @@ class GaussianMixture:
 
 
 Model = Centroids | GaussianMixture
+
+
+def nearest_l1(points: FloatArray, features: FloatArray) -> LabelArray:
+    """The one of ``points`` (k, d) at the least sum of absolute differences to each of ``features`` (n, d), (n,)."""
+    labels = np.empty(len(features), np.int32)
+    for rows in row_blocks(len(features), len(points) * features.shape[1]):
+        labels[rows] = np.argmin(np.abs(features[rows, None, :] - points).sum(axis=2), axis=1)
+    return labels
+
+
+ASSIGNMENTS: dict[str, Callable[[GaussianMixture, FloatArray], LabelArray]] = {
+    "posterior": lambda model, features: model.predict(features),
+    "nearest": lambda model, features: Centroids(model.means).predict(features),
+    "nearest-l1": lambda model, features: nearest_l1(model.means, features),
+}
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """Where a fit stands after ``number`` iterations; 0 is its start.
+
+    ``objective`` is the inertia, or the log-likelihood per pixel, of ``model`` (or, where a step of EM fell, of the
+    best one so far); ``sizes`` (k,) float64 are the pixels
+    of each cluster, for a mixture the expected ones.
+    """
+
+    number: int
+    objective: float
+    model: Model
+    sizes: FloatArray
 
 
 @dataclass(frozen=True)

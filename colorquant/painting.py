@@ -170,8 +170,8 @@ class Painted:
 
     ``labels`` (h, w) number the rows of ``palette`` (p, 3) uint8, which stand for ``counts`` (p,) pixels; pixels
     without a vote have the label p. ``pixels`` (h, w, 3) uint8 where every pixel keeps its own lightness, else None:
-    the palette tells it. ``model`` has its clusters in the order of the labels, those without pixels last. ``mse`` sums
-    over the channels; ``colors_out`` counts distinct colours.
+    the palette tells it. ``model`` has its clusters in the order of the labels, those without pixels last: ``order``
+    (k,) names what the engine called them. ``mse`` sums over the channels; ``colors_out`` counts distinct colours.
     """
 
     labels: npt.NDArray[Any]
@@ -179,6 +179,7 @@ class Painted:
     counts: IntArray
     pixels: UInt8Array | None
     model: Model
+    order: IntArray
     mse: float
     colors_out: int
 
@@ -203,7 +204,7 @@ def paint(rgb: UInt8Array, visible: BoolArray | None, labelling: Labelling, mode
     order, used, rank = ranked(labelling.sizes, palette, hidden=visible is not None)
     palette, counts = palette[order[:used]], labelling.sizes[order[:used]]
     labels = _spread(rank[labelling.labels], labelling, rgb, visible, used)
-    return Painted(labels, palette, counts, pixels, model.reordered(order), error, colors_out)
+    return Painted(labels, palette, counts, pixels, model.reordered(order), order, error, colors_out)
 
 
 def _spread(

@@ -5,20 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from colorquant import encoding, engines, images, metrics, painting
+from colorquant import encoding, engines, metrics, painting
 from colorquant.errors import OptionError
-from colorquant.files import check_writable, write_whole
 from colorquant.histogram import ColorHistogram
-from colorquant.models import Centroids, Fit, FitOptions, GaussianMixture, IntArray, Model, Samples, UInt8Array
+from colorquant.models import (
+    ASSIGNMENTS,
+    Centroids,
+    Fit,
+    FitOptions,
+    GaussianMixture,
+    IntArray,
+    Iteration,
+    Model,
+    Samples,
+    UInt8Array,
+)
 from colorquant.painting import Labelling
-from colorquant.report import palettes
 from colorquant.spaces import Projection
 
 
@@ -29,7 +37,8 @@ class Quantized:
     ``labels`` (h, w) name the rows of ``palette`` (p, 3) uint8, by falling ``counts`` (p,) of pixels; fully
     transparent pixels have the label p. Where every pixel keeps its own lightness ``painted`` (h, w, 3) uint8 is the
     picture. ``model`` may have more clusters than p: those that no pixel chose come last.
-    ``seconds`` are wall time per stage.
+    ``history`` has the fit's start and iterations, its clusters in the order of those of ``model``, where it was
+    recorded and the engine tells. ``seconds`` are wall time per stage.
     """
 
     options: FitOptions
@@ -48,6 +57,7 @@ class Quantized:
     log_likelihood: float | None
     untouched: bool
     trace: tuple[float, ...] = ()
+    history: tuple[Iteration, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -84,18 +94,24 @@ def quantize(
     *,
     alpha: UInt8Array | None = None,
     paint: str = "members",
+    assign: str | None = None,
+    record: bool = False,
     progress: engines.Progress | None = None,
 ) -> Quantized:
     """Quantize pixels ``rgb`` (h, w, 3) uint8, with ``alpha`` (h, w) uint8: fully transparent pixels have no vote.
 
-    ``paint`` is a key of PAINTS. ``progress`` is called after each iteration with its number and the objective. Raises
-    OptionError for options that do not go together, EngineError where an engine is missing or gives up.
+    ``paint`` is a key of PAINTS, ``assign`` one of ASSIGNMENTS, for a mixture: how pixels get their labels.
+    ``progress`` is called with the fit's start and each iteration; with ``record`` they are kept. Raises OptionError
+    for options that do not go together, EngineError where an engine is missing or gives up.
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
         raise OptionError(f"rgb is {rgb.dtype} {rgb.shape}: give pixels as uint8 (height, width, 3), at least one")
     if paint not in painting.PAINTS:
         raise OptionError(f"paint is {paint!r}: take {' or '.join(painting.PAINTS)}")
+    if assign is not None and (options.method != "em" or assign not in ASSIGNMENTS):
+        raise OptionError(f"--assign {assign} is not for {options.method}: take em, and {' or '.join(ASSIGNMENTS)}")
     options = engines.resolve(options)
+    recorder = _Recorder(progress or engines.unheard, record)
     projection = Projection.of(options.space, options.keep_luma)
     seconds: dict[str, float] = {}
     visible = painting.voting(alpha)
@@ -105,7 +121,7 @@ def quantize(
     untouched = projection.lossless and len(histogram) <= options.k
     with _stage(seconds, "fit"):
         samples = Samples.of(histogram, projection, voters, merge=not untouched)
-        fit = engines.fit(samples, options, progress)
+        fit = _assigned(engines.fit(samples, options, recorder), samples, assign)
     with _stage(seconds, "paint"):
         rows = Labelling.of(samples, fit)
         picture = painting.paint(rgb, visible, rows, fit.model, "members" if untouched else paint)
@@ -126,8 +142,38 @@ def quantize(
         log_likelihood=_log_likelihood(fit, samples),
         untouched=untouched,
         trace=fit.trace,
+        history=recorder.history(fit, picture.order),
         seconds=seconds,
     )
+
+
+class _Recorder:
+    """Passes the iterations of all attempts on to ``progress``, and keeps them if it shall."""
+
+    def __init__(self, progress: engines.Progress, keeps: bool) -> None:
+        self.progress, self.keeps = progress, keeps
+        self.attempts: list[list[Iteration]] = []
+
+    def __call__(self, now: Iteration) -> None:
+        if self.keeps:
+            if now.number == 0:
+                self.attempts.append([])
+            self.attempts[-1].append(now)
+        self.progress(now)
+
+    def history(self, fit: Fit, order: IntArray) -> tuple[Iteration, ...]:
+        """The iterations of the attempt that became ``fit``, their clusters in this order (k,)."""
+        for attempt in self.attempts:
+            if tuple(now.objective for now in attempt) == fit.trace:
+                return tuple(replace(now, model=now.model.reordered(order), sizes=now.sizes[order]) for now in attempt)
+        return ()
+
+
+def _assigned(fit: Fit, samples: Samples, assign: str | None) -> Fit:
+    """The fit with its labels assigned in another way than the engine's own."""
+    if assign in (None, "posterior") or not isinstance(fit.model, GaussianMixture):
+        return fit
+    return replace(fit, labels=ASSIGNMENTS[str(assign)](fit.model, samples.features), pixel_labels=None)
 
 
 def _inertia(fit: Fit, rows: Labelling) -> float | None:
@@ -144,70 +190,6 @@ def _log_likelihood(fit: Fit, samples: Samples) -> float | None:
     if fit.objective is not None:
         return fit.objective
     return fit.model.log_likelihood(samples.features, samples.weights)
-
-
-@dataclass(frozen=True)
-class Destination:
-    """Where the results of one input go.
-
-    ``image`` None leaves the PNG in :attr:`Result.png` instead of a file. ``labels`` ends in .png or .npy, ``palette``
-    in a key of PALETTE_WRITERS. Existing files are overwritten only with ``force``.
-    """
-
-    image: Path | None
-    labels: Path | None = None
-    palette: Path | None = None
-    force: bool = False
-
-    @property
-    def files(self) -> list[Path]:
-        """All files that will be written."""
-        return [path for path in (self.image, self.labels, self.palette) if path is not None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one file; ``png`` holds the bytes where no file was asked for."""
-
-    quantized: Quantized
-    bytes_in: int
-    bytes_out: int
-    png: bytes | None
-    seconds: dict[str, float]
-
-
-def quantize_file(
-    source: Path | bytes,
-    options: FitOptions,
-    destination: Destination,
-    *,
-    paint: str = "members",
-    progress: engines.Progress | None = None,
-) -> Result:
-    """Read an image file, :func:`quantize` it, and write what ``destination`` asks for.
-
-    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
-    """
-    check_writable(destination.files, force=destination.force)
-    seconds: dict[str, float] = {}
-    with _stage(seconds, "read"):
-        picture = images.read_image(source)
-    quantized = quantize(picture.rgb, options, alpha=picture.alpha, paint=paint, progress=progress)
-    bytes_in = picture.bytes_in
-    del picture  # its pixels are not needed for writing
-    seconds.update(quantized.seconds)
-    with _stage(seconds, "write"):
-        png = encode_png(quantized)
-        encoded = [] if destination.image is None else [(destination.image, png)]
-        if destination.labels is not None:
-            kind = destination.labels.suffix[1:]
-            label_map = encoding.encode_label_map(quantized.labels, len(quantized.palette), kind)
-            encoded.append((destination.labels, label_map))
-        if destination.palette is not None:
-            name = destination.palette.name
-            encoded.append((destination.palette, palettes.encode_palette(name, quantized.palette, quantized.counts)))
-        write_whole(encoded, force=destination.force)
-    return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds)
 
 
 def encode_png(quantized: Quantized) -> bytes:

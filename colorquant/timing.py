@@ -349,13 +349,13 @@ def _subjects(
 def _attempt(item: batch.Input, task: Callable[[], R]) -> batch.Outcome[R]:
     """What :func:`colorquant.batch.run` makes of one task: a failure becomes an outcome."""
 
-    def careful(item: batch.Input, destination: pipeline.Destination) -> R:
+    def careful(item: batch.Input, planned: None) -> R:
         try:
             return task()
         except MemoryError as error:
             raise EngineError("not enough memory: take a smaller picture or scale") from error
 
-    return next(batch.run([(item, pipeline.Destination(None))], careful, 1))
+    return next(batch.run([(item, None)], careful, 1))
 
 
 def _failed(item: batch.Input, scale: float, protocol: Protocol, outcome: batch.Outcome[Any]) -> Timing:

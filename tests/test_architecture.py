@@ -14,7 +14,7 @@ FLOORS = [
     {"errors", "metrics", "files", "_version"},
     {"spaces", "histogram", "images", "encoding", "models", "painting"},
     {"engines", "report", "rivals"},
-    {"pipeline", "combinations"},
+    {"pipeline", "combinations", "outputs", "studies"},
     {"batch", "comparison", "timing"},
     {"cli", "__main__"},
 ]

@@ -6,7 +6,7 @@ from PIL import Image
 
 from colorquant import batch
 from colorquant.errors import ImageReadError, OptionError
-from colorquant.pipeline import Destination
+from colorquant.outputs import Destination
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_folder_without_images_is_a_failure(tree):
 
 
 def plan(names, *, recursive=False, **naming):
-    return batch.Naming("kmeans16", **naming).plan(batch.expand([str(name) for name in names], recursive=recursive))
+    return batch.Naming("kmeans16", 16, **naming).plan(batch.expand([str(name) for name in names], recursive=recursive))
 
 
 def test_default_names_stand_beside_the_inputs(tree):
@@ -67,9 +67,11 @@ def test_a_folder_keeps_the_tree(tree):
 
 
 def test_labels_and_palettes_are_named_after_the_output(tree):
-    _, destination = plan([tree], output=str(tree / "out"), labels="npy", palette=str(tree / "{stem}.gpl"))[0]
-    assert destination.labels == tree / "out" / "a-kmeans16-labels.npy"
-    assert destination.palette == tree / "a.gpl"
+    _, destination = plan(
+        [tree], output=str(tree / "out"), others={"labels": "npy", "palette": str(tree / "{stem}.gpl")}
+    )[0]
+    assert destination.others["labels"] == tree / "out" / "a-kmeans16-labels.npy"
+    assert destination.others["palette"] == tree / "a.gpl"
 
 
 def test_outputs_of_an_earlier_run_are_not_inputs(tree):
@@ -114,19 +116,19 @@ def test_two_inputs_for_one_output_are_refused_by_name(tree):
         (["a.png"], {"output": "{tree}/x.jpg"}, "written as PNG"),
         (["a.png"], {"output": ""}, "empty name"),
         (["a.png", "b.jpg"], {"output": "-"}, "give one input"),
-        (["a.png", "b.jpg"], {"palette": "p.gpl"}, "{stem}"),
-        (["a.png"], {"output": "-", "labels": "png"}, "--labels needs a file"),
+        (["a.png", "b.jpg"], {"others": {"palette": "p.gpl"}}, "{stem}"),
+        (["a.png"], {"output": "-", "others": {"labels": "png"}}, "--labels needs a file"),
     ],
 )
 def test_outputs_that_cannot_be(tree, files, naming, words):
-    naming = {key: value.replace("{tree}", str(tree)) for key, value in naming.items()}
+    naming = {**naming, **({"output": naming["output"].replace("{tree}", str(tree))} if "output" in naming else {})}
     with pytest.raises(OptionError, match=words):
         plan([tree / name for name in files], **naming)
 
 
 def test_standard_input_is_read_once():
     with pytest.raises(OptionError, match="only once"):
-        batch.Naming("em4").plan(batch.expand(["-", "-"], recursive=False))
+        batch.Naming("em4", 4).plan(batch.expand(["-", "-"], recursive=False))
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

@@ -9,7 +9,7 @@ import click
 from colorquant.cli.options import fit_options, images_argument, output_options
 from colorquant.cli.quantization import run_quantization
 from colorquant.engines import ENGINES
-from colorquant.models import COVARIANCES, FitOptions
+from colorquant.models import ASSIGNMENTS, COVARIANCES, FitOptions
 
 
 @click.command("em")
@@ -34,6 +34,22 @@ from colorquant.models import COVARIANCES, FitOptions
     help="Variance added to each band, squared units of the space.  [default: of 8-bit rounding, 1/12 squared level]",
 )
 @click.option("--standardize", is_flag=True, default=None, help="Fit z-scores of the bands.")
+@click.option(
+    "--assign",
+    type=click.Choice(list(ASSIGNMENTS)),
+    help="Label of a pixel: its most probable component, or the nearest mean, by Euclidean or city-block distance.  "
+    "[default: posterior]",
+)
+@click.option(
+    "--posteriors",
+    type=click.Choice(["npy", "png"]),
+    help="Also write the posteriors: (height, width, K) float16, or a gray PNG per component.",
+)
+@click.option(
+    "--uncertainty",
+    metavar="FILE.png",
+    help="Also write the entropy of each pixel's posterior, black where one component is certain.",
+)
 @output_options
 def command(
     k: int,

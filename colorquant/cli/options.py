@@ -105,8 +105,15 @@ output_options = _stack(
         help="A .png file (for one input), a folder, or - for standard output.  [default: beside the input]",
     ),
     click.option("--labels", type=click.Choice(["png", "npy"]), help="Also write the label map, {output stem}-labels."),
+    click.option("--masks", metavar="FOLDER", help="Also write a black and white PNG per label, white where it is."),
+    click.option(
+        "--trace",
+        metavar="FILE.csv",
+        help="Also write a row per iteration: objective, largest shift of a centre, sizes.",
+    ),
     click.option(
         "--palette-out",
+        "palette",
         metavar="FILE",
         help=f"Also write the palette: {', '.join(PALETTE_WRITERS)}. For several inputs put {{stem}} into the name.",
     ),

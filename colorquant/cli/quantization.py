@@ -10,17 +10,16 @@ from pathlib import Path
 
 import click
 
-from colorquant import batch, pipeline
+from colorquant import batch, outputs
 from colorquant.cli.voices import Voice, speaking
 from colorquant.engines import resolve
 from colorquant.errors import OptionError
 from colorquant.models import FitOptions
-from colorquant.report.palettes import check_palette_name
 from colorquant.report.rows import printable, record
 from colorquant.spaces import Projection
 
-Plan = Sequence[tuple[batch.Input, pipeline.Destination]]
-Outcomes = Iterable[batch.Outcome[pipeline.Result]]
+Plan = Sequence[tuple[batch.Input, outputs.Destination]]
+Outcomes = Iterable[batch.Outcome[outputs.Result]]
 
 
 def run_quantization(
@@ -29,26 +28,29 @@ def run_quantization(
     images: tuple[str, ...],
     paint: str,
     output: str | None,
-    labels: str | None,
-    palette_out: str | None,
     as_json: bool,
     recursive: bool,
     force: bool,
     jobs: int,
     quiet: bool,
     verbose: bool,
+    assign: str | None = None,
+    **others: str | None,
 ) -> None:
-    """Quantize every input and exit with 1 where some failed. Raises OptionError before anything is read."""
+    """Quantize every input and exit with 1 where some failed; ``others`` are keys of OUTPUTS.
+
+    Raises OptionError before anything is read.
+    """
     options = resolve(options)
     Projection.of(options.space, options.keep_luma)
-    if palette_out is not None:
-        check_palette_name(palette_out)
+    asked = {kind: said for kind, said in others.items() if said is not None}
+    outputs.check_outputs(options, asked)
     inputs = batch.expand(images, recursive=recursive)
-    plan = batch.Naming(f"{options.method}{options.k}", output, labels, palette_out, force).plan(inputs)
+    plan = batch.Naming(f"{options.method}{options.k}", options.k, output, asked, force).plan(inputs)
     _check_streams(plan, as_json)
 
-    def task(item: batch.Input, destination: pipeline.Destination) -> pipeline.Result:
-        return pipeline.quantize_file(source(item), options, destination, paint=paint)
+    def task(item: batch.Input, destination: outputs.Destination) -> outputs.Result:
+        return outputs.quantize_file(source(item), options, destination, paint=paint, assign=assign)
 
     if len(plan) > 1:
         gc.enable()

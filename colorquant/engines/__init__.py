@@ -13,12 +13,12 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from colorquant.errors import OptionError
-from colorquant.models import COVARIANCES, Centroids, Fit, FitOptions, GaussianMixture, Samples
+from colorquant.models import COVARIANCES, Centroids, Fit, FitOptions, GaussianMixture, Iteration, Samples
 
-Progress = Callable[[int, float], None]  # called after an iteration with its number and the objective
+Progress = Callable[[Iteration], None]  # called with the start, and after each iteration
 
 
-def unheard(iteration: int, objective: float) -> None:
+def unheard(iteration: Iteration) -> None:
     """Progress that nobody follows."""
 
 
@@ -27,12 +27,14 @@ class Engine:
     """One row of :data:`ENGINES`.
 
     ``module`` holds ``fit(samples, options, progress)``. ``defaults`` names the options that the engine honours beside
-    k, space and seed, and their values where the user says nothing. ``choices`` limits some of them.
+    k, space and seed, and their values where the user says nothing. ``choices`` limits some of them. ``tells`` says
+    whether it reports each iteration.
     """
 
     module: str
     defaults: Mapping[str, object]
     choices: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    tells: bool = False
 
 
 EFFORTS = ("fast", "balanced", "best")
@@ -53,11 +55,12 @@ _EM_CHOICES = {"init": ("kmeans", "random"), "covariance": COVARIANCES}
 
 ENGINES: dict[str, dict[str, Engine]] = {
     "numpy": {
-        "kmeans": Engine("numpy_kmeans", _NUMPY_KMEANS, _NUMPY_KMEANS_CHOICES),
+        "kmeans": Engine("numpy_kmeans", _NUMPY_KMEANS, _NUMPY_KMEANS_CHOICES, tells=True),
         "em": Engine(
             "numpy_em",
             {**_EM, "init": None, "max_iter": None, "tol": None, "effort": "balanced"},
             {**_EM_CHOICES, "init": ("search", "kmeans", "random"), "effort": EFFORTS},
+            tells=True,
         ),
     },
     "opencv": {

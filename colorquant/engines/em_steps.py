@@ -10,14 +10,12 @@ which all points of a cell share their responsibilities (Verbeek, Nunnink and Vl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-
-from colorquant.engines import Progress, unheard
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -215,18 +213,26 @@ def revived(rows: Rows, mixture: Mixture, sums: Sums) -> Mixture:
     return Mixture(weights / weights.sum(), means, covariances)
 
 
+Watch = Callable[[int, float, Mixture, Sums], None]  # called with the start, and after each iteration
+
+
+def unwatched(number: int, log_likelihood: float, mixture: Mixture, sums: Sums) -> None:
+    """A watch that nobody keeps."""
+
+
 def iterate(
-    rows: Rows, mixture: Mixture, rule: Rule, max_iter: int, tol: float, progress: Progress = unheard
+    rows: Rows, mixture: Mixture, rule: Rule, max_iter: int, tol: float, watch: Watch = unwatched
 ) -> tuple[Mixture, list[float], bool]:
     """EM until the log-likelihood per pixel gains less than ``tol``.
 
     Returns the best mixture met, the best log-likelihood met after 0, 1, ... iterations (so it never falls, and its
     last entry is that of the mixture), and whether it settled. With ``reg_covar`` added the M-step is no exact
-    maximiser, and a fall can be passing: PATIENCE of them are endured. Dead components are revived, once.
+    maximiser, and a fall can be passing: PATIENCE of them are endured. Dead components are revived, once. ``watch`` is
+    told the number, the best log-likelihood so far, the mixture and its sums.
     """
     sums = summarize(rows, mixture)
     best, trace, dips, revivable = mixture, [sums.log_likelihood / rows.total], 0, True
-    progress(0, trace[0])
+    watch(0, trace[0], mixture, sums)
     for number in range(1, max_iter + 1):
         mixture = update(sums, rule, mixture)
         if revivable and (sums.moments[:, 0] < DEAD).any():
@@ -234,7 +240,7 @@ def iterate(
         sums = summarize(rows, mixture)
         gain = sums.log_likelihood / rows.total - trace[-1]
         trace.append(trace[-1] + max(gain, 0.0))
-        progress(number, trace[-1])
+        watch(number, trace[-1], mixture, sums)
         if gain > 0:
             best = mixture
         dips = dips + 1 if gain < -FALL else 0

@@ -14,9 +14,9 @@ import numpy as np
 from colorquant.engines import Progress, numpy_kmeans, unheard
 from colorquant.engines.em_cells import hard_mixture, pyramid
 from colorquant.engines.em_search import CELLS_PER_COMPONENT, EFFORTS, coarse_mixture
-from colorquant.engines.em_steps import Array, Mixture, Rows, Rule, expand, iterate
+from colorquant.engines.em_steps import Array, Mixture, Rows, Rule, Sums, expand, iterate
 from colorquant.engines.mixtures import default_reg_covar, random_start, standardized, unstandardized
-from colorquant.models import Fit, FitOptions, GaussianMixture, Samples
+from colorquant.models import Fit, FitOptions, GaussianMixture, Iteration, Model, Samples
 
 MAX_ITER, TOL = 100, 1e-3
 SEARCHED_TOL = 5e-4  # after a search, where EM starts on a plateau and 1e-3 would end it at once
@@ -50,16 +50,21 @@ class Frame:
         """A mixture in the samples' units, in the frame's."""
         return Mixture(model.weights, (model.means - self.center) / self.scale, model.covariances / self.scale**2)
 
+    def outside(self, mixture: Mixture) -> GaussianMixture:
+        """A mixture in the frame's units, in the samples'."""
+        means, covariances = mixture.means * self.scale + self.center, mixture.covariances * self.scale**2
+        return GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.rule.covariance)
+
     def iterated(self, start: Mixture, max_iter: int, tol: float, progress: Progress) -> Fit:
         """Exact iterations from ``start``, told in the samples' units; its labels are left to the caller."""
         shift = self.rows.d * float(np.log(self.scale))
-        mixture, trace, converged = iterate(
-            self.rows, start, self.rule, max_iter, tol, lambda number, value: progress(number, value - shift)
-        )
-        means, covariances = mixture.means * self.scale + self.center, mixture.covariances * self.scale**2
-        model = GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.rule.covariance)
+
+        def watch(number: int, value: float, mixture: Mixture, sums: Sums) -> None:
+            progress(Iteration(number, value - shift, self.outside(mixture), sums.moments[:, 0].copy()))
+
+        mixture, trace, converged = iterate(self.rows, start, self.rule, max_iter, tol, watch)
         told = tuple(value - shift for value in trace)
-        return Fit(model, NO_LABELS, len(trace) - 1, converged, told, told[-1])
+        return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, told, told[-1])
 
 
 def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
@@ -68,18 +73,23 @@ def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     if options.standardize:
         scaled, mean, deviation = standardized(samples)
     frame = Frame.around(scaled, str(options.covariance), options.reg_covar or default_reg_covar(samples, deviation))
+    shift = float(np.log(deviation).sum()) if options.standardize else 0.0
+
+    def undone(model: Model) -> GaussianMixture:
+        assert isinstance(model, GaussianMixture)
+        return unstandardized(model, mean, deviation) if options.standardize else model
+
+    def tell(now: Iteration) -> None:
+        progress(replace(now, objective=now.objective - shift, model=undone(now.model)))
+
     found = [
         found
         for attempt in range(options.attempts or 1)
-        for found in _attempt(frame, options, options.seed + attempt, progress)
+        for found in _attempt(frame, options, options.seed + attempt, tell)
     ]
     best = max(found, key=lambda fit: fit.trace[-1])
-    if options.standardize:
-        assert isinstance(best.model, GaussianMixture)
-        shift = float(np.log(deviation).sum())
-        model = unstandardized(best.model, mean, deviation)
-        told = tuple(value - shift for value in best.trace)
-        best = replace(best, model=model, trace=told, objective=told[-1])
+    told = tuple(value - shift for value in best.trace)
+    best = replace(best, model=undone(best.model), trace=told, objective=told[-1])
     return replace(best, labels=best.model.predict(samples.features))
 
 

@@ -26,7 +26,7 @@ from colorquant.engines.kmeans_steps import (
     totals,
 )
 from colorquant.histogram import pack
-from colorquant.models import Centroids, Fit, FitOptions, Samples
+from colorquant.models import Centroids, Fit, FitOptions, Iteration, Samples
 
 MAX_ITER, TOL = 100, 0.01  # of the textbook's algorithm, and where the user gives one of them
 REPAIRS = 8  # rounds of giving every centre a member and a colour of its own
@@ -97,7 +97,7 @@ def _exact_passes(points: Points, centers: Float, max_iter: int, tol: float, gai
         means = clusters.means(centers)
         moved = np.einsum("ij,ij->i", means - centers, means - centers)
         trace.append(max(clusters.loss, 0.0) + float(clusters.w @ moved))
-        progress(len(trace) - 1, trace[-1])
+        progress(Iteration(len(trace) - 1, trace[-1], Centroids(np.array(centers, np.float64)), clusters.w))
         converged = converged or (len(trace) > 1 and trace[-2] - trace[-1] <= gain * trace[-1])
         if converged or len(trace) > max_iter:
             return Passes(centers, labels, trace[-1], len(trace) - 1, converged, tuple(trace))

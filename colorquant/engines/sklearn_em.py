@@ -28,7 +28,6 @@ def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     model = GaussianMixture(best.weights_, best.means_, covariances, str(options.covariance))
     if options.standardize:
         model = unstandardized(model, mean, deviation)
-    progress(int(best.n_iter_), float(best.lower_bound_))
     return Fit(model, model.predict(samples.features), int(best.n_iter_), bool(best.converged_))
 
 

@@ -35,7 +35,6 @@ def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
         kmeans.fit(samples.features, sample_weight=samples.weights)
     model = Centroids(np.asarray(kmeans.cluster_centers_, np.float64))
     labels = model.predict(samples.features)
-    progress(kmeans.n_iter_, kmeans.inertia_)
     return Fit(
         model, labels, int(kmeans.n_iter_), bool(kmeans.n_iter_ < (options.max_iter or 0)), (float(kmeans.inertia_),)
     )

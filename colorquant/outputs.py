@@ -1,0 +1,183 @@
+"""``quantize_file()``: an image file in, the picture and whatever else was asked for out, all of it or nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from colorquant import encoding, engines, images, studies
+from colorquant.errors import OptionError
+from colorquant.files import check_writable, write_whole
+from colorquant.models import FitOptions
+from colorquant.pipeline import Quantized, encode_png, quantize
+from colorquant.report import palettes
+
+Files = list[tuple[Path, bytes]]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A quantized input, of which outputs are made; ``name`` is what its user calls it."""
+
+    name: str
+    picture: images.Picture
+    quantized: Quantized
+
+
+@dataclass(frozen=True)
+class Output:
+    """A kind of file that can be had beside the picture.
+
+    ``encode`` makes it, given the path. ``suffixes`` are the endings that its name can have, ``per_label`` those with
+    which there is a file for each label, called by :func:`numbered`. With ``beside`` the user says only the ending, and
+    it is named after the picture; else he names the file, or with ``folder`` the folder. ``history`` says that the
+    fit's iterations are needed. ``methods`` can have it.
+    """
+
+    flag: str
+    encode: Callable[[Finished, Path], Files]
+    suffixes: tuple[str, ...]
+    per_label: tuple[str, ...] = ()
+    beside: bool = False
+    folder: bool = False
+    history: bool = False
+    methods: tuple[str, ...] = engines.METHODS
+
+
+def numbered(path: Path, label: int, k: int) -> Path:
+    """The file of a label among k: mask.png becomes mask-07.png."""
+    return path.with_name(f"{path.stem}-{label:0{len(str(k - 1))}d}{path.suffix}")
+
+
+def _labels(done: Finished, path: Path) -> Files:
+    quantized = done.quantized
+    return [(path, encoding.encode_label_map(quantized.labels, len(quantized.palette), path.suffix[1:]))]
+
+
+def _palette(done: Finished, path: Path) -> Files:
+    return [(path, palettes.encode_palette(path.name, done.quantized.palette, done.quantized.counts))]
+
+
+def _posteriors(done: Finished, path: Path) -> Files:
+    values = studies.posteriors(done.picture, done.quantized)
+    if path.suffix == ".npy":
+        return [(path, encoding.encode_npy(values))]
+    k = values.shape[2]
+    return [
+        (numbered(path, label, done.quantized.options.k), encoding.encode_share(values[:, :, label]))
+        for label in range(k)
+    ]
+
+
+def _uncertainty(done: Finished, path: Path) -> Files:
+    return [(path, encoding.encode_gray(studies.uncertainty(done.picture, done.quantized)))]
+
+
+def _masks(done: Finished, path: Path) -> Files:
+    quantized = done.quantized
+    return [
+        (numbered(path, label, quantized.options.k), encoding.encode_gray(quantized.labels == label))
+        for label in range(len(quantized.palette))
+    ]
+
+
+def _trace(done: Finished, path: Path) -> Files:
+    return [(path, studies.trace_csv(done.quantized).encode())]
+
+
+OUTPUTS: dict[str, Output] = {
+    "labels": Output("--labels", _labels, (".png", ".npy"), beside=True),
+    "posteriors": Output("--posteriors", _posteriors, (".npy", ".png"), (".png",), beside=True, methods=("em",)),
+    "palette": Output("--palette-out", _palette, tuple(palettes.PALETTE_WRITERS)),
+    "uncertainty": Output("--uncertainty", _uncertainty, (".png",), methods=("em",)),
+    "masks": Output("--masks", _masks, (".png",), (".png",), folder=True),
+    "trace": Output("--trace", _trace, (".csv",), history=True),
+}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the results of one input go.
+
+    ``image`` None leaves the PNG in :attr:`Result.png` instead of a file. ``others`` maps keys of OUTPUTS to paths.
+    Existing files are overwritten only with ``force``. ``name`` is what reports call the input.
+    """
+
+    image: Path | None
+    others: Mapping[str, Path] = field(default_factory=dict)
+    force: bool = False
+    name: str = ""
+
+    def files(self, k: int) -> list[Path]:
+        """All files that can be written, with ``k`` labels at most."""
+        found = [] if self.image is None else [self.image]
+        for kind, path in self.others.items():
+            per_label = path.suffix in OUTPUTS[kind].per_label
+            found += [numbered(path, label, k) for label in range(k)] if per_label else [path]
+        return found
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one file; ``png`` holds the bytes where no file was asked for."""
+
+    quantized: Quantized
+    bytes_in: int
+    bytes_out: int
+    png: bytes | None
+    seconds: dict[str, float]
+
+
+def check_outputs(options: FitOptions, others: Mapping[str, str]) -> None:
+    """Raises OptionError where ``others``, keys of OUTPUTS with what the user said, do not go with the fit.
+
+    ``options`` as :func:`colorquant.engines.resolve` returns them.
+    """
+    for kind, said in others.items():
+        output = OUTPUTS[kind]
+        if not said:
+            raise OptionError(f"{output.flag} has an empty name: is a variable unset?")
+        if options.method not in output.methods:
+            raise OptionError(f"{output.flag} is not for {options.method}: take colorquant {output.methods[0]}")
+        if output.history and not engines.ENGINES[options.engine][options.method].tells:
+            raise OptionError(f"{output.flag}: --engine {options.engine} does not tell its iterations, take numpy")
+        if not output.folder and not output.beside and Path(said).suffix.lower() not in output.suffixes:
+            raise OptionError(f"{output.flag} {said}: unknown ending, take one of {', '.join(output.suffixes)}")
+
+
+def quantize_file(
+    source: Path | bytes,
+    options: FitOptions,
+    destination: Destination,
+    *,
+    paint: str = "members",
+    assign: str | None = None,
+    progress: engines.Progress | None = None,
+) -> Result:
+    """Read an image file, :func:`quantize` it, and write what ``destination`` asks for.
+
+    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
+    """
+    check_writable(destination.files(options.k), force=destination.force)
+    start = time.perf_counter()
+    picture = images.read_image(source)
+    seconds = {"read": time.perf_counter() - start}
+    record = any(OUTPUTS[kind].history for kind in destination.others)
+    quantized = quantize(
+        picture.rgb, options, alpha=picture.alpha, paint=paint, assign=assign, record=record, progress=progress
+    )
+    bytes_in = picture.bytes_in
+    done = Finished(destination.name, picture, quantized) if destination.others else None
+    del picture  # its pixels are not needed for the picture alone
+    seconds.update(quantized.seconds)
+    start = time.perf_counter()
+    png = encode_png(quantized)
+    encoded = [] if destination.image is None else [(destination.image, png)]
+    if done is not None:
+        for kind, path in destination.others.items():
+            encoded += OUTPUTS[kind].encode(done, path)
+    write_whole(encoded, force=destination.force)
+    seconds["write"] = time.perf_counter() - start
+    return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds)
