@@ -49,12 +49,15 @@ def run_quantization(
     plan = batch.Naming(f"{options.method}{options.k}", options.k, output, asked, force).plan(inputs)
     _check_streams(plan, as_json)
 
-    def task(item: batch.Input, destination: outputs.Destination) -> outputs.Result:
-        return outputs.quantize_file(source(item), options, destination, paint=paint, assign=assign)
-
     if len(plan) > 1:
         gc.enable()
     with speaking(len(plan), quiet=quiet) as voice:
+
+        def task(item: batch.Input, destination: outputs.Destination) -> outputs.Result:
+            return outputs.quantize_file(
+                source(item), options, destination, paint=paint, assign=assign, progress=voice.iterate
+            )
+
         outcomes = batch.run(plan, task, jobs, uninterruptible=options.engine == "opencv")
         failures = _tell(outcomes, plan, voice, as_json, verbose)
         if len(plan) > 1:

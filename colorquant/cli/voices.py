@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorquant.report.rows import sentence
+from colorquant.models import Iteration
+from colorquant.report.rows import iteration_words, sentence
+
+if TYPE_CHECKING:
+    import rich.progress
+
+SHORT = 0.3  # seconds of iterating that nobody needs to watch
 
 
 class Voice:
@@ -40,6 +48,9 @@ class Voice:
     def step(self) -> None:
         """One more image, cell of one, or run of a row is done, well or not."""
 
+    def iterate(self, now: Iteration) -> None:
+        """A fit's start, or an iteration of it."""
+
     def complain(self, text: str) -> None:
         """An error, said even when quiet."""
         self._speak(f"Error: {text}")
@@ -60,11 +71,14 @@ class TerminalVoice(Voice):
         self.console = terminal.stderr_console()
         self.bar = terminal.progress_bar(self.console) if total > 1 else None
         self.task = self.bar.add_task("", total=total) if self.bar else None
+        self.fit: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
+        self.fit_since = math.inf
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False)
 
     def say_row(self, row: dict[str, Any]) -> None:
+        self.close()
         super().say_row(row)
         if self.console.color_system and not self.console.no_color:
             self.console.print(self.terminal.swatches(row, self.console.width))
@@ -83,6 +97,23 @@ class TerminalVoice(Voice):
         if self.bar and self.task is not None:
             self.bar.advance(self.task)
 
+    def iterate(self, now: Iteration) -> None:
+        if self.bar:
+            return  # one bar is enough
+        self.fit_since = min(self.fit_since, time.monotonic())
+        if self.fit is None and time.monotonic() - self.fit_since > SHORT:
+            bar = self.terminal.fit_bar(self.console)
+            bar.start()
+            self.fit = bar, bar.add_task(iteration_words(now), total=None)
+        if self.fit is not None:
+            self.fit[0].update(self.fit[1], description=iteration_words(now))
+
+    def close(self) -> None:
+        """End what moves on the terminal."""
+        if self.fit is not None:
+            self.fit[0].stop()
+            self.fit = None
+
     def complain(self, text: str) -> None:
         self.console.print(f"Error: {text}", markup=False)
 
@@ -94,8 +125,8 @@ def speaking(total: int, *, quiet: bool) -> Iterator[Voice]:
         yield Voice(quiet)
         return
     voice = TerminalVoice(total)
-    if voice.bar is None:
-        yield voice
-    else:
-        with voice.bar:
+    try:
+        with voice.bar or nullcontext():
             yield voice
+    finally:
+        voice.close()

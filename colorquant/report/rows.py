@@ -69,6 +69,13 @@ def _iterations(row: dict[str, Any]) -> str:
     return f"{row['n_iter']} iteration{plural} ({'converged' if row['converged'] else 'not converged'})"
 
 
+def iteration_words(now: Any) -> str:
+    """A :class:`colorquant.models.Iteration` in words: iteration 7, log-likelihood per pixel -11.2345."""
+    mixture = hasattr(now.model, "covariances")
+    objective = f"log-likelihood per pixel {now.objective:.7g}" if mixture else f"inertia {now.objective:.7g}"
+    return f"iteration {now.number}, {objective}"
+
+
 def size_words(size: int) -> str:
     """A number of bytes in words: 64.2 kB."""
     if size < 1000:

@@ -8,7 +8,15 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -40,6 +48,18 @@ def show_table(table: Table) -> None:
     wide = console.options.update(max_width=10_000)
     console.width = max(console.width, Measurement.get(console, wide, rich_table).maximum)
     console.print(rich_table)
+
+
+def fit_bar(console: Console) -> Progress:
+    """What is said of a fit while it iterates: nobody knows how many iterations it will take."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    )
 
 
 def progress_bar(console: Console) -> Progress:
