@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from colorquant import batch, images, metrics, rivals
 from colorquant.combinations import Grid, tag, variant
+from colorquant.decoding import Reading
 from colorquant.encoding import encode_labels
 from colorquant.errors import ImageReadError
 from colorquant.files import check_writable, write_whole
@@ -131,7 +132,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All cells of one image, in the order of the grid; ``sheet`` is the contact sheet, if one was written."""
+    """All cells of one image, in the order of the grid; ``sheet`` is the contact sheet, if one was written.
+
+    ``notes`` say what was lost when the image was read.
+    """
 
     width: int
     height: int
@@ -139,6 +143,7 @@ class Comparison:
     bytes_in: int
     cells: tuple[Cell, ...]
     sheet: Path | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,6 +216,7 @@ def compare_file(
     source: Path | bytes,
     grid: Grid,
     destination: Destination,
+    reading: Reading = Reading(),  # noqa: B008  it is frozen
     progress: Callable[[], None] | None = None,
 ) -> Comparison:
     """Run the grid on one image, and write the pictures and the contact sheet where ``destination`` asks for them.
@@ -219,8 +225,8 @@ def compare_file(
     all could be encoded. Raises ImageReadError for the image or the truth, and OutputError.
     """
     check_writable(destination.files(grid), force=destination.force)
-    picture = images.read_image(source)
-    subject = _Subject(picture, None if destination.truth is None else _read_truth(destination.truth, picture))
+    picture = images.read_image(source, reading)
+    subject = _Subject(picture, None if destination.truth is None else _read_truth(destination.truth, picture, reading))
     runs: list[_Run | Cell] = []
     plan = [(item, options) for options in grid.combinations]
     task = partial(_run, subject=subject, destination=destination, seeds=grid.seeds)
@@ -231,14 +237,16 @@ def compare_file(
             progress()
     height, width = picture.rgb.shape[:2]
     colors_in = count_distinct(subject.voters(picture.rgb))
-    comparison = Comparison(width, height, colors_in, picture.bytes_in, _agreeing(runs), destination.sheet)
+    comparison = Comparison(
+        width, height, colors_in, picture.bytes_in, _agreeing(runs), destination.sheet, picture.notes
+    )
     _write(item, picture, comparison, [run for run in runs if isinstance(run, _Run)], destination)
     return comparison
 
 
-def _read_truth(path: Path, picture: images.Picture) -> LabelArray:
+def _read_truth(path: Path, picture: images.Picture, reading: Reading) -> LabelArray:
     try:
-        labels = images.read_label_map(path)
+        labels = images.read_label_map(path, replace(reading, frame=0))
     except ImageReadError as error:
         raise ImageReadError(f"--truth {path}: {error}") from error
     if labels.shape != picture.rgb.shape[:2]:

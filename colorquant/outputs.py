@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorquant import encoding, engines, images, studies
+from colorquant.decoding import Reading
 from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
 from colorquant.models import FitOptions
@@ -121,13 +122,14 @@ class Destination:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one file; ``png`` holds the bytes where no file was asked for."""
+    """What became of one file; ``png`` holds the bytes where no file was asked for, ``notes`` say what was lost."""
 
     quantized: Quantized
     bytes_in: int
     bytes_out: int
     png: bytes | None
     seconds: dict[str, float]
+    notes: tuple[str, ...] = ()
 
 
 def check_outputs(options: FitOptions, others: Mapping[str, str]) -> None:
@@ -154,6 +156,7 @@ def quantize_file(
     *,
     paint: str = "members",
     assign: str | None = None,
+    reading: Reading = Reading(),  # noqa: B008  it is frozen
     progress: engines.Progress | None = None,
 ) -> Result:
     """Read an image file, :func:`quantize` it, and write what ``destination`` asks for.
@@ -162,13 +165,13 @@ def quantize_file(
     """
     check_writable(destination.files(options.k), force=destination.force)
     start = time.perf_counter()
-    picture = images.read_image(source)
+    picture = images.read_image(source, reading)
     seconds = {"read": time.perf_counter() - start}
     record = any(OUTPUTS[kind].history for kind in destination.others)
     quantized = quantize(
         picture.rgb, options, alpha=picture.alpha, paint=paint, assign=assign, record=record, progress=progress
     )
-    bytes_in = picture.bytes_in
+    bytes_in, notes = picture.bytes_in, (*picture.notes, *picture.metadata.dropped)
     done = Finished(destination.name, picture, quantized) if destination.others else None
     del picture  # its pixels are not needed for the picture alone
     seconds.update(quantized.seconds)
@@ -180,4 +183,4 @@ def quantize_file(
             encoded += OUTPUTS[kind].encode(done, path)
     write_whole(encoded, force=destination.force)
     seconds["write"] = time.perf_counter() - start
-    return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds)
+    return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds, notes)

@@ -10,18 +10,19 @@ from typing import Any
 import click
 
 from colorquant import batch, metrics
-from colorquant.cli.options import CommaList, images_argument, list_option
+from colorquant.cli.options import CommaList, images_argument, list_option, reading_options
 from colorquant.cli.quantization import check_stdin, shown, source
 from colorquant.cli.voices import Voice, speaking
 from colorquant.combinations import Axes, Grid
 from colorquant.comparison import Comparison, Destination, compare_file
+from colorquant.decoding import Reading
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
 from colorquant.images import SUFFIXES
 from colorquant.models import COVARIANCES
 from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title
-from colorquant.report.rows import printable
+from colorquant.report.rows import notes_line, printable
 from colorquant.rivals import RIVALS
 from colorquant.spaces import SPACES
 
@@ -53,11 +54,13 @@ Plan = Sequence[tuple[batch.Input, Destination]]
 @click.option("-o", "--output", metavar="FOLDER", help="Write the pictures and a contact sheet of each image there.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per cell on standard output.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the cells of all images into a CSV file.")
+@reading_options
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Tracebacks of failures.")
 def command(
     images: tuple[str, ...],
+    reading: Reading,
     truth: str | None,
     output: str | None,
     as_json: bool,
@@ -81,7 +84,7 @@ def command(
     plan = _plan(batch.expand(images, recursive=False), grid, output, truth, csv_file, force)
     with speaking(len(plan) * len(grid.combinations), quiet=quiet) as voice:
         _say_notes(grid, voice)
-        outcomes = batch.run(plan, _task(grid, voice), 1, uninterruptible=True)
+        outcomes = batch.run(plan, _task(grid, reading, voice), 1, uninterruptible=True)
         rows, failures = _tell(outcomes, voice, as_json, verbose)
         for line in failures:
             voice.complain(line)
@@ -128,9 +131,9 @@ def _say_notes(grid: Grid, voice: Voice) -> None:
         voice.say("no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'")
 
 
-def _task(grid: Grid, voice: Voice) -> Callable[[batch.Input, Destination], Comparison]:
+def _task(grid: Grid, reading: Reading, voice: Voice) -> Callable[[batch.Input, Destination], Comparison]:
     def task(item: batch.Input, destination: Destination) -> Comparison:
-        return compare_file(item, source(item), grid, destination, voice.step)
+        return compare_file(item, source(item), grid, destination, reading, voice.step)
 
     return task
 
@@ -151,6 +154,8 @@ def _tell(
             found = records(name, outcome.result)
             bad = [(f"{called}, {cell.name}", cell.error, cell.details) for cell in outcome.result.cells if cell.error]
             _say(called, outcome.result, found, voice)
+            if verbose and outcome.result.notes:
+                voice.say(notes_line(outcome.result.notes))
         failures += [f"{where}: {printable(reason or '')}" for where, reason, _ in bad]
         for _, _, details in bad if verbose else ():
             voice.say(details)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from colorquant.cli.options import fit_options, images_argument, output_options
+from colorquant.cli.options import fit_options, images_argument, output_options, reading_options
 from colorquant.cli.quantization import run_quantization
 from colorquant.engines import ENGINES
 from colorquant.models import ASSIGNMENTS, COVARIANCES, FitOptions
@@ -50,6 +50,7 @@ from colorquant.models import ASSIGNMENTS, COVARIANCES, FitOptions
     metavar="FILE.png",
     help="Also write the entropy of each pixel's posterior, black where one component is certain.",
 )
+@reading_options
 @output_options
 def command(
     k: int,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from colorquant.cli.options import fit_options, images_argument, output_options
+from colorquant.cli.options import fit_options, images_argument, output_options, reading_options
 from colorquant.cli.quantization import run_quantization
 from colorquant.engines import ENGINES
 from colorquant.models import FitOptions
@@ -25,6 +25,7 @@ from colorquant.models import FitOptions
     type=float,
     help="Stop when no centre moves further, in units of the space; OpenCV's epsilon with opencv.  [default: 0.01]",
 )
+@reading_options
 @output_options
 def command(
     k: int,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
+from colorquant.decoding import MAX_PIXELS, Reading
 from colorquant.engines import EFFORTS, ENGINES
 from colorquant.models import MAX_COLORS
 from colorquant.painting import PAINTS
@@ -85,6 +87,35 @@ fit_options = _stack(
     ),
     seed_option,
 )
+
+
+def reading_options(function: F) -> F:
+    """How images are read; the command gets a :class:`colorquant.decoding.Reading` as ``reading``."""
+
+    @wraps(function)
+    def command(*args: Any, frame: int, max_pixels: int, strict: bool, **rest: Any) -> Any:
+        return function(*args, reading=Reading(frame, max_pixels, strict), **rest)
+
+    return _stack(
+        click.option(
+            "--frame",
+            type=click.IntRange(min=0),
+            metavar="N",
+            default=0,
+            show_default=True,
+            help="Which frame of an animation, page of a TIFF or size of an icon.",
+        ),
+        click.option(
+            "--max-pixels",
+            type=click.IntRange(min=1),
+            metavar="N",
+            default=MAX_PIXELS,
+            show_default=True,
+            help="Refuse larger images, by their header.",
+        ),
+        click.option("--strict", is_flag=True, help="Follow the data of every PNG and JPEG to their end (slower)."),
+    )(command)  # type: ignore[return-value]
+
 
 recursive_option = click.option("-r", "--recursive", is_flag=True, help="Also the sub-folders of folders.")
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")

@@ -12,10 +12,11 @@ import click
 
 from colorquant import batch, outputs
 from colorquant.cli.voices import Voice, speaking
+from colorquant.decoding import Reading
 from colorquant.engines import resolve
 from colorquant.errors import OptionError
 from colorquant.models import FitOptions
-from colorquant.report.rows import printable, record
+from colorquant.report.rows import notes_line, printable, record
 from colorquant.spaces import Projection
 
 Plan = Sequence[tuple[batch.Input, outputs.Destination]]
@@ -26,6 +27,7 @@ def run_quantization(
     options: FitOptions,
     *,
     images: tuple[str, ...],
+    reading: Reading,
     paint: str,
     output: str | None,
     as_json: bool,
@@ -55,7 +57,11 @@ def run_quantization(
 
         def task(item: batch.Input, destination: outputs.Destination) -> outputs.Result:
             return outputs.quantize_file(
-                source(item), options, destination, paint=paint, assign=assign, progress=voice.iterate
+                *(source(item), options, destination),
+                paint=paint,
+                assign=assign,
+                reading=reading,
+                progress=voice.iterate,
             )
 
         outcomes = batch.run(plan, task, jobs, uninterruptible=options.engine == "opencv")
@@ -122,6 +128,8 @@ def _tell(outcomes: Outcomes, plan: Plan, voice: Voice, as_json: bool, verbose: 
             voice.say_row(row)
             if verbose:
                 voice.say(f"  {result.quantized.options}, seconds {row['seconds']}")
+            if verbose and result.notes:
+                voice.say(notes_line(result.notes))
         if as_json:
             import json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ from colorquant import batch, timing
 from colorquant.cli import options as shared
 from colorquant.cli.quantization import check_stdin, source
 from colorquant.cli.voices import Voice, speaking
+from colorquant.decoding import Reading
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
-from colorquant.images import read_image
+from colorquant.images import Picture, read_image
 from colorquant.models import COVARIANCES, FitOptions
 from colorquant.report import timings as report
 from colorquant.report.machine import Machine
-from colorquant.report.rows import printable
+from colorquant.report.rows import notes_line, printable
 from colorquant.spaces import SPACES
 
 
@@ -68,6 +69,7 @@ from colorquant.spaces import SPACES
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row on standard output, instead of a table.")
 @click.option("--csv", metavar="FILE", help="Also write the rows as CSV.")
 @click.option("--markdown", metavar="FILE", help="Also write head and table as markdown.")
+@shared.reading_options
 @shared.recursive_option
 @shared.force_option
 @click.option("-q", "--quiet", is_flag=True, help="On standard error only errors.")
@@ -110,6 +112,7 @@ def _run(
     protocol: timing.Protocol,
     *,
     images: tuple[str, ...],
+    reading: Reading,
     as_json: bool,
     csv: str | None,
     markdown: str | None,
@@ -126,7 +129,14 @@ def _run(
     with speaking(len(inputs) * len(protocol.scales) * len(cells) * protocol.rounds, quiet=quiet) as voice:
         for line in left_out:
             voice.say(f"Left out: {line}")
-        found = _measured(inputs, cells, protocol, voice, as_json)
+
+        def read(item: batch.Input) -> Picture:
+            picture = read_image(source(item), reading)
+            if verbose and picture.notes:
+                voice.say(f"{printable(item.name)}: {notes_line(picture.notes).strip()}")
+            return picture
+
+        found = _measured(inputs, cells, protocol, read, voice, as_json)
     machine = Machine.this()
     if not as_json:
         _show(found, machine, grid.criteria)
@@ -167,6 +177,7 @@ def _measured(
     inputs: Sequence[batch.Input],
     cells: Sequence[FitOptions],
     protocol: timing.Protocol,
+    read: Callable[[batch.Input], Picture],
     voice: Voice,
     as_json: bool,
 ) -> list[timing.Timing]:
@@ -177,7 +188,7 @@ def _measured(
         voice.step()
 
     found: list[timing.Timing] = []
-    for rows in timing.run(inputs, cells, protocol, lambda item: read_image(source(item)), progress=progress):
+    for rows in timing.run(inputs, cells, protocol, read, progress=progress):
         found += rows
         machine = Machine.this()  # anew for each image: libraries load with the first rows
         for row in rows if as_json else ():

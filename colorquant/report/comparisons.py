@@ -66,6 +66,7 @@ def _record(name: str, comparison: Any, cell: Any) -> dict[str, Any]:
         "truth_ari": None if cell.truth is None else cell.truth.ari,
         "truth_mean_iou": None if cell.truth is None else cell.truth.mean_iou,
         "agreement": [{"cell": one.other, "ari": one.ari, "matched": one.matched} for one in cell.agreement],
+        "notes": list(comparison.notes),
         "error": cell.error,
     }
 
@@ -86,7 +87,7 @@ def failure(name: str, error: str | None) -> dict[str, Any]:
 
 
 def encode_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Records as CSV, a column for each key but ``agreement``; an empty field where there is no value."""
+    """Records as CSV, a column for each key but ``agreement`` and ``notes``; an empty field where there is no value."""
     return csv_text(COLUMNS, [[row.get(key) for key in COLUMNS] for row in rows]).encode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from colorquant.report.palettes import hex_color
@@ -46,6 +47,7 @@ def record(name: str, output: str, result: Any) -> dict[str, Any]:
         "bytes_in": result.bytes_in,
         "bytes_out": result.bytes_out,
         "seed": options.seed,
+        "notes": list(result.notes),
     }
 
 
@@ -60,6 +62,11 @@ def sentence(row: dict[str, Any]) -> str:
     sizes = f"{size_words(row['bytes_in'])} → {size_words(row['bytes_out'])}"
     colors = f"{row['colors_in']:,} → {row['colors_out']:,} colours"
     return f"{printable(row['input'])} → {printable(row['output'])}: {colors}, {quality}, {seconds:.2f} s, {sizes}"
+
+
+def notes_line(notes: Sequence[str]) -> str:
+    """What was lost of a picture, on one line: profiles' names come from the file."""
+    return f"  note: {printable('; '.join(notes))}"
 
 
 def _iterations(row: dict[str, Any]) -> str:

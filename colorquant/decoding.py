@@ -1,0 +1,280 @@
+"""Bytes to Pillow images: checked on their header, decoded whole or not at all, one frame of them."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import stat
+import struct
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import IcoImagePlugin, Image, ImageChops, ImageFile, TiffImagePlugin, UnidentifiedImageError
+
+from colorquant import wholeness
+from colorquant.errors import ImageReadError
+from colorquant.metadata import DAMAGED
+
+Decoded = TypeVar("Decoded")
+
+MAX_PIXELS = 178_000_000
+JPEG_END = b"\xff\xd9"
+JPEG_FILLER = bytes(range(1, 65))  # bits of every kind, and no marker among them
+PNG_BIT_DEPTH = 24  # its place in a PNG file
+TIFF_BITS, TIFF_PLANES = 258, 284
+DEEP_COLOUR = re.compile(r"(?:RGBA?|RGBX|CMYK|LA|[RGBA]);16[LBN]")  # Pillow's names of what it cuts to 8 bits
+# The same bytes unpacked as if in the other order: the low byte of each channel instead of the high one.
+OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+
+# Our own limit stands before any decoding; Pillow's warning at half of it says nothing more.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Damaged metadata is dropped anyway, damaged pixels are an error.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs of damaged files is in our error
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: which ``frame``, counted from 0, and at most how many pixels (``max_pixels``).
+
+    With ``strict`` the data of every PNG and JPEG are followed to their end, not only where the picture ends blank.
+    """
+
+    frame: int = 0
+    max_pixels: int = MAX_PIXELS
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A decoded frame: ``image`` as Pillow has it, of a file with ``bits`` a channel.
+
+    ``low`` has the low bytes of colour of 16 bits where ``image`` has the high ones; None for other images. ``frames``
+    counts those of the file; None where that cannot be told.
+    """
+
+    image: Image.Image
+    low: Image.Image | None
+    bits: int
+    frames: int | None
+
+    @property
+    def rounded(self) -> bool:
+        """Whether more than 8 bits can be reduced with rounding; only Pillow's colour in PNG and TIFF loses bytes."""
+        return self.low is not None or self.image.mode[0] in "IF" or self.image.format not in ("PNG", "TIFF")
+
+
+def decode(
+    source: Path | str | bytes, formats: tuple[str, ...], reading: Reading, take: Callable[[Loaded], Decoded]
+) -> tuple[Decoded, int]:
+    """What ``take`` makes of the frame, and the bytes of the file. Raises ImageReadError where it is no whole image."""
+    data = source if isinstance(source, bytes) else _read_bytes(Path(source))
+    if not data:
+        raise ImageReadError("the file is empty: give an image")
+    _lift_pillows_limit(reading.max_pixels)
+    try:
+        with _loaded(data, formats, reading) as loaded:
+            return take(loaded), len(data)
+    except ImageReadError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageReadError(f"claims {_too_many(reading.max_pixels)}") from error
+    except UnidentifiedImageError as error:
+        raise ImageReadError(f"not an image of a known format, or damaged: give one of {', '.join(formats)}") from error
+    except MemoryError as error:
+        raise ImageReadError("too large for the memory of this machine: give a smaller picture") from error
+    except Exception as error:
+        reason = f" ({' '.join(str(error).split())})" if isinstance(error, (OSError, SyntaxError)) else ""
+        raise ImageReadError(f"damaged or truncated image{reason}: give a whole file") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
+            return path.read_bytes()
+        raise ImageReadError("not a file: give an image file")  # a device may never end
+    except ImageReadError:
+        raise
+    except FileNotFoundError as error:
+        raise ImageReadError("cannot be read, there is no such file: check the name") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageReadError(f"cannot be read: {reason}; check the name and its permissions") from error
+
+
+def _lift_pillows_limit(max_pixels: int) -> None:
+    """Let Pillow pass what ours passes. Its limit belongs to the whole program: it only rises, and only where asked."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and max_pixels > 2 * limit:  # it refuses what is above twice its limit
+        Image.MAX_IMAGE_PIXELS = max_pixels // 2 + 1
+
+
+def _too_many(max_pixels: int) -> str:
+    return f"more than {max_pixels:,} pixels: give a smaller picture, or allow more with --max-pixels"
+
+
+def _check_size(size: tuple[int, int], reading: Reading) -> None:
+    width, height = size
+    if width * height > reading.max_pixels:
+        raise ImageReadError(f"claims {width} × {height}, {_too_many(reading.max_pixels)}")
+
+
+@contextmanager
+def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator[Loaded]:
+    with Image.open(io.BytesIO(data), formats=formats) as image:
+        _check_size(image.size, reading)
+        if isinstance(image, IcoImagePlugin.IcoImageFile):
+            with _icon(image, data, reading) as loaded:
+                yield loaded
+            return
+        frames = _seek(image, reading.frame)
+        _check_size(image.size, reading)
+        bits = _bits(image, data)
+        _check_before(image, data)
+        low = None
+        if bits == 16:
+            _name_planes(image)
+            low = _low_bytes(image, data) if reading.frame == 0 else None
+        image.load()
+        _check_after(image, data, reading)
+        yield Loaded(image, low, bits, frames)
+
+
+def _seek(image: Image.Image, frame: int) -> int | None:
+    """Go to the frame; returns how many there are, None where that cannot be told."""
+    try:
+        frames: int | None = getattr(image, "n_frames", 1)
+    except DAMAGED:
+        frames = None  # a later one is damaged
+    if frames is not None and frame >= frames:
+        has = "only one frame" if frames == 1 else f"{frames} frames"
+        raise ImageReadError(f"has {has}, there is no --frame {frame}: give 0{f' to {frames - 1}' * (frames > 1)}")
+    image.seek(frame)
+    return frames
+
+
+@contextmanager
+def _icon(image: IcoImagePlugin.IcoImageFile, data: bytes, reading: Reading) -> Iterator[Loaded]:
+    """A picture of an icon, the largest first, which is a PNG of its own or a bitmap."""
+    entries = image.ico.entry
+    if reading.frame >= len(entries):
+        raise ImageReadError(
+            f"has {len(entries)} pictures, there is no --frame {reading.frame}: give 0 to {len(entries) - 1}"
+        )
+    inner = data[entries[reading.frame].offset :]
+    if inner.startswith(wholeness.PNG_SIGNATURE):
+        with _loaded(inner, ("PNG",), Reading(0, reading.max_pixels, reading.strict)) as loaded:
+            yield Loaded(loaded.image, loaded.low, loaded.bits, len(entries))
+        return
+    width, height = struct.unpack_from("<ii", inner, 4)
+    _check_size((abs(width), abs(height) // 2), reading)
+    picture = image.ico.frame(reading.frame)
+    picture.load()
+    yield Loaded(picture, None, 8, len(entries))
+
+
+def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
+    """Bits a channel in the file, of an image that is not loaded yet; 8 where Pillow's format has no more."""
+    if image.format == "PNG":
+        return data[PNG_BIT_DEPTH]
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        return int(max(image.tag_v2.get(TIFF_BITS, (1,))))
+    if image.format == "PPM":
+        args: Any = image.tile[0].args
+        return 16 if args == "I;16B" else int(args[1]).bit_length() if isinstance(args, tuple) else 8
+    if image.format == "JPEG2000":
+        at = data.find(wholeness.CODESTREAM) + 40
+        (components,) = struct.unpack_from(">H", data, at)
+        return max((value & 0x7F) + 1 for value in data[at + 2 : at + 2 + 3 * components : 3])
+    if image.format == "AVIF":
+        settings = data.find(b"av1C")
+        deep, deeper = (data[settings + 6] & bit for bit in (0x40, 0x20)) if settings >= 0 else (0, 0)
+        return 12 if deeper else 10 if deep else 8
+    return 8
+
+
+def _name_planes(image: ImageFile.ImageFile) -> None:
+    """Channels of 16 bits that an uncompressed TIFF stores apart: Pillow would unpack them as if they had 8."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tile[0].codec_name == "raw" and _planes(image) == 2:
+        order = "L" if image.tag_v2.prefix == b"II" else "B"
+        image.tile = [
+            tile._replace(args=_with_raw_mode(tile.args, f"{_raw_mode(tile)};16{order}")) for tile in image.tile
+        ]
+
+
+def _planes(image: ImageFile.ImageFile) -> int:
+    return image.tag_v2.get(TIFF_PLANES, 1) if isinstance(image, TiffImagePlugin.TiffImageFile) else 1
+
+
+def _low_bytes(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
+    """The low byte of every channel of 16 bits, as an image; of an ``image`` not loaded yet, which gets the high ones.
+
+    None where that is not the matter, or Pillow has no way: premultiplied alpha, and compressed planes.
+    """
+    raw = _raw_mode(image.tile[0]) if image.tile else ""
+    if not DEEP_COLOUR.fullmatch(raw) or (_planes(image) == 2 and image.tile[0].codec_name != "raw"):
+        return None
+    pairs = raw == "LA;16B"  # two channels of 16 bits lie like four of 8
+    with Image.open(io.BytesIO(data), formats=(str(image.format),)) as twin:
+        twin.tile = [
+            tile._replace(args=_with_raw_mode(tile.args, "RGBA" if pairs else _other_order(tile)))
+            for tile in image.tile
+        ]
+        twin.load()
+        return Image.merge("LA", twin.split()[1::2]) if pairs else twin.copy()
+
+
+def _other_order(tile: Any) -> str:
+    raw = _raw_mode(tile)
+    return raw[:-1] + OTHER_ORDER[raw[-1]]
+
+
+def _raw_mode(tile: Any) -> str:
+    """How the pixels lie in the file, as Pillow calls it."""
+    return str(tile.args[0] if isinstance(tile.args, tuple) else tile.args)
+
+
+def _with_raw_mode(args: Any, raw: str) -> Any:
+    return (raw, *args[1:]) if isinstance(args, tuple) else raw
+
+
+def _check_before(image: Image.Image, data: bytes) -> None:
+    """What decoding would pass over, or should not begin with."""
+    if image.format == "PNG":  # load() alone passes over a wrong checksum
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
+            checked.verify()
+    elif isinstance(image, TiffImagePlugin.TiffImageFile):
+        wholeness.check_tiff_parts(image, data)
+    elif image.format == "JPEG2000":
+        wholeness.check_codestream(data, image.size)
+
+
+def _check_after(image: Image.Image, data: bytes, reading: Reading) -> None:
+    """Pixels that are missing look alike: black in a PNG, gray in a JPEG. Where a picture ends so, look closer."""
+    width, height = image.size
+    if image.format == "PNG" and reading.frame == 0:
+        blank = not np.any(np.asarray(image.crop((0, height - 1, width, height))))
+        if blank or reading.strict or image.info.get("interlace"):
+            wholeness.check_png_rows(data, exact=reading.strict)
+    elif image.format == "JPEG":
+        corner = np.asarray(image.crop((max(0, width - 8), max(0, height - 8), width, height)))
+        if reading.strict or np.all((corner == 127) | (corner == 128)):
+            _check_jpeg_end(image, data)
+
+
+def _check_jpeg_end(image: Image.Image, data: bytes) -> None:
+    """Raises ImageReadError where more bits before the end change the picture: its own were too few."""
+    end = data.rfind(JPEG_END)
+    longer = data[:end] + JPEG_FILLER + data[end:]
+    with Image.open(io.BytesIO(longer), formats=("JPEG",)) as other:
+        other.load()
+        if ImageChops.difference(image, other).getbbox(alpha_only=False) is not None:
+            raise ImageReadError("truncated image: its data end before its rows do: give a whole file")

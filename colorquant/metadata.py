@@ -1,0 +1,124 @@
+"""What an image file tells beside its pixels: density, EXIF, XMP, texts."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+T = TypeVar("T")
+
+ORIENTATION = 274
+EXIF_IFD = 34665
+TECHNICAL = frozenset(  # tags of an image's first directory that tell how it is stored, or nothing that is missed
+    (254, 255, *range(256, 267), 273, *range(277, 285), 296, 297, 301, 317, 318, 319, 320, *range(322, 326))
+) | frozenset((330, 332, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), 700, 34675, EXIF_IFD))
+TECHNICAL_EXIF = frozenset((36864, 37121, 40960, 40961, 40962, 40963, 40965))  # versions, colour space, sizes
+XMP_KEYS = ("xmp", "XML:com.adobe.xmp")
+# What Pillow raises over damaged metadata, which do not make an image unreadable.
+DAMAGED = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError),
+    *(ArithmeticError, RuntimeError, EOFError, struct.error),
+)
+
+
+@dataclass(frozen=True)
+class Density:
+    """Pixels along x and y per inch, or with ``per_inch`` False only in proportion to each other."""
+
+    x: float
+    y: float
+    per_inch: bool
+
+    def turned(self) -> Density:
+        """Of the picture after a quarter turn."""
+        return Density(self.y, self.x, self.per_inch)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file told of its picture: ``exif`` (from its byte order mark on, without orientation), ``xmp``, ``texts``.
+
+    ``texts`` are keywords and what they say: of a PNG, or ("Comment", …) of another file.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The note on a picture that is written without all this; empty where there is nothing."""
+        held = (("EXIF", self.exif), ("XMP", self.xmp), ("texts", self.texts))
+        words = [name for name, value in held if value]
+        return (f"metadata dropped: {', '.join(words)}",) if words else ()
+
+
+def orientation(image: Image.Image) -> int:
+    """How the pixels of a loaded image lie, 1 to 8 as in EXIF; 1, upright, where nothing is told."""
+    value = _unless_damaged(lambda: image.getexif().get(ORIENTATION, 1), 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def density(image: Image.Image) -> Density | None:
+    """What the file says of its pixels' size or shape; None where it says nothing of use."""
+    names = (("dpi", True), ("aspect", False), ("jfif_density", False), ("resolution", False))
+    key, per_inch = next((name for name in names if name[0] in image.info), ("", False))
+    return _unless_damaged(lambda: _density(image.info[key], per_inch), None) if key else None
+
+
+def _density(pair: Any, per_inch: bool) -> Density | None:
+    x, y = (float(value) for value in pair)  # they may be fractions
+    useful = all(math.isfinite(value) and 0 < value < 1e6 for value in (x, y))
+    return Density(x, y, per_inch) if useful and (per_inch or x != y) else None
+
+
+def metadata(image: Image.Image) -> Metadata:
+    """EXIF, XMP and texts of a loaded image; what is damaged is left out."""
+    return Metadata(_unless_damaged(lambda: _exif(image), None), _xmp(image), _texts(image))
+
+
+def _exif(image: Image.Image) -> bytes | None:
+    """The tags that say something of the picture."""
+    from PIL import Image
+
+    found, kept = image.getexif(), Image.Exif()
+    for tag, value in found.items():
+        if tag not in TECHNICAL and tag != ORIENTATION:
+            kept[tag] = value
+    details = found.get_ifd(EXIF_IFD)
+    if set(details) - TECHNICAL_EXIF:
+        kept[EXIF_IFD] = dict(details)
+    if not len(kept):
+        return None
+    return kept.tobytes().removeprefix(b"Exif\0\0")
+
+
+def _xmp(image: Image.Image) -> bytes | None:
+    value: Any = next((image.info[key] for key in XMP_KEYS if key in image.info), None)
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace")
+    return value if isinstance(value, bytes) and value.strip(b"\0 ") else None
+
+
+def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
+    if image.format == "PNG":
+        hidden = (*XMP_KEYS, "Raw profile type exif")
+        pairs = [(key, value) for key, value in image.info.items() if isinstance(value, str) and key not in hidden]
+        return tuple((str(key), str(value)) for key, value in pairs)
+    comment = image.info.get("comment")
+    if isinstance(comment, bytes):
+        comment = comment.decode("utf-8", "replace")
+    return (("Comment", comment),) if isinstance(comment, str) and comment.strip("\0 ") else ()
+
+
+def _unless_damaged(take: Callable[[], T], otherwise: T) -> T:
+    try:
+        return take()
+    except DAMAGED:
+        return otherwise

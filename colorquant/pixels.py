@@ -1,0 +1,140 @@
+"""Pillow's decoded images of every mode to 8 bits a band: colour in the file's own space, and alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, TiffImagePlugin
+
+from colorquant.errors import ImageReadError
+from colorquant.profiles import MODES
+
+UInt8Array = npt.NDArray[np.uint8]
+T = TypeVar("T", bound=np.generic)
+
+STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole picture is in memory twice, not three times
+BANDS = {"GRAY": 1, "RGB": 3, "CMYK": 4, "LAB": 3}  # of each space of profiles.MODES
+GRAYS = ("1", "L", "LA", "La")
+TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+
+
+@dataclass(frozen=True)
+class Native:
+    """Pixels as their file has them: ``values`` (h, w, bands) uint8 in ``space``, a key of profiles.MODES.
+
+    ``alpha`` (h, w) uint8, None where all is opaque.
+    """
+
+    values: UInt8Array
+    space: str
+    alpha: UInt8Array | None
+
+
+def native(image: Image.Image, low: Image.Image | None, bits: int) -> Native:
+    """The pixels of a loaded image of ``bits`` a channel; ``low`` as in :class:`colorquant.decoding.Loaded`.
+
+    Raises ImageReadError for pixels of more than 16 bits.
+    """
+    if low is not None:
+        found = _deep(image, low)
+    else:
+        found = _gray16(image, bits) if image.mode[0] in "IF" else _shallow(image, bits)
+    if found.alpha is not None and np.min(found.alpha) == 255:
+        return replace(found, alpha=None)
+    return found
+
+
+def _shallow(image: Image.Image, bits: int) -> Native:
+    """An image that Pillow holds at 8 bits a band or fewer."""
+    gray = image.mode in GRAYS
+    space = "GRAY" if gray else image.mode if image.mode in ("CMYK", "LAB") else "RGB"
+    key = image.info.get("transparency")
+    keyed = image.mode in ("1", "L", "RGB") and key is not None
+    translucent = not keyed and space in ("GRAY", "RGB") and image.has_transparency_data
+    mode = "RGBA" if translucent else MODES[space]
+    bands = BANDS[space]
+    values = np.empty((image.height, image.width, bands), np.uint8)
+    alpha = np.empty((image.height, image.width), np.uint8) if translucent or keyed else None
+    transparent = _key(image, key, bits) if keyed else None
+    for rows, pixels in _strips(image, mode):
+        values[rows] = pixels[:, :, :bands]
+        if alpha is not None:
+            opaque = pixels[:, :, 3] if translucent else np.where((values[rows] == transparent).all(axis=2), 0, 255)
+            alpha[rows] = opaque
+    return Native(values, space, alpha)
+
+
+def _key(image: Image.Image, key: Any, bits: int) -> npt.NDArray[np.int64]:
+    """The transparent colour on the scale of the pixels: Pillow scales these to 8 bits, but not the key."""
+    levels = 2**bits - 1 if image.format == "PNG" else 255
+    return np.atleast_1d(np.asarray(key, np.int64)) * 255 // levels
+
+
+def _strips(image: Image.Image, mode: str) -> Iterator[tuple[slice, UInt8Array]]:
+    """The image in ``mode``, (rows, width, bands) uint8 at a time."""
+    width, height = image.size
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        if strip.mode == "La":
+            strip = strip.convert("LA")  # Pillow knows no shorter way
+        pixels = np.asarray(strip if strip.mode == mode else strip.convert(mode))
+        yield slice(top, top + rows), pixels.reshape(*pixels.shape[:2], -1)
+
+
+def _gray16(image: Image.Image, bits: int) -> Native:
+    """Gray of up to 16 bits, rounded to 8; Pillow's own conversion would clip at 255."""
+    values = np.asarray(image)
+    full = 2**bits - 1 if image.format == "TIFF" else 65535  # to which the other decoders scale
+    if bits > 16 or image.mode == "F" or np.min(values) < 0 or np.max(values) > full:
+        raise ImageReadError(f"has pixels of 32 bits (mode {image.mode}): convert it to 8 or 16 bits first")
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO:
+        values = full - values  # Pillow turns gray of 8 bits, but not of 16
+    key = image.info.get("transparency")
+    alpha = np.where(values == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
+    gray = np.empty((*values.shape, 1), np.uint8)
+    rows = max(1, STRIP // values.shape[1])
+    for top in range(0, len(values), rows):
+        strip = values[top : top + rows].astype(np.uint32)
+        gray[top : top + rows, :, 0] = (strip * 255 + full // 2) // full  # of 16 bits (v + 128) // 257
+    return Native(gray, "GRAY", alpha)
+
+
+def _deep(image: Image.Image, low: Image.Image) -> Native:
+    """Colour of 16 bits: ``image`` has the high bytes and ``low`` the low ones."""
+    key = image.info.get("transparency")
+    space = {"LA": "GRAY", "CMYK": "CMYK"}.get(low.mode, "RGB")
+    bands = BANDS[space]
+    values = np.empty((image.height, image.width, bands), np.uint8)
+    alpha = None if low.mode not in ("LA", "RGBA") and key is None else np.empty(values.shape[:2], np.uint8)
+    for (rows, high), (_, lower) in zip(_strips(image, low.mode), _strips(low, low.mode), strict=True):
+        reduced = _rounded(high, lower)
+        values[rows] = reduced[:, :, :bands]
+        if alpha is not None and key is None:
+            alpha[rows] = reduced[:, :, -1]
+        elif alpha is not None:
+            sixteen = high.astype(np.int64) << 8 | lower
+            alpha[rows] = np.where((sixteen == np.asarray(key, np.int64)).all(axis=2), 0, 255)
+    return Native(values, space, alpha)
+
+
+def _rounded(high: UInt8Array, low: UInt8Array) -> UInt8Array:
+    """(v + 128) // 257 of v = 256 · high + low, without leaving 16 bits: v is 257 · high + (low - high)."""
+    difference = low.astype(np.int16) - high
+    rounded: UInt8Array = (high + (difference >= 129).astype(np.int8) - (difference < -128)).astype(np.uint8)
+    return rounded
+
+
+def upright(pixels: npt.NDArray[T], orientation: int) -> npt.NDArray[T]:
+    """Pixels (h, w, …) turned and mirrored as EXIF's ``orientation``, 1 to 8, tells."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
