@@ -25,6 +25,8 @@ from colorquant.metadata import DAMAGED
 Decoded = TypeVar("Decoded")
 
 MAX_PIXELS = 178_000_000
+ICON = b"\0\0\1\0"
+OLD_BITMAP = b"\x0c\0\0\0"  # the length of its header, which has sizes of 16 bits
 JPEG_END = b"\xff\xd9"
 JPEG_FILLER = bytes(range(1, 65))  # bits of every kind, and no marker among them
 PNG_BIT_DEPTH = 24  # its place in a PNG file
@@ -129,12 +131,12 @@ def _check_size(size: tuple[int, int], reading: Reading) -> None:
 
 @contextmanager
 def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator[Loaded]:
+    if data.startswith(ICON) and "ICO" in formats:
+        with _icon(data, reading) as loaded:
+            yield loaded
+        return
     with Image.open(io.BytesIO(data), formats=formats) as image:
         _check_size(image.size, reading)
-        if isinstance(image, IcoImagePlugin.IcoImageFile):
-            with _icon(image, data, reading) as loaded:
-                yield loaded
-            return
         frames = _seek(image, reading.frame)
         _check_size(image.size, reading)
         bits = _bits(image, data)
@@ -162,21 +164,26 @@ def _seek(image: Image.Image, frame: int) -> int | None:
 
 
 @contextmanager
-def _icon(image: IcoImagePlugin.IcoImageFile, data: bytes, reading: Reading) -> Iterator[Loaded]:
-    """A picture of an icon, the largest first, which is a PNG of its own or a bitmap."""
-    entries = image.ico.entry
+def _icon(data: bytes, reading: Reading) -> Iterator[Loaded]:
+    """A picture of an icon, the largest first, which is a PNG of its own or a bitmap.
+
+    Not by ``Image.open``: it decodes an icon, whatever its size.
+    """
+    icon = IcoImagePlugin.IcoFile(io.BytesIO(data))
+    entries = icon.entry
+    if not entries:
+        raise ImageReadError("an icon without a picture: give another file")
     if reading.frame >= len(entries):
-        raise ImageReadError(
-            f"has {len(entries)} pictures, there is no --frame {reading.frame}: give 0 to {len(entries) - 1}"
-        )
+        raise ImageReadError(f"has {len(entries)} pictures, there is no --frame {reading.frame}: give a smaller one")
     inner = data[entries[reading.frame].offset :]
     if inner.startswith(wholeness.PNG_SIGNATURE):
         with _loaded(inner, ("PNG",), Reading(0, reading.max_pixels, reading.strict)) as loaded:
             yield Loaded(loaded.image, loaded.low, loaded.bits, len(entries))
         return
-    width, height = struct.unpack_from("<ii", inner, 4)
+    old = inner.startswith(OLD_BITMAP)
+    width, height = struct.unpack_from("<HH" if old else "<ii", inner, 4)
     _check_size((abs(width), abs(height) // 2), reading)
-    picture = image.ico.frame(reading.frame)
+    picture = icon.frame(reading.frame)
     picture.load()
     yield Loaded(picture, None, 8, len(entries))
 

@@ -69,8 +69,8 @@ def _shallow(image: Image.Image, bits: int) -> Native:
 
 
 def _key(image: Image.Image, key: Any, bits: int) -> npt.NDArray[np.int64]:
-    """The transparent colour on the scale of the pixels: Pillow scales these to 8 bits, but not the key."""
-    levels = 2**bits - 1 if image.format == "PNG" else 255
+    """The transparent colour on the scale of the pixels: Pillow scales gray to 8 bits, but not the key."""
+    levels = 2**bits - 1 if image.format == "PNG" and image.mode != "1" else 255
     return np.atleast_1d(np.asarray(key, np.int64)) * 255 // levels
 
 

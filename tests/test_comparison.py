@@ -346,7 +346,7 @@ def test_csv_has_a_row_for_each_cell_and_no_formula(photo):
     assert float(table[0]["mse"]) == rows[0]["mse"]
     assert float(table[1]["log_likelihood"]) < 0
     assert table[0]["log_likelihood"] == ""
-    assert {*rows[0]} - {"agreement"} == set(table[0])
+    assert {*rows[0]} - {"agreement", "notes"} == set(table[0])
 
 
 def test_lossless_cells_have_no_psnr(tmp_path):
