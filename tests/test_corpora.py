@@ -1,4 +1,4 @@
-"""Suites of image files that are only on the developers' machines, beside the repository; skipped, and said, elsewhere."""
+"""Suites of image files that are only on the developers' machines; skipped, which is said, elsewhere."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def called(path: Path | None) -> str:
 @pytest.mark.parametrize("path", names("corpora/pngsuite"), ids=called)
 @pytest.mark.parametrize("strict", [False, True])
 def test_pngsuite(path, strict):
-    """161 good files give the pixels that are written down, of 16 bits rounded; the 14 whose names begin with x none."""
+    """161 good files give the pixels that are written down, 16 bits rounded; those whose names begin with x none."""
     shared("corpora/pngsuite")
     if path.stem.startswith("x"):
         with pytest.raises(ImageReadError):

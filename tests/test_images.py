@@ -583,11 +583,8 @@ def test_the_picture_within_an_icon_counts():
 # Label maps
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-@pytest.mark.parametrize("kind", [0, 3])
+@pytest.mark.parametrize(("kind", "bits"), [*((0, bits) for bits in (1, 2, 4, 8, 16)), (3, 1), (3, 2), (3, 4), (3, 8)])
 def test_label_maps_of_every_depth(bits, kind, tmp_path):
-    if kind == 3 and bits == 16:
-        pytest.skip("a palette has at most 256 entries")
     labels = np.random.default_rng(bits).integers(0, 2**bits, (7, 9))
     palette = [(b"PLTE", random_picture(1, 1, min(256, 2**bits)).tobytes())] if kind == 3 else []
     path = tmp_path / "labels.png"
