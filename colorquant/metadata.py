@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ORIENTATION = 274
-EXIF_IFD = 34665
+EXIF_IFD, GPS_IFD = 34665, 34853
 TECHNICAL = frozenset(  # tags of an image's first directory that tell how it is stored, or nothing that is missed
     (254, 255, *range(256, 267), 273, *range(277, 285), 296, 297, 301, 317, 318, 319, 320, *range(322, 326))
-) | frozenset((330, 332, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), 700, 34675, EXIF_IFD))
+) | frozenset((330, 332, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), 700, 34675, EXIF_IFD, GPS_IFD))
 TECHNICAL_EXIF = frozenset((36864, 37121, 40960, 40961, 40962, 40963, 40965))  # versions, colour space, sizes
+XMP_ORIENTATION = re.compile(rb"""tiff:Orientation=["'][0-9]["']|<tiff:Orientation>[0-9]</tiff:Orientation>""")
 XMP_KEYS = ("xmp", "XML:com.adobe.xmp")
 # What Pillow raises over damaged metadata, which do not make an image unreadable.
 DAMAGED = (
@@ -42,9 +44,9 @@ class Density:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file told of its picture: ``exif`` (from its byte order mark on, without orientation), ``xmp``, ``texts``.
+    """What a file told of its picture, without its orientation: ``exif`` (from its byte order mark on), ``xmp``, ``texts``.
 
-    ``texts`` are keywords and what they say: of a PNG, or ("Comment", …) of another file.
+    These are keywords and what they say: of a PNG, or ("Comment", …) of another file.
     """
 
     exif: bytes | None = None
@@ -75,7 +77,8 @@ def density(image: Image.Image) -> Density | None:
 def _density(pair: Any, per_inch: bool) -> Density | None:
     x, y = (float(value) for value in pair)  # they may be fractions
     useful = all(math.isfinite(value) and 0 < value < 1e6 for value in (x, y))
-    return Density(x, y, per_inch) if useful and (per_inch or x != y) else None
+    default = (x, y) == (1, 1) if per_inch else x == y  # Pillow's for a TIFF, or nothing said
+    return Density(x, y, per_inch) if useful and not default else None
 
 
 def metadata(image: Image.Image) -> Metadata:
@@ -91,9 +94,10 @@ def _exif(image: Image.Image) -> bytes | None:
     for tag, value in found.items():
         if tag not in TECHNICAL and tag != ORIENTATION:
             kept[tag] = value
-    details = found.get_ifd(EXIF_IFD)
-    if set(details) - TECHNICAL_EXIF:
-        kept[EXIF_IFD] = dict(details)
+    for directory, dull in ((EXIF_IFD, TECHNICAL_EXIF), (GPS_IFD, frozenset[int]())):
+        details = dict(found.get_ifd(directory))
+        if set(details) - dull:
+            kept[directory] = details
     if not len(kept):
         return None
     return kept.tobytes().removeprefix(b"Exif\0\0")
@@ -103,7 +107,9 @@ def _xmp(image: Image.Image) -> bytes | None:
     value: Any = next((image.info[key] for key in XMP_KEYS if key in image.info), None)
     if isinstance(value, str):
         value = value.encode("utf-8", "replace")
-    return value if isinstance(value, bytes) and value.strip(b"\0 ") else None
+    if not isinstance(value, bytes):
+        return None
+    return XMP_ORIENTATION.sub(b"", value) if value.strip(b"\0 ") else None
 
 
 def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:

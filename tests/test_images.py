@@ -69,6 +69,20 @@ def test_plain_and_deep_ppm():
     assert picture.notes == ("16 bits a channel reduced to 8",)
 
 
+@pytest.mark.parametrize("highest", [1, 15, 100, 1000, 65535])
+@pytest.mark.parametrize(("magic", "samples"), [(b"P5", 1), (b"P6", 3), (b"P2", 1), (b"P3", 3)])
+def test_the_highest_value_of_a_ppm_is_white(highest, magic, samples):
+    values = np.random.default_rng(highest).integers(0, highest + 1, (5, 4, samples))
+    head = magic + f"\n# a comment\n4 5\n{highest}\n".encode()
+    plain = magic in (b"P2", b"P3")
+    body = b" ".join(b"%d" % value for value in values.ravel()) + b"\n"
+    picture = images.read_image(head + (body if plain else values.astype(">u2" if highest > 255 else "u1").tobytes()))
+    assert np.abs(picture.rgb - values * 255 / highest).max() <= 0.51
+    if not plain:
+        with pytest.raises(ImageReadError, match="truncated"):
+            images.read_image(head + values.astype(">u2" if highest > 255 else "u1").tobytes()[:-1])
+
+
 # Depth and alpha
 
 
@@ -252,6 +266,24 @@ def test_pngs_and_tiffs_tell_it_elsewhere(kind):
     assert found.texts == ()
 
 
+def test_places_and_details_are_kept_aside_technicalities_not():
+    tags = {34665: {36864: b"0232", 33434: 0.5, 40962: 48}, 34853: {1: "N"}, 282: 72.0, 274: 3}
+    exif = Image.Exif()
+    exif.load(images.read_image(with_exif("JPEG", picture_of("JPEG"), tags)).metadata.exif)
+    assert exif.get_ifd(34665)[33434] == 0.5
+    assert exif.get_ifd(34853) == {1: "N"}
+    assert set(exif) == {34665, 34853}
+    dull = {34665: {36864: b"0232", 40962: 48}, 282: 72.0, 274: 1}
+    assert images.read_image(with_exif("JPEG", picture_of("JPEG"), dull)).metadata.dropped == ()
+
+
+def test_an_orientation_in_xmp_is_applied_once():
+    xmp = b'<x:xmpmeta tiff:Orientation="6" a="b"/>'
+    picture = images.read_image(encoded(picture_of("JPEG", 16, 32), "JPEG", xmp=xmp))
+    assert picture.rgb.shape == (32, 16, 3)
+    assert picture.metadata.xmp == b'<x:xmpmeta  a="b"/>'
+
+
 def test_texts_are_kept_aside():
     texts = png(
         np.zeros((1, 1, 1), int), 8, 0, (b"tEXt", b"Title\0A name"), (b"iTXt", b"Author\0\0\0\0\0M\xc3\xbcller")
@@ -277,7 +309,7 @@ def test_density_is_told(kind, tolerance):
     density = images.read_image(encoded(picture_of(kind), kind, dpi=(300, 150))).density
     assert density.per_inch
     assert (density.x, density.y) == pytest.approx((300, 150), abs=tolerance)
-    assert images.read_image(encoded(picture_of(kind), "PNG")).density is None
+    assert images.read_image(encoded(picture_of(kind), kind)).density is None or kind == "BMP"
 
 
 def test_density_turns_with_the_picture_and_may_be_a_shape():
