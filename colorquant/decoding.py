@@ -150,6 +150,7 @@ def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator
         if image.format == "PPM" and image.tile[0].codec_name == "ppm":
             yield Loaded(_scaled_ppm(image, data), None, bits, frames)
             return
+        image.decodermaxblock = max(image.decodermaxblock, 8 * image.width)  # a row in parts takes quadratic time
         image.load()
         _check_after(image, data, reading)
         yield Loaded(image, low, bits, frames)
@@ -240,8 +241,9 @@ def _low_bytes(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
             tile._replace(args=_with_raw_mode(tile.args, "RGBA" if pairs else _other_order(tile)))
             for tile in image.tile
         ]
+        twin.decodermaxblock = max(twin.decodermaxblock, 8 * twin.width)
         twin.load()
-        return Image.merge("LA", twin.split()[1::2]) if pairs else twin.copy()
+        return Image.merge("LA", twin.split()[1::2]) if pairs else twin
 
 
 def _other_order(tile: Any) -> str:

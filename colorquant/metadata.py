@@ -44,9 +44,10 @@ class Density:
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file told of its picture, without its orientation: ``exif`` (from its byte order mark on), ``xmp``, ``texts``.
+    """What a file told of its picture, but for its orientation.
 
-    These are keywords and what they say: of a PNG, or ("Comment", …) of another file.
+    ``exif`` begins with its byte order mark. ``texts`` are keywords and what they say, of a PNG; of another file
+    ("Comment", …).
     """
 
     exif: bytes | None = None
