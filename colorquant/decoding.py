@@ -218,8 +218,9 @@ def _name_planes(image: ImageFile.ImageFile) -> None:
     """Channels of 16 bits that an uncompressed TIFF stores apart: Pillow would unpack them as if they had 8."""
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tile[0].codec_name == "raw" and _planes(image) == 2:
         order = "L" if image.tag_v2.prefix == b"II" else "B"
+        raws = [image.mode if _raw_mode(tile) == "I" else f"{_raw_mode(tile)};16{order}" for tile in image.tile]
         image.tile = [
-            tile._replace(args=_with_raw_mode(tile.args, f"{_raw_mode(tile)};16{order}")) for tile in image.tile
+            tile._replace(args=_with_raw_mode(tile.args, raw)) for tile, raw in zip(image.tile, raws, strict=True)
         ]
 
 
@@ -283,6 +284,8 @@ def _check_before(image: Image.Image, data: bytes) -> None:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
             checked.verify()
     elif isinstance(image, TiffImagePlugin.TiffImageFile):
+        if _planes(image) == 2 and image.mode in ("LA", "La", "PA"):  # Pillow gives another alpha
+            raise ImageReadError("alpha stored apart from gray or a palette: save it with its channels together")
         wholeness.check_tiff_parts(image, data)
     elif image.format == "JPEG2000":
         wholeness.check_codestream(data, image.size)

@@ -134,6 +134,29 @@ def test_16_bits_in_planes_are_right_and_said_where_cut(deep, order):
     assert cut.notes == ("16 bits a channel cut, not rounded, to 8",)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize(("samples", "photometric", "extra"), [(1, 1, ()), (3, 2, ()), (4, 2, (2,)), (4, 5, ())])
+def test_planes_are_put_together(deep, order, deflate, samples, photometric, extra):
+    for values in (deep[:, :, :samples], (deep[:, :, :samples] >> 8).astype(np.uint8)):
+        if photometric == 5 and values.itemsize == 2:
+            continue  # Pillow has no way, and refuses it uncompressed
+        together, apart = (
+            images.read_image(
+                tiff(values, photometric, order=order, deflate=deflate, extra=extra, rows=4, apart=planes)
+            )
+            for planes in (False, True)
+        )
+        assert np.abs(apart.rgb.astype(int) - together.rgb).max() <= (1 if deflate and values.itemsize == 2 else 0)
+        assert (apart.alpha is None) == (together.alpha is None)
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+def test_gray_and_alpha_apart_are_refused(deep, deflate):
+    with pytest.raises(ImageReadError, match="channels together"):
+        images.read_image(tiff((deep[:, :, :2] >> 8).astype(np.uint8), 1, extra=(2,), apart=True, deflate=deflate))
+
+
 def test_white_is_zero_in_16_bits_too(deep):
     picture = images.read_image(tiff(deep[:, :, :1], 0))
     assert np.array_equal(picture.rgb[:, :, 0], rounded(65535 - deep[:, :, 0].astype(int)))
