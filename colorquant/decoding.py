@@ -142,7 +142,7 @@ def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator
         frames = _seek(image, reading.frame)
         _check_size(image.size, reading)
         bits = _bits(image, data)
-        _check_before(image, data)
+        _check_before(image, data, bits)
         low = None
         if bits == 16:
             _name_planes(image)
@@ -278,7 +278,7 @@ def _scaled_ppm(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
     return Image.fromarray(scaled)
 
 
-def _check_before(image: Image.Image, data: bytes) -> None:
+def _check_before(image: Image.Image, data: bytes, bits: int) -> None:
     """What decoding would pass over, or should not begin with."""
     if image.format == "PNG":  # load() alone passes over a wrong checksum
         with Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
@@ -288,6 +288,10 @@ def _check_before(image: Image.Image, data: bytes) -> None:
             raise ImageReadError("alpha stored apart from gray or a palette: save it with its channels together")
         wholeness.check_tiff_parts(image, data)
     elif image.format == "JPEG2000":
+        if bits > 8 and image.mode != "I;16":  # Pillow rounds the brightest values up to black
+            raise ImageReadError(
+                f"JPEG 2000 of {bits} bits a channel in colour: convert it to 16-bit PNG or TIFF first"
+            )
         wholeness.check_codestream(data, image.size)
 
 

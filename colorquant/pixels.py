@@ -95,7 +95,7 @@ def _gray16(image: Image.Image, bits: int) -> Native:
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO:
         values = full - values  # Pillow turns gray of 8 bits, but not of 16
     key = image.info.get("transparency")
-    alpha = np.where(values == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
+    alpha = np.where(values == key, np.uint8(0), np.uint8(255)) if isinstance(key, int) else None
     gray = np.empty((*values.shape, 1), np.uint8)
     rows = max(1, STRIP // values.shape[1])
     for top in range(0, len(values), rows):

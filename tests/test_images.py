@@ -4,6 +4,7 @@ import io
 import re
 import struct
 
+import cv2
 import numpy as np
 import pytest
 from builders import chunk, encoded, png, profile, tiff
@@ -160,6 +161,19 @@ def test_gray_and_alpha_apart_are_refused(deep, deflate):
 def test_white_is_zero_in_16_bits_too(deep):
     picture = images.read_image(tiff(deep[:, :, :1], 0))
     assert np.array_equal(picture.rgb[:, :, 0], rounded(65535 - deep[:, :, 0].astype(int)))
+
+
+def test_16_bit_gray_of_jpeg_2000_is_rounded(deep):
+    picture = images.read_image(encoded(Image.fromarray(deep[:, :, 0]), "JPEG2000"))
+    assert np.array_equal(picture.rgb[:, :, 2], rounded(deep[:, :, 0]))
+    assert picture.notes == ("16 bits a channel reduced to 8",)
+
+
+def test_deep_colour_of_jpeg_2000_is_refused():
+    """Pillow would give black for white."""
+    bright = np.full((64, 64, 3), 65535, np.uint16)
+    with pytest.raises(ImageReadError, match="16 bits a channel in colour: convert it"):
+        images.read_image(cv2.imencode(".jp2", bright)[1].tobytes())
 
 
 def test_16_bit_cmyk_is_rounded():
