@@ -21,10 +21,9 @@ from colorquant.decoding import Reading
 from colorquant.encoding import encode_labels
 from colorquant.errors import ImageReadError
 from colorquant.files import check_writable, write_whole
-from colorquant.histogram import count_distinct, count_pairs
+from colorquant.histogram import Voters, count_distinct, count_pairs
 from colorquant.metrics import Contingency
 from colorquant.models import FitOptions
-from colorquant.painting import BoolArray, voting
 from colorquant.pipeline import encode_png, quantize
 from colorquant.report import comparisons, sheets
 from colorquant.spaces import SPACES, Projection
@@ -36,7 +35,7 @@ PERCENT = 95  # of the pixels differ by no more than ``ciede2000_p95``
 
 @dataclass(frozen=True)
 class Measures:
-    """A quantized picture in numbers; transparent pixels have no part in them.
+    """A quantized picture in numbers; transparent pixels have no part in them, partly transparent ones by their alpha.
 
     ``mse`` sums over the three channels; ``psnr`` in dB, infinite where nothing was lost; ``ssim`` None without
     scikit-image. ``bytes`` is the PNG's size, ``bits_per_pixel`` what that is for each pixel; ``index_bits`` what a
@@ -202,13 +201,14 @@ class _Subject:
     truth: LabelArray | None
 
     @cached_property
-    def visible(self) -> BoolArray | None:
-        """The pixels (h, w) that have a vote; None for all."""
-        return voting(self.picture.alpha)
+    def voters(self) -> Voters:
+        """The pixels that have a vote."""
+        return Voters.of(self.picture.rgb, self.picture.alpha)
 
-    def voters(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def of_voters(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The rows (n, …) of ``pixels`` (h, w, …) that have a vote."""
-        return pixels.reshape(-1, *pixels.shape[2:]) if self.visible is None else pixels[self.visible]
+        visible = self.voters.visible
+        return pixels.reshape(-1, *pixels.shape[2:]) if visible is None else pixels[visible]
 
 
 def compare_file(
@@ -236,7 +236,7 @@ def compare_file(
         if progress is not None:
             progress()
     height, width = picture.rgb.shape[:2]
-    colors_in = count_distinct(subject.voters(picture.rgb))
+    colors_in = count_distinct(subject.voters.rgb)
     comparison = Comparison(
         width, height, colors_in, picture.bytes_in, _agreeing(runs), destination.sheet, picture.notes
     )
@@ -254,13 +254,12 @@ def _read_truth(path: Path, picture: images.Picture, reading: Reading) -> LabelA
         raise ImageReadError(
             f"--truth {path} is {truth_width} × {truth_height}, the image {width} × {height}: give labels of its size"
         )
-    visible = voting(picture.alpha)
-    return labels.reshape(-1) if visible is None else labels[visible]
+    return labels.reshape(-1) if picture.alpha is None else labels[picture.alpha > 0]
 
 
 def _run(item: batch.Input, options: FitOptions, *, subject: _Subject, destination: Destination, seeds: int) -> _Run:
     painted = _paint(subject, options)
-    labels = subject.voters(painted.labels)
+    labels = subject.of_voters(painted.labels)
     measures = _measured(subject, options, painted)
     spread = (
         None if seeds == 1 or options.engine in rivals.RIVALS else _spread(subject, options, seeds, measures, labels)
@@ -275,26 +274,27 @@ def _run(item: batch.Input, options: FitOptions, *, subject: _Subject, destinati
 
 
 def _paint(subject: _Subject, options: FitOptions) -> _Painted:
-    rgb, alpha, start = subject.picture.rgb, subject.picture.alpha, time.perf_counter()
+    rgb, alpha = subject.picture.rgb, subject.picture.alpha
+    visible, start = subject.voters.visible, time.perf_counter()
     if options.engine not in rivals.RIVALS:
         quantized = quantize(rgb, options, alpha=alpha)
         seconds = time.perf_counter() - start
         told = (quantized.n_iter, quantized.converged, quantized.log_likelihood, quantized.bic)
         return _Painted(quantized.labels, quantized.rgb, encode_png(quantized), seconds, *told)
-    labels, palette = rivals.quantize(rgb, subject.visible, options.engine, options.k)
+    labels, palette = rivals.quantize(rgb, visible, options.engine, options.k)
     seconds = time.perf_counter() - start
     painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
     return _Painted(labels, painted, encode_labels(labels, palette, alpha, gray=False), seconds)
 
 
 def _measured(subject: _Subject, options: FitOptions, painted: _Painted) -> Measures:
-    rgb = subject.picture.rgb
-    before, after, counts = count_pairs(subject.voters(rgb), subject.voters(painted.rgb))
-    error = metrics.mse(before, after, counts)
+    rgb, voters = subject.picture.rgb, subject.voters
+    before, after, votes = count_pairs(voters.rgb, subject.of_voters(painted.rgb), voters.alpha)
+    error = metrics.mse(before, after, votes)
     to_lab = SPACES["lab"].forward
     differences = metrics.ciede2000(to_lab(before), to_lab(after))
-    mean, percentile = metrics.mean_and_percentile(differences, counts, PERCENT)
-    hidden = rgb if subject.visible is None else np.where(subject.visible[:, :, None], rgb, 0).astype(np.uint8)
+    mean, percentile = metrics.mean_and_percentile(differences, votes, PERCENT)
+    hidden = rgb if voters.visible is None else np.where(voters.visible[:, :, None], rgb, 0).astype(np.uint8)
     luma = options.engine not in rivals.RIVALS and Projection.of(options.space, options.keep_luma).keep_luma
     return Measures(
         mse=error,
@@ -323,7 +323,7 @@ def _spread(subject: _Subject, options: FitOptions, seeds: int, first: Measures,
         )
         errors.append(quantized.mse)
         likelihoods.append(quantized.log_likelihood)
-        partitions.append(subject.voters(quantized.labels))
+        partitions.append(subject.of_voters(quantized.labels))
     told = [value for value in likelihoods if value is not None]
     pairs = [Contingency.of(*pair).adjusted_rand_index for pair in combinations(partitions, 2)]
     likelihood = Summary.of(told) if len(told) == seeds else None

@@ -25,7 +25,8 @@ MATCHED = 1024  # labels of a map: matching more would take minutes
 def mse(before: UInt8Array, after: UInt8Array, counts: Int64Array | None = None) -> float:
     """Mean squared error: the squared differences **summed over the three channels**, averaged over pixels.
 
-    ``before`` and ``after`` are (n, 3) or (h, w, 3) uint8; ``counts`` (n,) says how many pixels each row stands for.
+    ``before`` and ``after`` are (n, 3) or (h, w, 3) uint8; ``counts`` (n,) says how many pixels, or votes, each row
+    stands for.
     The sum is exact (integers). This is the convention of the papers on colour quantization.
     """
     before, after = before.reshape(-1, 3), after.reshape(-1, 3)
@@ -44,7 +45,7 @@ def psnr(error: float) -> float:
     return 10 * math.log10(3 * 255**2 / error) if error > 0 else math.inf
 
 
-def bic(log_likelihood: float, pixels: int, parameters: int) -> float:
+def bic(log_likelihood: float, pixels: float, parameters: int) -> float:
     """Bayesian information criterion (Schwarz 1978) from the log-likelihood per pixel: lower is better."""
     return parameters * math.log(pixels) - 2 * log_likelihood * pixels
 
@@ -98,7 +99,7 @@ def _cosine(degrees: FloatArray) -> FloatArray:
 
 
 def mean_and_percentile(values: FloatArray, counts: Int64Array, percent: float) -> tuple[float, float]:
-    """The mean over pixels of ``values`` (n,) that stand for ``counts`` (n,) pixels each, and their percentile.
+    """The mean over pixels of ``values`` (n,) that stand for ``counts`` (n,) pixels, or votes, each, and a percentile.
 
     The percentile is the least value that ``percent`` of the pixels do not exceed; of no pixels both are 0.
     """

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.errors import OptionError
-from colorquant.histogram import AnyArray, ColorHistogram, blocks, morton_codes, morton_order
+from colorquant.histogram import AnyArray, ColorHistogram, Voters, blocks, morton_codes, morton_order
 from colorquant.spaces import Projection
 
 FloatArray = npt.NDArray[np.float64]
@@ -78,9 +78,10 @@ def _check_range(flag: str, value: int | None, least: int, most: int) -> None:
 class Samples:
     """What an engine fits: the histogram's colours as features.
 
-    ``features`` (m, d) float64 are distinct, ``weights`` (m,) float64 their pixel counts. ``index`` (n,) gives each
-    colour of ``histogram`` its row where several share one (gray, chroma); None where each has its own. Rows stand in
-    Morton order: near rows are near in space.
+    ``features`` (m, d) float64 are distinct, ``weights`` (m,) float64 their pixels, a partly transparent one counting
+    as its alpha / 255. ``index`` (n,) gives each colour of ``histogram`` its row where several share one (gray,
+    chroma); None where each has its own. Rows stand in Morton order: near rows are near in space. ``rgb`` (…, 3) uint8
+    are the pixels in picture order, ``alpha`` (pixels,) uint8 theirs, None where all are opaque.
     """
 
     histogram: ColorHistogram
@@ -89,25 +90,26 @@ class Samples:
     weights: FloatArray
     index: IntArray | None
     rgb: UInt8Array
+    alpha: UInt8Array | None = None
 
     @classmethod
-    def of(cls, histogram: ColorHistogram, projection: Projection, rgb: UInt8Array, *, merge: bool = True) -> Samples:
-        """The samples of pixels ``rgb`` (…, 3) uint8 whose colours are counted in ``histogram``.
+    def of(cls, histogram: ColorHistogram, projection: Projection, voters: Voters, *, merge: bool = True) -> Samples:
+        """The samples of ``voters`` whose colours are counted in ``histogram``.
 
         Without ``merge`` colours that share their features stay apart.
         """
         features = projection.features(histogram.colors)
-        counts = histogram.counts.astype(np.float64)
+        votes, whole = histogram.votes.astype(np.float64), histogram.whole
         if projection.injective or not merge:
-            return cls(histogram, projection, features, counts, None, rgb)
+            return cls(histogram, projection, features, votes / whole, None, voters.rgb, voters.alpha)
         _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)
         features = features[first]
         order = morton_order(morton_codes(_grid(features)))
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         index = rank[index]
-        weights = np.bincount(index, counts).astype(np.float64)
-        return cls(histogram, projection, features[order], weights, index, rgb)
+        weights = np.bincount(index, votes).astype(np.float64) / whole
+        return cls(histogram, projection, features[order], weights, index, voters.rgb, voters.alpha)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -294,8 +296,7 @@ class Iteration:
     """Where a fit stands after ``number`` iterations; 0 is its start.
 
     ``objective`` is the inertia, or the log-likelihood per pixel, of ``model`` (or, where a step of EM fell, of the
-    best one so far); ``sizes`` (k,) float64 are the pixels
-    of each cluster, for a mixture the expected ones.
+    best one so far); ``sizes`` (k,) float64 is what each cluster weighs, in pixels, for a mixture on average.
     """
 
     number: int

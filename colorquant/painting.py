@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.histogram import blocks, count_distinct, pack, unpack
+from colorquant.histogram import BoolArray, blocks, count_distinct, pack, unpack
 from colorquant.metrics import mse
 from colorquant.models import Centroids, Fit, FloatArray, IntArray, Model, Samples, UInt8Array, sums_by_label
 from colorquant.spaces import Projection
-
-BoolArray = npt.NDArray[np.bool_]
 
 PAINTS = {
     "members": "the mean RGB of the label's pixels, rounded: the least MSE that these labels allow",
@@ -50,6 +48,19 @@ class Labelling:
         return np.ones(len(self.labels), np.int64) if self.by_pixel else self.samples.histogram.counts
 
     @cached_property
+    def votes(self) -> IntArray:
+        """What each row weighs, (n,) int64, in units of which an opaque pixel has ``samples.histogram.whole``."""
+        if not self.by_pixel:
+            return self.samples.histogram.votes
+        return self.counts if self.samples.alpha is None else self.samples.alpha.astype(np.int64)
+
+    @property
+    def weights(self) -> FloatArray:
+        """What each row weighs, (n,) float64, in pixels."""
+        weights: FloatArray = self.votes / self.samples.histogram.whole
+        return weights
+
+    @cached_property
     def features(self) -> FloatArray:
         """The features of each row, (n, d) float64."""
         return self.samples.per_pixel(np.float64) if self.by_pixel else self.samples.per_color(self.samples.features)
@@ -60,26 +71,33 @@ class Labelling:
         return np.bincount(self.labels, self.counts, minlength=self.k).astype(np.int64)
 
     @cached_property
+    def label_votes(self) -> IntArray:
+        """Votes per label, (k,) int64: the sizes where all pixels are opaque."""
+        if self.samples.alpha is None:
+            return self.sizes
+        return np.bincount(self.labels, self.votes, minlength=self.k).astype(np.int64)
+
+    @cached_property
     def color_sums(self) -> IntArray:
-        """The sum of the pixels' colours per label, (k, 3) int64: exact, the same on every machine."""
+        """The sum over votes of the colours per label, (k, 3) int64: exact, the same on every machine."""
         return self.sums(self.colors).astype(np.int64)
 
     def sums(self, values: FloatArray | UInt8Array) -> FloatArray:
-        """The sum over pixels of the rows ``values`` (n, c) per label, (k, c)."""
-        return sums_by_label(self.labels, self.counts, values.T, self.k).T
+        """The sum over votes of the rows ``values`` (n, c) per label, (k, c)."""
+        return sums_by_label(self.labels, self.votes, values.T, self.k).T
 
     def squared_error(self, palette: UInt8Array) -> int:
-        """Sum over pixels and channels of (colour - its label's in ``palette`` (k, 3))², multiplied out: exact."""
-        squares = sum(int((column.astype(np.int64) ** 2) @ self.counts) for column in self.colors.T)
+        """Sum over votes and channels of (colour - its label's in ``palette`` (k, 3))², multiplied out: exact."""
+        squares = sum(int((column.astype(np.int64) ** 2) @ self.votes) for column in self.colors.T)
         painted = palette.astype(np.int64)
-        cross, own = int((painted * self.color_sums).sum()), int((painted**2).sum(axis=1) @ self.sizes)
+        cross, own = int((painted * self.color_sums).sum()), int((painted**2).sum(axis=1) @ self.label_votes)
         return squares - 2 * cross + own
 
 
 def mean_colors(labelling: Labelling) -> UInt8Array:
-    """The mean RGB of each label's pixels, rounded half up, (k, 3) uint8; black where a label has none."""
-    sizes = np.maximum(labelling.sizes, 1)[:, None]
-    rounded: IntArray = (2 * labelling.color_sums + sizes) // (2 * sizes)
+    """The mean RGB of each label's votes, rounded half up, (k, 3) uint8; black where a label has none."""
+    votes = np.maximum(labelling.label_votes, 1)[:, None]
+    rounded: IntArray = (2 * labelling.color_sums + votes) // (2 * votes)
     return rounded.astype(np.uint8)
 
 
@@ -88,8 +106,8 @@ def paint_points(labelling: Labelling, model: Model, paint: str) -> FloatArray:
     points = model.points
     if paint == "centers":
         return points
-    sizes = labelling.sizes[:, None]
-    return np.where(sizes > 0, labelling.sums(labelling.features) / np.maximum(sizes, 1), points)
+    votes = labelling.label_votes[:, None]
+    return np.where(votes > 0, labelling.sums(labelling.features) / np.maximum(votes, 1), points)
 
 
 def paint_palette(labelling: Labelling, model: Model, projection: Projection, paint: str) -> UInt8Array:
@@ -159,11 +177,6 @@ def ranked(sizes: IntArray, palette: UInt8Array, *, hidden: bool) -> tuple[IntAr
     return order, used, rank
 
 
-def voting(alpha: UInt8Array | None) -> BoolArray | None:
-    """The pixels (h, w) that have a vote, those that are not fully transparent; None for all."""
-    return None if alpha is None or alpha.all() else alpha > 0
-
-
 @dataclass(frozen=True)
 class Painted:
     """A painted picture.
@@ -171,7 +184,8 @@ class Painted:
     ``labels`` (h, w) number the rows of ``palette`` (p, 3) uint8, which stand for ``counts`` (p,) pixels; pixels
     without a vote have the label p. ``pixels`` (h, w, 3) uint8 where every pixel keeps its own lightness, else None:
     the palette tells it. ``model`` has its clusters in the order of the labels, those without pixels last: ``order``
-    (k,) names what the engine called them. ``mse`` sums over the channels; ``colors_out`` counts distinct colours.
+    (k,) names what the engine called them. ``mse`` sums over the channels, and weighs each pixel by its alpha;
+    ``colors_out`` counts distinct colours.
     """
 
     labels: npt.NDArray[Any]
@@ -193,13 +207,13 @@ def paint(rgb: UInt8Array, visible: BoolArray | None, labelling: Labelling, mode
     if projection.keep_luma:
         palette = mean_colors(labelling)
         colors = keep_luma(labelling, paint_points(labelling, model, how), projection)
-        error, colors_out = mse(labelling.colors, colors, labelling.counts), count_distinct(colors)
+        error, colors_out = mse(labelling.colors, colors, labelling.votes), count_distinct(colors)
         pixels = unpack(_spread(pack(colors), labelling, rgb, visible, 0).reshape(-1)).reshape(rgb.shape)
     else:
         palette = paint_palette(labelling, model, projection, how)
         if isinstance(model, Centroids) and projection.injective and not labelling.by_pixel:
             palette = distinct_palette(palette, labelling)
-        error = labelling.squared_error(palette) / max(int(labelling.sizes.sum()), 1)
+        error = labelling.squared_error(palette) / max(int(labelling.label_votes.sum()), 1)
         colors_out = count_distinct(palette[labelling.sizes > 0])
     order, used, rank = ranked(labelling.sizes, palette, hidden=visible is not None)
     palette, counts = palette[order[:used]], labelling.sizes[order[:used]]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from colorquant import encoding, engines, metrics, painting
 from colorquant.errors import OptionError
-from colorquant.histogram import ColorHistogram
+from colorquant.histogram import ColorHistogram, Voters
 from colorquant.models import (
     ASSIGNMENTS,
     Centroids,
@@ -35,7 +35,8 @@ class Quantized:
     """A quantized image.
 
     ``labels`` (h, w) name the rows of ``palette`` (p, 3) uint8, by falling ``counts`` (p,) of pixels; fully
-    transparent pixels have the label p. Where every pixel keeps its own lightness ``painted`` (h, w, 3) uint8 is the
+    transparent pixels have the label p. ``weight`` is that of all pixels, each its alpha / 255: ``mse``, ``inertia``
+    and ``log_likelihood`` weigh them so. Where every pixel keeps its own lightness ``painted`` (h, w, 3) uint8 is the
     picture. ``model`` may have more clusters than p: those that no pixel chose come last.
     ``history`` has the fit's start and iterations, its clusters in the order of those of ``model``, where it was
     recorded and the engine tells. ``seconds`` are wall time per stage.
@@ -45,6 +46,7 @@ class Quantized:
     labels: npt.NDArray[Any]
     palette: UInt8Array
     counts: IntArray
+    weight: float
     painted: UInt8Array | None
     alpha: UInt8Array | None
     model: Model
@@ -70,7 +72,7 @@ class Quantized:
         """Bayesian information criterion of a mixture; None for k-means."""
         if not isinstance(self.model, GaussianMixture) or self.log_likelihood is None:
             return None
-        return metrics.bic(self.log_likelihood, int(self.counts.sum()), self.model.n_parameters)
+        return metrics.bic(self.log_likelihood, self.weight, self.model.n_parameters)
 
     @property
     def rgb(self) -> UInt8Array:
@@ -98,8 +100,10 @@ def quantize(
     record: bool = False,
     progress: engines.Progress | None = None,
 ) -> Quantized:
-    """Quantize pixels ``rgb`` (h, w, 3) uint8, with ``alpha`` (h, w) uint8: fully transparent pixels have no vote.
+    """Quantize pixels ``rgb`` (h, w, 3) uint8, with ``alpha`` (h, w) uint8, by which each pixel's vote is weighed.
 
+    A fully transparent pixel has none. Engines that fit every pixel (OpenCV, scikit-learn's EM) count one with any vote
+    as a whole one.
     ``paint`` is a key of PAINTS, ``assign`` one of ASSIGNMENTS, for a mixture: how pixels get their labels.
     ``progress`` is called with the fit's start and each iteration; with ``record`` they are kept. Raises OptionError
     for options that do not go together, EngineError where an engine is missing or gives up.
@@ -114,22 +118,22 @@ def quantize(
     recorder = _Recorder(progress or engines.unheard, record)
     projection = Projection.of(options.space, options.keep_luma)
     seconds: dict[str, float] = {}
-    visible = painting.voting(alpha)
-    voters = rgb if visible is None else rgb[visible]
     with _stage(seconds, "count"):
-        histogram = ColorHistogram.count(voters)
+        voters = Voters.of(rgb, alpha)
+        histogram = ColorHistogram.count(voters.rgb, voters.alpha)
     untouched = projection.lossless and len(histogram) <= options.k
     with _stage(seconds, "fit"):
         samples = Samples.of(histogram, projection, voters, merge=not untouched)
         fit = _assigned(engines.fit(samples, options, recorder), samples, assign)
     with _stage(seconds, "paint"):
         rows = Labelling.of(samples, fit)
-        picture = painting.paint(rgb, visible, rows, fit.model, "members" if untouched else paint)
+        picture = painting.paint(rgb, voters.visible, rows, fit.model, "members" if untouched else paint)
     return Quantized(
         options=options,
         labels=picture.labels,
         palette=picture.palette,
         counts=picture.counts,
+        weight=int(histogram.votes.sum()) / histogram.whole,
         painted=picture.pixels,
         alpha=alpha,
         model=picture.model,
@@ -181,7 +185,7 @@ def _inertia(fit: Fit, rows: Labelling) -> float | None:
         return None
     if fit.objective is not None:
         return fit.objective
-    return fit.model.inertia(rows.features, rows.counts.astype(np.float64), rows.labels)
+    return fit.model.inertia(rows.features, rows.weights, rows.labels)
 
 
 def _log_likelihood(fit: Fit, samples: Samples) -> float | None:

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.errors import OptionError, OutputError
-from colorquant.histogram import ColorHistogram
+from colorquant.histogram import ColorHistogram, Voters
 from colorquant.images import Picture
 from colorquant.models import FitOptions, GaussianMixture, IntArray
-from colorquant.painting import voting
 from colorquant.pipeline import Quantized, quantize
 from colorquant.report.tables import csv_text
 from colorquant.spaces import Projection
@@ -58,18 +57,19 @@ def _color_posteriors(picture: Picture, quantized: Quantized) -> tuple[npt.NDArr
     if not isinstance(quantized.model, GaussianMixture):
         raise OptionError("k-means has no posteriors: take colorquant em")
     projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
-    visible = voting(picture.alpha)
-    histogram = ColorHistogram.count(picture.rgb if visible is None else picture.rgb[visible])
+    voters = Voters.of(picture.rgb, picture.alpha)
+    histogram = ColorHistogram.count(voters.rgb)
     index = histogram.spread(np.arange(1, len(histogram) + 1, dtype=np.int32), picture.rgb)
-    if visible is not None:
-        index[~visible] = 0
+    if voters.visible is not None:
+        index[~voters.visible] = 0
     return quantized.model.posteriors(projection.features(histogram.colors)), index
 
 
 def trace_csv(quantized: Quantized) -> str:
     """The fit's start and iterations as CSV: objective, the largest shift of a centre, and the size of each cluster.
 
-    The shift is a distance in the space's units, and none at the start. Sizes are pixels, for EM expected ones.
+    The shift is a distance in the space's units, and none at the start. Sizes are pixels, for EM expected ones; a
+    partly transparent pixel counts as its alpha / 255.
     """
     history = quantized.history
     objective = "inertia" if quantized.options.method == "kmeans" else "log_likelihood"

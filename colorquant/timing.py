@@ -17,10 +17,9 @@ import numpy as np
 
 from colorquant import batch, engines, images, painting, pipeline
 from colorquant.errors import EngineError, OptionError
-from colorquant.histogram import ColorHistogram
+from colorquant.histogram import ColorHistogram, Voters
 from colorquant.images import Picture
 from colorquant.models import FitOptions, Samples
-from colorquant.painting import BoolArray
 from colorquant.spaces import SPACES, Projection
 
 R = TypeVar("R")
@@ -212,19 +211,14 @@ class Subject:
     picture: Picture
 
     @cached_property
-    def visible(self) -> BoolArray | None:
-        """The pixels (h, w) that have a vote, None for all."""
-        return painting.voting(self.picture.alpha)
+    def voters(self) -> Voters:
+        """The pixels that have a vote."""
+        return Voters.of(self.picture.rgb, self.picture.alpha)
 
     @cached_property
     def histogram(self) -> ColorHistogram:
         """Of the pixels that have a vote."""
-        return ColorHistogram.count(self.voters)
-
-    @property
-    def voters(self) -> images.UInt8Array:
-        """The pixels that have a vote, (…, 3) uint8."""
-        return self.picture.rgb if self.visible is None else self.picture.rgb[self.visible]
+        return ColorHistogram.count(self.voters.rgb, self.voters.alpha)
 
 
 @dataclass(frozen=True)
@@ -245,7 +239,7 @@ def _fit_alone(subject: Subject, options: FitOptions) -> Work:
 
     def quality(fit: Any) -> float:
         rows = painting.Labelling.of(samples, fit)
-        return painting.paint(subject.picture.rgb, subject.visible, rows, fit.model, "members").mse
+        return painting.paint(subject.picture.rgb, subject.voters.visible, rows, fit.model, "members").mse
 
     return Work(lambda: engines.fit(samples, options), quality)
 

@@ -16,7 +16,7 @@ from colorquant import FitOptions, engines, quantize
 from colorquant.engines import numpy_em, numpy_kmeans
 from colorquant.engines.mixtures import random_start
 from colorquant.errors import EngineError, OptionError
-from colorquant.histogram import ColorHistogram
+from colorquant.histogram import ColorHistogram, Voters
 from colorquant.models import COVARIANCES, GaussianMixture, Samples
 from colorquant.spaces import Projection
 
@@ -24,7 +24,7 @@ SKLEARN_TYPES = {"spherical": "spherical", "diagonal": "diag", "full": "full", "
 
 
 def samples_of(rgb: np.ndarray, space: str = "rgb", keep_luma: bool | None = None) -> Samples:
-    return Samples.of(ColorHistogram.count(rgb), Projection.of(space, keep_luma), rgb)
+    return Samples.of(ColorHistogram.count(rgb), Projection.of(space, keep_luma), Voters.of(rgb, None))
 
 
 def same_up_to_order(labels: np.ndarray, points: np.ndarray, quantized) -> bool:
