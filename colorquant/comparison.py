@@ -18,7 +18,7 @@ import numpy.typing as npt
 from colorquant import batch, images, metrics, rivals
 from colorquant.combinations import Grid, tag, variant
 from colorquant.decoding import Reading
-from colorquant.encoding import encode_labels
+from colorquant.encoding import encode_labels, picture_chunks
 from colorquant.errors import ImageReadError
 from colorquant.files import check_writable, write_whole
 from colorquant.histogram import Voters, count_distinct, count_pairs
@@ -275,16 +275,16 @@ def _run(item: batch.Input, options: FitOptions, *, subject: _Subject, destinati
 
 def _paint(subject: _Subject, options: FitOptions) -> _Painted:
     rgb, alpha = subject.picture.rgb, subject.picture.alpha
-    visible, start = subject.voters.visible, time.perf_counter()
+    visible, chunks, start = subject.voters.visible, picture_chunks(subject.picture.density), time.perf_counter()
     if options.engine not in rivals.RIVALS:
         quantized = quantize(rgb, options, alpha=alpha)
         seconds = time.perf_counter() - start
         told = (quantized.n_iter, quantized.converged, quantized.log_likelihood, quantized.bic)
-        return _Painted(quantized.labels, quantized.rgb, encode_png(quantized), seconds, *told)
+        return _Painted(quantized.labels, quantized.rgb, encode_png(quantized, chunks), seconds, *told)
     labels, palette = rivals.quantize(rgb, visible, options.engine, options.k)
     seconds = time.perf_counter() - start
     painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
-    return _Painted(labels, painted, encode_labels(labels, palette, alpha, gray=False), seconds)
+    return _Painted(labels, painted, encode_labels(labels, palette, alpha, gray=False, chunks=chunks), seconds)
 
 
 def _measured(subject: _Subject, options: FitOptions, painted: _Painted) -> Measures:

@@ -20,6 +20,7 @@ import numpy as np
 from PIL import IcoImagePlugin, Image, ImageChops, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from colorquant import wholeness
+from colorquant.alpha import check_alpha
 from colorquant.errors import ImageReadError
 from colorquant.metadata import DAMAGED
 from colorquant.pixels import STRIP
@@ -48,12 +49,17 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs o
 class Reading:
     """How files are read: which ``frame``, counted from 0, and at most how many pixels (``max_pixels``).
 
-    With ``strict`` the data of every PNG and JPEG are followed to their end, not only where the picture ends blank.
+    ``alpha`` is what becomes of it: ``keep``, ``drop``, or a colour ``#rrggbb`` to composite the picture onto. With
+    ``strict`` the data of every PNG and JPEG are followed to their end, not only where the picture ends blank.
     """
 
     frame: int = 0
     max_pixels: int = MAX_PIXELS
     strict: bool = False
+    alpha: str = "keep"
+
+    def __post_init__(self) -> None:
+        check_alpha(self.alpha)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from colorquant import metadata, pixels, profiles
+from colorquant.alpha import treated
 from colorquant.decoding import MAX_PIXELS, Loaded, Reading, decode
 from colorquant.errors import ImageReadError
 from colorquant.metadata import Density, Metadata
@@ -46,7 +47,8 @@ class Picture:
 def read_image(source: Path | str | bytes, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
     """Decode a file, or its bytes, to upright pixels in sRGB. Raises ImageReadError where it is not a whole image."""
     picture, bytes_in = decode(source, FORMATS, reading, lambda loaded: _to_picture(loaded, reading))
-    return replace(picture, bytes_in=bytes_in)
+    rgb, alpha = treated(picture.rgb, picture.alpha, reading.alpha)
+    return replace(picture, rgb=rgb, alpha=alpha, bytes_in=bytes_in)
 
 
 def read_label_map(path: Path | str, reading: Reading = Reading()) -> npt.NDArray[np.int64]:  # noqa: B008  it is frozen

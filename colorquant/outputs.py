@@ -157,11 +157,13 @@ def quantize_file(
     paint: str = "members",
     assign: str | None = None,
     reading: Reading = Reading(),  # noqa: B008  it is frozen
+    keep_metadata: bool = False,
     progress: engines.Progress | None = None,
 ) -> Result:
     """Read an image file, :func:`quantize` it, and write what ``destination`` asks for.
 
-    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
+    With ``keep_metadata`` the input's go into the picture. Nothing is written unless all of it could be encoded. Raises
+    ImageReadError, OptionError, EngineError, OutputError.
     """
     check_writable(destination.files(options.k), force=destination.force)
     start = time.perf_counter()
@@ -171,12 +173,14 @@ def quantize_file(
     quantized = quantize(
         picture.rgb, options, alpha=picture.alpha, paint=paint, assign=assign, record=record, progress=progress
     )
-    bytes_in, notes = picture.bytes_in, (*picture.notes, *picture.metadata.dropped)
+    bytes_in, kept = picture.bytes_in, picture.metadata if keep_metadata else None
+    notes = picture.notes if keep_metadata else (*picture.notes, *picture.metadata.dropped)
+    chunks = encoding.picture_chunks(picture.density, kept)
     done = Finished(destination.name, picture, quantized) if destination.others else None
     del picture  # its pixels are not needed for the picture alone
     seconds.update(quantized.seconds)
     start = time.perf_counter()
-    png = encode_png(quantized)
+    png = encode_png(quantized, chunks)
     encoded = [] if destination.image is None else [(destination.image, png)]
     if done is not None:
         for kind, path in destination.others.items():

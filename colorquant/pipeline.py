@@ -196,9 +196,12 @@ def _log_likelihood(fit: Fit, samples: Samples) -> float | None:
     return fit.model.log_likelihood(samples.features, samples.weights)
 
 
-def encode_png(quantized: Quantized) -> bytes:
-    """The picture as PNG: indexed where its colours allow it, else truecolour."""
+def encode_png(quantized: Quantized, chunks: bytes = encoding.SRGB) -> bytes:
+    """The picture as PNG: indexed where its colours allow it, else truecolour.
+
+    ``chunks`` of :func:`colorquant.encoding.picture_chunks` say what else is known of it.
+    """
     if quantized.painted is not None:
-        return encoding.encode_rgb(quantized.painted, quantized.alpha)
+        return encoding.encode_rgb(quantized.painted, quantized.alpha, chunks)
     gray = quantized.options.space == "gray"
-    return encoding.encode_labels(quantized.labels, quantized.palette, quantized.alpha, gray=gray)
+    return encoding.encode_labels(quantized.labels, quantized.palette, quantized.alpha, gray=gray, chunks=chunks)

@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 DECODING = {"decoding", "wholeness", "pixels", "profiles", "metadata"}
 FLOORS = [
     {"errors", "metrics", "files", "_version"},
-    {"spaces", "histogram", "images", "encoding", "models", "painting"} | DECODING,
+    {"spaces", "histogram", "images", "alpha", "encoding", "models", "painting"} | DECODING,
     {"engines", "report", "rivals"},
     {"pipeline", "combinations", "outputs", "studies"},
     {"batch", "comparison", "timing"},

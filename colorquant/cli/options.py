@@ -93,8 +93,8 @@ def reading_options(function: F) -> F:
     """How images are read; the command gets a :class:`colorquant.decoding.Reading` as ``reading``."""
 
     @wraps(function)
-    def command(*args: Any, frame: int, max_pixels: int, strict: bool, **rest: Any) -> Any:
-        return function(*args, reading=Reading(frame, max_pixels, strict), **rest)
+    def command(*args: Any, frame: int, max_pixels: int, strict: bool, alpha: str, **rest: Any) -> Any:
+        return function(*args, reading=Reading(frame, max_pixels, strict, alpha), **rest)
 
     return _stack(
         click.option(
@@ -114,12 +114,23 @@ def reading_options(function: F) -> F:
             help="Refuse larger images, by their header.",
         ),
         click.option("--strict", is_flag=True, help="Follow the data of every PNG and JPEG to their end (slower)."),
+        click.option(
+            "--alpha",
+            metavar="WORD",
+            default="keep",
+            show_default=True,
+            help="Transparency: keep it, drop it, or composite onto a colour, '#rrggbb' in quotes.",
+        ),
     )(command)  # type: ignore[return-value]
 
 
 recursive_option = click.option("-r", "--recursive", is_flag=True, help="Also the sub-folders of folders.")
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="More words; tracebacks of failures.")
+
+keep_metadata_option = click.option(
+    "--keep-metadata", is_flag=True, help="Write EXIF, XMP and texts of the input into the picture, too."
+)
 
 output_options = _stack(
     click.option(
@@ -135,6 +146,7 @@ output_options = _stack(
         metavar="PATH",
         help="A .png file (for one input), a folder, or - for standard output.  [default: beside the input]",
     ),
+    keep_metadata_option,
     click.option("--labels", type=click.Choice(["png", "npy"]), help="Also write the label map, {output stem}-labels."),
     click.option("--masks", metavar="FOLDER", help="Also write a black and white PNG per label, white where it is."),
     click.option(

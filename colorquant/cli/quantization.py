@@ -36,6 +36,7 @@ def run_quantization(
     jobs: int,
     quiet: bool,
     verbose: bool,
+    keep_metadata: bool,
     assign: str | None = None,
     **others: str | None,
 ) -> None:
@@ -60,6 +61,7 @@ def run_quantization(
                 *(source(item), options, destination),
                 paint=paint,
                 assign=assign,
+                keep_metadata=keep_metadata,
                 reading=reading,
                 progress=voice.iterate,
             )
