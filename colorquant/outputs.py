@@ -149,6 +149,14 @@ def check_outputs(options: FitOptions, others: Mapping[str, str]) -> None:
             raise OptionError(f"{output.flag} {said}: unknown ending, take one of {', '.join(output.suffixes)}")
 
 
+def _unweighed(quantized: Quantized) -> tuple[str, ...]:
+    """The note on a fit that could not weigh its pixels; empty where there was nothing to weigh."""
+    options = quantized.options
+    if engines.ENGINES[options.engine][options.method].weighs or quantized.weight == int(quantized.counts.sum()):
+        return ()
+    return (f"partly transparent pixels count whole in the fit: --engine {options.engine} takes no weights",)
+
+
 def quantize_file(
     source: Path | bytes,
     options: FitOptions,
@@ -174,7 +182,7 @@ def quantize_file(
         picture.rgb, options, alpha=picture.alpha, paint=paint, assign=assign, record=record, progress=progress
     )
     bytes_in, kept = picture.bytes_in, picture.metadata if keep_metadata else None
-    notes = picture.notes if keep_metadata else (*picture.notes, *picture.metadata.dropped)
+    notes = (*picture.notes, *(() if keep_metadata else picture.metadata.dropped), *_unweighed(quantized))
     chunks = encoding.picture_chunks(picture.density, kept)
     done = Finished(destination.name, picture, quantized) if destination.others else None
     del picture  # its pixels are not needed for the picture alone

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,6 +133,17 @@ def test_counts_and_labels_are_those_of_whole_visible_pixels(engine, method):
     assert np.array_equal(np.bincount(quantized.labels[alpha > 0], minlength=4), quantized.counts)
     assert (np.diff(quantized.counts) <= 0).all()
     assert (quantized.labels[alpha == 0] == len(quantized.palette)).all()
+
+
+@engine_names
+@method_names
+def test_a_fit_without_weights_is_noted(engine, method, run, partly, photo, tmp_path):
+    words = (method, "-k", 3, "--engine", engine, "-o", tmp_path / "out", "--json")
+    for row in map(json.loads, run(*words, photo, partly).stdout.splitlines()):
+        weighed = Path(row["input"]) == photo or engine == "numpy" or (engine, method) == ("sklearn", "kmeans")
+        assert [note for note in row["notes"] if "count whole" in note] == (
+            [] if weighed else [f"partly transparent pixels count whole in the fit: --engine {engine} takes no weights"]
+        )
 
 
 @pytest.mark.parametrize("method", ["kmeans", "em"])

@@ -1,12 +1,13 @@
 """What a written picture tells beside its pixels: sRGB, density, and metadata where they are kept."""
 
 import io
+import json
 import zlib
 
 import numpy as np
 import pytest
-from conftest import random_picture
-from PIL import Image
+from conftest import method_names, random_picture
+from PIL import Image, ImageCms
 
 from colorquant import FitOptions, quantize
 from colorquant.encoding import SRGB, encode_label_map, picture_chunks
@@ -107,3 +108,52 @@ def test_chunks_are_the_same_bytes_each_time():
     made = [picture_chunks(Density(72, 72, per_inch=True), Metadata(EXIF, XMP, TEXTS)) for _ in range(2)]
     assert made[0] == made[1]
     assert b"tIME" not in made[0]
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A JPEG that lies on its side, and tells much."""
+    exif = Image.Exif()
+    exif[274], exif[271], exif[270] = 6, "Maker", "=cmd\x1b[2J"
+    exif.get_ifd(34665)[33434] = 0.01
+    path, profile = tmp_path / "told.jpg", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.fromarray(random_picture(5, 30, 50))
+    image.save(path, exif=exif, dpi=(300, 150), comment=b"words", xmp=XMP, icc_profile=profile)
+    return path
+
+
+@method_names
+def test_what_a_file_tells_is_dropped_but_for_density(method, run, told, tmp_path):
+    row = json.loads(run(method, told, "-k", 3, "-o", tmp_path / "out.png", "--json").stdout)
+    names = names_of((tmp_path / "out.png").read_bytes())
+    assert [name for name in names if name not in (b"IDAT", b"tRNS")] == [b"IHDR", b"sRGB", b"pHYs", b"PLTE", b"IEND"]
+    assert [note for note in row["notes"] if "metadata dropped" in note]
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (30, 50)
+        assert image.info["dpi"] == pytest.approx((150, 300), abs=0.02), "turned with the picture"
+
+
+@method_names
+def test_what_a_file_tells_is_kept_where_asked_but_for_orientation_and_profile(method, run, told, tmp_path):
+    words = (method, told, "-k", 3, "-o", tmp_path / "out.png", "--keep-metadata")
+    row = json.loads(run(*words, "--json").stdout)
+    assert not [note for note in row["notes"] if "metadata" in note]
+    data = (tmp_path / "out.png").read_bytes()
+    assert b"iCCP" not in names_of(data)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (30, 50)
+        exif = image.getexif()
+        assert 274 not in exif
+        assert (exif[271], exif.get_ifd(34665)[33434]) == ("Maker", 0.01)
+        assert image.info["Comment"] == "words"
+        assert image.info["XML:com.adobe.xmp"] == XMP.decode()
+        assert image.info["dpi"] == pytest.approx((150, 300), abs=0.02)
+    assert run(*words, "-f").exit_code == 0
+    assert (tmp_path / "out.png").read_bytes() == data, "the same bytes each time"
+
+
+def test_pictures_of_a_comparison_keep_their_density(run, told, tmp_path):
+    result = run("compare", told, "-k", 3, "--method", "kmeans", "--engine", "numpy,pillow-median", "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    for path in tmp_path.glob("told-*3*.png"):
+        assert names_of(path.read_bytes())[:3] == [b"IHDR", b"sRGB", b"pHYs"]

@@ -28,13 +28,14 @@ class Engine:
 
     ``module`` holds ``fit(samples, options, progress)``. ``defaults`` names the options that the engine honours beside
     k, space and seed, and their values where the user says nothing. ``choices`` limits some of them. ``tells`` says
-    whether it reports each iteration.
+    whether it reports each iteration, ``weighs`` whether it takes weights, or counts every pixel whole.
     """
 
     module: str
     defaults: Mapping[str, object]
     choices: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     tells: bool = False
+    weighs: bool = True
 
 
 EFFORTS = ("fast", "balanced", "best")
@@ -64,16 +65,19 @@ ENGINES: dict[str, dict[str, Engine]] = {
         ),
     },
     "opencv": {
-        "kmeans": Engine("opencv_kmeans", _KMEANS, _KMEANS_CHOICES),
+        "kmeans": Engine("opencv_kmeans", _KMEANS, _KMEANS_CHOICES, weighs=False),
         "em": Engine(
             "opencv_em",
             {option: _EM[option] for option in ("init", "max_iter", "tol", "covariance", "standardize")},
             {"init": ("kmeans",), "covariance": ("spherical", "diagonal", "full")},
+            weighs=False,
         ),
     },
     "sklearn": {
         "kmeans": Engine("sklearn_kmeans", _KMEANS, _KMEANS_CHOICES),
-        "em": Engine("sklearn_em", _EM, {**_EM_CHOICES, "covariance": ("spherical", "diagonal", "full", "tied")}),
+        "em": Engine(
+            "sklearn_em", _EM, {**_EM_CHOICES, "covariance": ("spherical", "diagonal", "full", "tied")}, weighs=False
+        ),
     },
 }
 METHODS = ("kmeans", "em")
