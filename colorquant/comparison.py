@@ -21,7 +21,7 @@ from colorquant.decoding import Reading
 from colorquant.encoding import encode_labels, picture_chunks
 from colorquant.errors import ImageReadError
 from colorquant.files import check_writable, write_whole
-from colorquant.histogram import Voters, count_distinct, count_pairs
+from colorquant.histogram import Voters, count_distinct, count_pairs, voting
 from colorquant.metrics import Contingency
 from colorquant.models import FitOptions
 from colorquant.pipeline import encode_png, quantize
@@ -254,7 +254,8 @@ def _read_truth(path: Path, picture: images.Picture, reading: Reading) -> LabelA
         raise ImageReadError(
             f"--truth {path} is {truth_width} × {truth_height}, the image {width} × {height}: give labels of its size"
         )
-    return labels.reshape(-1) if picture.alpha is None else labels[picture.alpha > 0]
+    visible = voting(picture.alpha)
+    return labels.reshape(-1) if visible is None else labels[visible]
 
 
 def _run(item: batch.Input, options: FitOptions, *, subject: _Subject, destination: Destination, seeds: int) -> _Run:

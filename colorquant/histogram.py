@@ -120,6 +120,11 @@ def _alpha_sums(keys: UInt64Array, starts: Int64Array) -> Int64Array:
     return sums
 
 
+def voting(alpha: UInt8Array | None) -> BoolArray | None:
+    """The pixels (h, w) that have a vote, those that are not fully transparent; None for all."""
+    return None if alpha is None or alpha.all() else alpha > 0
+
+
 @dataclass(frozen=True)
 class Voters:
     """The pixels of a picture that have a vote: those that are not fully transparent.
@@ -137,7 +142,7 @@ class Voters:
         """The voters of pixels (h, w, 3) uint8 with alpha (h, w) uint8, None where all are opaque."""
         if alpha is None:
             return cls(rgb, None, None)
-        visible = None if alpha.all() else alpha > 0
+        visible = voting(alpha)
         if visible is None:
             return cls(rgb, None if np.min(alpha, initial=OPAQUE) == OPAQUE else alpha.reshape(-1), None)
         partly = bool(np.any(visible & (alpha < OPAQUE)))
