@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from colorquant import batch, images, metrics, rivals
+from colorquant import batch, images, metrics, naming, rivals
 from colorquant.combinations import Grid, tag, variant
 from colorquant.decoding import Reading
 from colorquant.encoding import encode_labels, picture_chunks
@@ -212,7 +212,7 @@ class _Subject:
 
 
 def compare_file(
-    item: batch.Input,
+    item: naming.Input,
     source: Path | bytes,
     grid: Grid,
     destination: Destination,
@@ -258,7 +258,7 @@ def _read_truth(path: Path, picture: images.Picture, reading: Reading) -> LabelA
     return labels.reshape(-1) if visible is None else labels[visible]
 
 
-def _run(item: batch.Input, options: FitOptions, *, subject: _Subject, destination: Destination, seeds: int) -> _Run:
+def _run(item: naming.Input, options: FitOptions, *, subject: _Subject, destination: Destination, seeds: int) -> _Run:
     painted = _paint(subject, options)
     labels = subject.of_voters(painted.labels)
     measures = _measured(subject, options, painted)
@@ -346,7 +346,7 @@ def _agreeing(runs: Sequence[_Run | Cell]) -> tuple[Cell, ...]:
 
 
 def _write(
-    item: batch.Input, picture: images.Picture, comparison: Comparison, runs: Sequence[_Run], destination: Destination
+    item: naming.Input, picture: images.Picture, comparison: Comparison, runs: Sequence[_Run], destination: Destination
 ) -> None:
     """Write the pictures of the runs, and the contact sheet."""
     if comparison.sheet is None:

@@ -19,3 +19,7 @@ class OutputError(ColorquantError, OSError):
 
 class EngineError(ColorquantError, RuntimeError):
     """An engine that is not installed, or that gave up."""
+
+
+class CrashError(ColorquantError, RuntimeError):
+    """A worker process that died over an input."""

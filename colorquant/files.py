@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from typing import ClassVar
 
 from colorquant.errors import OutputError
@@ -56,7 +56,10 @@ class _Staging:
 
 
 def abandon() -> None:
-    """Before a process ends in spite of its threads: remove their temporary files, and let them write no more."""
+    """Before a process ends in spite of its threads: remove their temporary files, and let them write no more.
+
+    The main thread may: it knows what it does.
+    """
     with _Staging.lock:
         _Staging.abandoned = True
         for temporary in list(_Staging.files):
@@ -76,7 +79,7 @@ def _staged(path: Path, data: bytes, force: bool) -> tuple[Path, Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _Staging.lock:
-            if _Staging.abandoned:
+            if _Staging.abandoned and current_thread() is not main_thread():
                 raise OutputError(f"{path} is not written: interrupted")
             _Staging.files.add(temporary)
         with temporary.open("xb") as stream:

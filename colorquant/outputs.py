@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -103,13 +104,17 @@ class Destination:
     """Where the results of one input go.
 
     ``image`` None leaves the PNG in :attr:`Result.png` instead of a file. ``others`` maps keys of OUTPUTS to paths.
-    Existing files are overwritten only with ``force``. ``name`` is what reports call the input.
+    Existing files are overwritten only with ``force``; with ``in_place`` the picture is written over its input. With
+    ``skip_existing`` nothing is done where all files exist, and where some are missing all are written. ``name`` is
+    what reports call the input.
     """
 
     image: Path | None
     others: Mapping[str, Path] = field(default_factory=dict)
     force: bool = False
     name: str = ""
+    in_place: bool = False
+    skip_existing: bool = False
 
     def files(self, k: int) -> list[Path]:
         """All files that can be written, with ``k`` labels at most."""
@@ -118,6 +123,25 @@ class Destination:
             per_label = path.suffix in OUTPUTS[kind].per_label
             found += [numbered(path, label, k) for label in range(k)] if per_label else [path]
         return found
+
+    def series(self, k: int) -> list[tuple[Path, Path | None]]:
+        """The files beside the picture: of numbered ones the first and the last, of others the last is None."""
+        return [
+            (numbered(path, 0, k), numbered(path, k - 1, k)) if path.suffix in OUTPUTS[kind].per_label else (path, None)
+            for kind, path in self.others.items()
+        ]
+
+    def is_complete(self, k: int) -> bool:
+        """Whether all files exist; of numbered ones the first is enough, as the picture is written after them."""
+        files = [self.image, *(path for path, _ in self.series(k))]
+        return all(path is not None and os.path.isfile(path) for path in files)
+
+    def check(self, k: int) -> None:
+        """Raises OutputError where a file cannot be, or may not be overwritten."""
+        over_input = self.in_place and self.image is not None
+        check_writable(self.files(k)[over_input:], force=self.force or self.skip_existing)
+        if over_input and self.image is not None:
+            check_writable([self.image], force=True)
 
 
 @dataclass(frozen=True)
@@ -173,7 +197,7 @@ def quantize_file(
     With ``keep_metadata`` the input's go into the picture. Nothing is written unless all of it could be encoded. Raises
     ImageReadError, OptionError, EngineError, OutputError.
     """
-    check_writable(destination.files(options.k), force=destination.force)
+    destination.check(options.k)
     start = time.perf_counter()
     picture = images.read_image(source, reading)
     seconds = {"read": time.perf_counter() - start}
@@ -189,10 +213,13 @@ def quantize_file(
     seconds.update(quantized.seconds)
     start = time.perf_counter()
     png = encode_png(quantized, chunks)
-    encoded = [] if destination.image is None else [(destination.image, png)]
+    encoded: Files = []
     if done is not None:
         for kind, path in destination.others.items():
             encoded += OUTPUTS[kind].encode(done, path)
-    write_whole(encoded, force=destination.force)
+    if destination.image is not None:
+        encoded.append((destination.image, png))  # the last: where it is, the others are
+    destination.check(options.k)
+    write_whole(encoded, force=destination.force or destination.in_place or destination.skip_existing)
     seconds["write"] = time.perf_counter() - start
     return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds, notes)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from colorquant import batch, engines, images, painting, pipeline
+from colorquant import batch, engines, images, naming, painting, pipeline
 from colorquant.errors import EngineError, OptionError
 from colorquant.histogram import ColorHistogram, Voters
 from colorquant.images import Picture
@@ -251,7 +251,7 @@ STAGES: dict[str, Callable[[Subject, FitOptions], Work]] = {"quantize": _whole, 
 class _Row:
     """A row while it is measured."""
 
-    item: batch.Input
+    item: naming.Input
     subject: Subject
     options: FitOptions
     stage: str
@@ -281,10 +281,10 @@ class _Row:
 
 
 def run(
-    inputs: Sequence[batch.Input],
+    inputs: Sequence[naming.Input],
     cells: Sequence[FitOptions],
     protocol: Protocol,
-    read: Callable[[batch.Input], Picture],
+    read: Callable[[naming.Input], Picture],
     *,
     clock: Clock | None = None,
     progress: Progress = unheard,
@@ -324,7 +324,7 @@ def _turns(rows: Sequence[_Row], protocol: Protocol, clock: Clock, progress: Pro
 
 
 def _subjects(
-    item: batch.Input, protocol: Protocol, read: Callable[[batch.Input], Picture]
+    item: naming.Input, protocol: Protocol, read: Callable[[naming.Input], Picture]
 ) -> Iterator[Subject | Timing]:
     """The input at each scale, or the row that says why not."""
     whole = _attempt(item, lambda: read(item))
@@ -340,10 +340,10 @@ def _subjects(
             yield Subject(item.name, scale, resized.result)
 
 
-def _attempt(item: batch.Input, task: Callable[[], R]) -> batch.Outcome[R]:
+def _attempt(item: naming.Input, task: Callable[[], R]) -> batch.Outcome[R]:
     """What :func:`colorquant.batch.run` makes of one task: a failure becomes an outcome."""
 
-    def careful(item: batch.Input, planned: None) -> R:
+    def careful(item: naming.Input, planned: None) -> R:
         try:
             return task()
         except MemoryError as error:
@@ -352,7 +352,7 @@ def _attempt(item: batch.Input, task: Callable[[], R]) -> batch.Outcome[R]:
     return next(batch.run([(item, None)], careful, 1))
 
 
-def _failed(item: batch.Input, scale: float, protocol: Protocol, outcome: batch.Outcome[Any]) -> Timing:
+def _failed(item: naming.Input, scale: float, protocol: Protocol, outcome: batch.Outcome[Any]) -> Timing:
     return Timing(item.name, scale, None, protocol, error=outcome.error, details=outcome.details)
 
 

@@ -12,11 +12,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 DECODING = {"decoding", "wholeness", "pixels", "profiles", "metadata"}
 FLOORS = [
-    {"errors", "metrics", "files", "_version"},
+    {"errors", "metrics", "files", "isolation", "_version"},
     {"spaces", "histogram", "images", "alpha", "encoding", "models", "painting"} | DECODING,
     {"engines", "report", "rivals"},
     {"pipeline", "combinations", "outputs", "studies"},
-    {"batch", "comparison", "timing"},
+    {"batch", "comparison", "naming", "timing"},
     {"cli", "__main__"},
 ]
 ALLOWED = {

@@ -18,8 +18,8 @@ from PIL import Image
 from colorquant.images import read_image
 
 KEYS = [
-    *("input", "output", "command", "engine", "space", "k", "colors_in", "colors_out", "width", "height", "n_iter"),
-    *("converged", "mse", "psnr", "palette", "seconds", "bytes_in", "bytes_out", "seed", "notes"),
+    *("input", "output", "status", "command", "engine", "space", "k", "colors_in", "colors_out", "width", "height"),
+    *("n_iter", "converged", "mse", "psnr", "palette", "seconds", "bytes_in", "bytes_out", "seed", "notes"),
 ]
 
 
@@ -137,9 +137,9 @@ def test_a_folder_goes_on_after_bad_files(run, tmp_path):
     assert result.exit_code == 1
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [Path(row["input"]).name for row in rows] == ["a.png", "b.png", "c.png"]
-    assert set(rows[1]) == {"input", "error"}
+    assert set(rows[1]) == {"input", "status", "error"}
     assert names_in(tmp_path / "out") == ["a-kmeans16.png", "c-kmeans16.png"]
-    assert "2 written, 1 failed" in result.stderr
+    assert "2 written, 0 skipped, 1 failed" in result.stderr
     assert result.stderr.splitlines()[-1].startswith(f"Error: {tmp_path / 'b.png'}: not an image")
     assert "Traceback" not in result.stderr
     assert "Traceback" in run("kmeans", tmp_path, "-o", tmp_path / "out", "-f", "-v").stderr

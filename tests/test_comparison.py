@@ -12,7 +12,7 @@ from conftest import random_picture
 from PIL import Image, ImageFont
 from rich.console import Console
 
-from colorquant import FitOptions, batch, comparison, metrics, quantize, rivals
+from colorquant import FitOptions, comparison, metrics, naming, quantize, rivals
 from colorquant.combinations import Axes, Grid, tag
 from colorquant.comparison import Destination, compare_file
 from colorquant.encoding import encode_label_map
@@ -28,7 +28,7 @@ rival_names = pytest.mark.parametrize(
 
 def compared(path, axes, folder=None, **destination):
     place = Destination(folder, path.stem, **destination)
-    return compare_file(batch.Input(path.name, path), path, Grid.of(axes), place)
+    return compare_file(naming.Input(str(path)), path, Grid.of(axes), place)
 
 
 def tags(axes):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import random_picture
 
-from colorquant import batch, timing
+from colorquant import naming, timing
 from colorquant.engines import ENGINES
 from colorquant.errors import EngineError, ImageReadError, OptionError
 from colorquant.images import Picture
@@ -17,7 +17,7 @@ from colorquant.report.machine import Machine
 from colorquant.report.tables import Table, csv_text
 from colorquant.timing import Grid, Protocol, Work
 
-ITEM = batch.Input("noise.png", None)
+ITEM = naming.Input("noise.png")
 RGB = random_picture(7, 20, 30)
 TWO = [FitOptions(k=2), FitOptions(k=3)]
 

@@ -45,10 +45,12 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise click.UsageError(_printable(error.format_message()), error.ctx) from error
         except OptionError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(_printable(str(error))) from error
         except ColorquantError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_printable(str(error))) from error
         except KeyboardInterrupt:
             click.echo("Interrupted: what was written is whole.", err=True)
             ctx.exit(INTERRUPTED)
@@ -63,6 +65,13 @@ def cli() -> None:
     colorquant kmeans photo.jpg -k 16
     colorquant em photo.jpg -k 4 --space ycrcb -o out/
     """
+
+
+def _printable(words: str) -> str:
+    """Words that may hold the name of a file, as a terminal survives them."""
+    from colorquant.report.rows import printable
+
+    return printable(words)
 
 
 def main() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from colorquant import batch, metrics
+from colorquant import batch, metrics, naming
 from colorquant.cli.options import CommaList, images_argument, list_option, reading_options
-from colorquant.cli.quantization import check_stdin, shown, source
+from colorquant.cli.quantization import check_stdin, source
+from colorquant.cli.tally import shown
 from colorquant.cli.voices import Voice, speaking
 from colorquant.combinations import Axes, Grid
 from colorquant.comparison import Comparison, Destination, compare_file
@@ -26,7 +27,7 @@ from colorquant.report.rows import notes_line, printable
 from colorquant.rivals import RIVALS
 from colorquant.spaces import SPACES
 
-Plan = Sequence[tuple[batch.Input, Destination]]
+Plan = Sequence[tuple[naming.Input, Destination]]
 
 
 @click.command("compare")
@@ -81,7 +82,7 @@ def command(
     colorquant compare photo.jpg -k 8 --method em --covariance full,diagonal --seeds 5
     """
     grid = Grid.of(Axes(**axes))
-    plan = _plan(batch.expand(images, recursive=False), grid, output, truth, csv_file, force)
+    plan = _plan(naming.expand(images, recursive=False), grid, output, truth, csv_file, force)
     with speaking(len(plan) * len(grid.combinations), quiet=quiet) as voice:
         _say_notes(grid, voice)
         outcomes = batch.run(plan, _task(grid, reading, voice), 1, uninterruptible=True)
@@ -95,7 +96,7 @@ def command(
 
 
 def _plan(
-    inputs: Sequence[batch.Input],
+    inputs: Sequence[naming.Input],
     grid: Grid,
     output: str | None,
     truth: str | None,
@@ -119,7 +120,7 @@ def _plan(
     tables = [] if csv_file is None else [Path(csv_file)]
     files = [destination.files(grid) for _, destination in plan]
     files[0] += tables  # the table is written once, whichever input owns it
-    batch.check_outputs([(item, paths) for item, paths in zip(inputs, files, strict=True)])
+    naming.check_outputs(inputs, files)
     check_writable(tables, force=force)
     return plan
 
@@ -131,8 +132,8 @@ def _say_notes(grid: Grid, voice: Voice) -> None:
         voice.say("no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'")
 
 
-def _task(grid: Grid, reading: Reading, voice: Voice) -> Callable[[batch.Input, Destination], Comparison]:
-    def task(item: batch.Input, destination: Destination) -> Comparison:
+def _task(grid: Grid, reading: Reading, voice: Voice) -> Callable[[naming.Input, Destination], Comparison]:
+    def task(item: naming.Input, destination: Destination) -> Comparison:
         return compare_file(item, source(item), grid, destination, reading, voice.step)
 
     return task

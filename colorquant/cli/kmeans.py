@@ -48,6 +48,7 @@ def command(
     \b
     colorquant kmeans photo.jpg -k 16
     colorquant kmeans holiday/ -r -k 64 --space oklab -o out/ --jobs 2
+    colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
     """
     options = FitOptions("kmeans", k, space, keep_luma, engine, init, attempts, max_iter, tol, seed, effort)
     run_quantization(options, **output)

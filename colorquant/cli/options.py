@@ -132,6 +132,17 @@ keep_metadata_option = click.option(
     "--keep-metadata", is_flag=True, help="Write EXIF, XMP and texts of the input into the picture, too."
 )
 
+batch_options = _stack(
+    recursive_option,
+    click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Images at a time."),
+    click.option("--in-place", is_flag=True, help="Replace each input, a .png file, by its picture."),
+    click.option("--skip-existing", is_flag=True, help="Pass over inputs whose outputs all exist: continue a run."),
+    click.option("--dry-run", is_flag=True, help="Only say what would be written, on standard output."),
+    click.option("--fail-fast", is_flag=True, help="Begin nothing more after the first failure."),
+    click.option("--isolate", is_flag=True, help="Work in processes, which a file may crash without ending the run."),
+    click.option("--report", metavar="FILE", help="Also write what became of each input, a JSON object a line."),
+)
+
 output_options = _stack(
     click.option(
         "--paint",
@@ -161,9 +172,8 @@ output_options = _stack(
         help=f"Also write the palette: {', '.join(PALETTE_WRITERS)}. For several inputs put {{stem}} into the name.",
     ),
     click.option("--json", "as_json", is_flag=True, help="One JSON object per image on standard output."),
-    recursive_option,
     force_option,
-    click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Images at a time."),
+    batch_options,
     click.option("-q", "--quiet", is_flag=True, help="Only errors."),
     verbose_option,
 )

@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import click
 
-from colorquant import batch, outputs
-from colorquant.cli.voices import Voice, speaking
+from colorquant import batch, naming, outputs
+from colorquant.cli.tally import Done, Tally, rehearse
+from colorquant.cli.voices import speaking
 from colorquant.decoding import Reading
-from colorquant.engines import resolve
+from colorquant.engines import Progress, resolve
 from colorquant.errors import OptionError
 from colorquant.models import FitOptions
-from colorquant.report.rows import notes_line, printable, record
+from colorquant.report import rows
 from colorquant.spaces import Projection
 
-Plan = Sequence[tuple[batch.Input, outputs.Destination]]
-Outcomes = Iterable[batch.Outcome[outputs.Result]]
+Plan = naming.Plan[outputs.Destination]
 
 
 def run_quantization(
     options: FitOptions,
     *,
     images: tuple[str, ...],
-    reading: Reading,
-    paint: str,
     output: str | None,
+    reading: Reading,
     as_json: bool,
     recursive: bool,
     force: bool,
+    in_place: bool,
+    skip_existing: bool,
+    dry_run: bool,
+    report: str | None,
+    paint: str,
+    assign: str | None = None,
     jobs: int,
+    fail_fast: bool,
+    isolate: bool,
     quiet: bool,
     verbose: bool,
     keep_metadata: bool,
-    assign: str | None = None,
     **others: str | None,
 ) -> None:
     """Quantize every input and exit with 1 where some failed; ``others`` are keys of OUTPUTS.
@@ -48,93 +54,77 @@ def run_quantization(
     Projection.of(options.space, options.keep_luma)
     asked = {kind: said for kind, said in others.items() if said is not None}
     outputs.check_outputs(options, asked)
-    inputs = batch.expand(images, recursive=recursive)
-    plan = batch.Naming(f"{options.method}{options.k}", options.k, output, asked, force).plan(inputs)
-    _check_streams(plan, as_json)
-
-    if len(plan) > 1:
+    names = naming.Naming(
+        *(f"{options.method}{options.k}", options.k, output, asked, force, in_place, skip_existing),
+        lists={} if report is None else {"--report": report},
+    )
+    plan = names.plan(naming.expand(images, recursive=recursive))
+    if dry_run:
+        rehearse(plan, options.k, report, as_json)
+        return
+    _check_streams(plan, as_json, isolate)
+    many = len(plan) > 1
+    if many:
         gc.enable()
     with speaking(len(plan), quiet=quiet) as voice:
-
-        def task(item: batch.Input, destination: outputs.Destination) -> outputs.Result:
-            return outputs.quantize_file(
-                *(source(item), options, destination),
-                paint=paint,
-                assign=assign,
-                keep_metadata=keep_metadata,
-                reading=reading,
-                progress=voice.iterate,
-            )
-
-        outcomes = batch.run(plan, task, jobs, uninterruptible=options.engine == "opencv")
-        failures = _tell(outcomes, plan, voice, as_json, verbose)
-        if len(plan) > 1:
-            voice.say(f"{len(plan) - len(failures)} written, {len(failures)} failed")
-        for failure in failures:
-            voice.complain(failure)
-    if failures:
+        tally = Tally(voice, as_json, str(options) if verbose else None, report, force or skip_existing)
+        ways = {"paint": paint, "assign": assign, "reading": reading, "keep_metadata": keep_metadata}
+        task = partial(_quantized, options=options, **ways)
+        if not isolate:
+            task = partial(task, progress=voice.iterate)
+        # Of many, none is cut short by Ctrl-C between two of its files.
+        uninterruptible = many or options.engine == "opencv"
+        tally.hear(
+            batch.run(plan, task, jobs, uninterruptible=uninterruptible, isolate=isolate, fail_fast=fail_fast),
+            len(plan),
+        )
+    if tally.failures:
         raise click.exceptions.Exit(1)
 
 
-def source(item: batch.Input) -> Path | bytes:
+def _quantized(
+    item: naming.Input,
+    destination: outputs.Destination,
+    *,
+    options: FitOptions,
+    paint: str,
+    assign: str | None,
+    reading: Reading,
+    keep_metadata: bool,
+    progress: Progress | None = None,
+) -> Done:
+    if destination.skip_existing and destination.is_complete(options.k):
+        return Done(rows.skipped(item.name, str(destination.image)))
+    result = outputs.quantize_file(
+        *(source(item), options, destination),
+        paint=paint,
+        assign=assign,
+        reading=reading,
+        keep_metadata=keep_metadata,
+        progress=progress,
+    )
+    return Done(rows.record(item.name, str(destination.image or naming.STDIN), result), result.png)
+
+
+def source(item: naming.Input) -> Path | bytes:
     """Where the input's image is: its file, or the bytes of standard input."""
     return sys.stdin.buffer.read() if item.path is None else item.path
 
 
-def shown(item: batch.Input) -> str:
-    """What the input is called in words for people."""
-    return "standard input" if item.path is None else printable(item.name)
-
-
-def check_stdin(inputs: Iterable[batch.Input]) -> None:
+def check_stdin(inputs: Iterable[naming.Input]) -> None:
     """Raises OptionError where an image is awaited from a terminal."""
     if any(item.path is None for item in inputs) and sys.stdin.isatty():
         raise OptionError("standard input (-) is a terminal: pipe an image into it")
 
 
-def _check_streams(plan: Plan, as_json: bool) -> None:
+def _check_streams(plan: Plan, as_json: bool, isolate: bool) -> None:
     """Standard input and output carry bytes or words, for one purpose each."""
-    check_stdin(item for item, _ in plan)
-    if any(destination.image is None for _, destination in plan):
+    check_stdin(plan.inputs)
+    if isolate and any(item.path is None for item in plan.inputs):
+        raise OptionError("--isolate is for files: leave standard input (-) out")
+    asked = [number for number, item in enumerate(plan.inputs) if number == 0 or item.path is None]
+    if any(plan[number][1].image is None for number in asked):
         if as_json:
             raise OptionError("--json and the picture would both go to standard output: give -o a file or a folder")
         if sys.stdout.isatty():
             raise OptionError("a picture is not written to a terminal: give -o a file, or pipe standard output")
-
-
-def _write_out(data: bytes) -> None:
-    """All of ``data`` to standard output, which need not be buffered and may then take it in parts."""
-    rest = memoryview(data)
-    while rest:
-        taken = sys.stdout.buffer.write(rest)
-        if taken is None:
-            raise BlockingIOError(errno.EAGAIN, "it takes no more at the moment")
-        rest = rest[taken:]
-    sys.stdout.buffer.flush()
-
-
-def _tell(outcomes: Outcomes, plan: Plan, voice: Voice, as_json: bool, verbose: bool) -> list[str]:
-    """Say each outcome as it comes; returns the failures, a line each."""
-    failures = []
-    for (item, destination), outcome in zip(plan, outcomes, strict=True):
-        if outcome.result is None:
-            failures.append(f"{shown(item)}: {printable(outcome.error or '')}")
-            if verbose:
-                voice.say(outcome.details)
-            row = {"input": item.name, "error": outcome.error}
-        else:
-            result = outcome.result
-            if result.png is not None:
-                _write_out(result.png)
-            row = record(item.name, str(destination.image or batch.STDIN), result)
-            voice.say_row(row)
-            if verbose:
-                voice.say(f"  {result.quantized.options}, seconds {row['seconds']}")
-            if verbose and result.notes:
-                voice.say(notes_line(result.notes))
-        if as_json:
-            import json
-
-            click.echo(json.dumps(row))
-        voice.step()
-    return failures

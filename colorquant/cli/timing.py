@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from colorquant import batch, timing
+from colorquant import naming, timing
 from colorquant.cli import options as shared
 from colorquant.cli.quantization import check_stdin, source
 from colorquant.cli.voices import Voice, speaking
@@ -123,14 +123,14 @@ def _run(
 ) -> None:
     """Time the inputs, say what was found, and exit with 1 where a row failed."""
     cells, left_out = grid.cells()
-    inputs = batch.expand(images, recursive=recursive)
+    inputs = naming.expand(images, recursive=recursive)
     check_stdin(inputs)
     _check_files({"--csv": csv, "--markdown": markdown}, inputs, force)
     with speaking(len(inputs) * len(protocol.scales) * len(cells) * protocol.rounds, quiet=quiet) as voice:
         for line in left_out:
             voice.say(f"Left out: {line}")
 
-        def read(item: batch.Input) -> Picture:
+        def read(item: naming.Input) -> Picture:
             picture = read_image(source(item), reading)
             if verbose and picture.notes:
                 voice.say(f"{printable(item.name)}: {notes_line(picture.notes).strip()}")
@@ -159,7 +159,7 @@ def _end(found: Sequence[timing.Timing], voice: Voice, verbose: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _check_files(files: Mapping[str, str | None], inputs: Sequence[batch.Input], force: bool) -> None:
+def _check_files(files: Mapping[str, str | None], inputs: Sequence[naming.Input], force: bool) -> None:
     """Raises OptionError or OutputError before minutes are spent on what cannot be written."""
     taken = {os.path.realpath(item.path): f"the input {item.name}" for item in inputs if item.path is not None}
     for flag, name in files.items():
@@ -174,10 +174,10 @@ def _check_files(files: Mapping[str, str | None], inputs: Sequence[batch.Input],
 
 
 def _measured(
-    inputs: Sequence[batch.Input],
+    inputs: Sequence[naming.Input],
     cells: Sequence[FitOptions],
     protocol: timing.Protocol,
-    read: Callable[[batch.Input], Picture],
+    read: Callable[[naming.Input], Picture],
     voice: Voice,
     as_json: bool,
 ) -> list[timing.Timing]:

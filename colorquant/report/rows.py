@@ -26,6 +26,7 @@ def record(name: str, output: str, result: Any) -> dict[str, Any]:
     return {
         "input": name,
         "output": output,
+        "status": "written",
         "command": options.method,
         "engine": options.engine,
         "space": options.space,
@@ -51,8 +52,20 @@ def record(name: str, output: str, result: Any) -> dict[str, Any]:
     }
 
 
+def skipped(name: str, output: str) -> dict[str, Any]:
+    """The JSON object of an input whose outputs existed."""
+    return {"input": name, "output": output, "status": "skipped"}
+
+
+def failed(name: str, error: str) -> dict[str, Any]:
+    """The JSON object of an input that could not be quantized."""
+    return {"input": name, "status": "failed", "error": error}
+
+
 def sentence(row: dict[str, Any]) -> str:
-    """A :func:`record` in words, on one line."""
+    """A :func:`record`, or what stands for it, in words, on one line."""
+    if row["status"] == "skipped":
+        return f"{printable(row['input'])}: skipped, {printable(row['output'])} exists"
     if row["untouched"]:
         quality = f"untouched: it has no more than {row['k']:,} colours"
     else:
