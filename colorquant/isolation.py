@@ -38,7 +38,8 @@ class Workers:
         self._closed = False
 
     def call(self, *arguments: object) -> Any:
-        """What ``function`` returns. Raises its ColorquantError, or CrashError where its process died.
+        """What ``function`` returns. Raises its ColorquantError, CrashError where its process died, and one of
+        BROKEN after :meth:`close`.
 
         A process that has worked before may have been damaged by that: the call is repeated once, in a fresh one.
         """
@@ -51,7 +52,9 @@ class Workers:
                 self._all.discard(worker)
             del self._mine.worker
             reason = worker.buried()
-            if used and not self._closed:
+            if self._closed:
+                raise
+            if used:
                 return self.call(*arguments)
             raise CrashError(reason) from error
 
@@ -68,7 +71,7 @@ class Workers:
     def _started(self) -> _Worker:
         with self._lock:
             if self._closed:
-                raise CrashError("not begun: interrupted")
+                raise EOFError("the workers are closed")
             self._mine.worker = worker = _Worker(self._function)
             self._all.add(worker)
         return worker
@@ -83,7 +86,7 @@ class _Worker:
                     [sys.executable, "-P", "-c", START],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    env={"OPENBLAS_NUM_THREADS": "1", **os.environ},
+                    env={"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
                 )
         except OSError as error:
             raise CrashError(
