@@ -42,6 +42,8 @@ class Input:
     @property
     def stem(self) -> str:
         """What outputs are named after."""
+        if self.listed:
+            return os.path.splitext(os.path.basename(self.name))[0]
         return "stdin" if self.name == STDIN else Path(self.name).stem
 
 
@@ -63,18 +65,19 @@ class _Places:
         return os.path.realpath(path) if exists and os.path.islink(path) else os.path.join(real, name)
 
 
-def expand(names: Sequence[str], *, recursive: bool) -> list[Input]:
+def expand(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()) -> list[Input]:
     """Files, and the images of folders in the order of their names; what is named twice is taken once.
 
-    A folder without images, or one that cannot be listed, is an input with a problem. Raises OptionError for an empty
-    name.
+    Sub-folders to which ``outputs`` go are passed over. A folder without images, or one that cannot be listed, is an
+    input with a problem. Raises OptionError for an empty name.
     """
     inputs: dict[str, Input] = {}
+    closed = frozenset(os.path.realpath(name) for name in outputs)
     places = _Places()
     for name in names:
         if not name:
             raise OptionError("an input has an empty name: is a variable unset?")
-        for item in _expanded(name, recursive):
+        for item in _expanded(name, recursive, closed):
             key = STDIN if item.name == STDIN else places.of(item.name)
             if key == STDIN and key in inputs:
                 raise OptionError("standard input (-) can be read only once")
@@ -82,12 +85,12 @@ def expand(names: Sequence[str], *, recursive: bool) -> list[Input]:
     return list(inputs.values())
 
 
-def _expanded(name: str, recursive: bool) -> Iterator[Input]:
+def _expanded(name: str, recursive: bool, closed: frozenset[str]) -> Iterator[Input]:
     if name == STDIN or not os.path.isdir(name):
         yield Input(name)
         return
     none = True
-    for item in _images_in(str(Path(name)), recursive):
+    for item in _images_in(str(Path(name)), recursive, closed):
         none = False
         yield item
     if none:
@@ -95,11 +98,11 @@ def _expanded(name: str, recursive: bool) -> Iterator[Input]:
         yield Input(name, problem=ImageReadError(f"no images in this folder: {hint}"))
 
 
-def _images_in(top: str, recursive: bool) -> Iterator[Input]:
+def _images_in(top: str, recursive: bool, closed: frozenset[str]) -> Iterator[Input]:
     """Image files by their ending, folder by folder.
 
-    Hidden ones, links to folders (they can run in circles), and what an earlier run wrote beside its input are passed
-    over.
+    Hidden ones, links to folders (they can run in circles), sub-folders that are ``closed`` (their real paths), and
+    what an earlier run wrote beside its input are passed over.
     """
     waiting = [""]  # folders below top, the next one last
     while waiting:
@@ -118,7 +121,8 @@ def _images_in(top: str, recursive: bool) -> Iterator[Input]:
             if not (written and written[1] in stems):
                 yield Input(os.path.join(prefix, name), folder, listed=True)
         if recursive:
-            waiting += [os.path.join(folder, name) for name in sorted(folders, reverse=True)]
+            below = [os.path.join(folder, name) for name in sorted(folders, reverse=True)]
+            waiting += [path for path in below if os.path.realpath(os.path.join(top, path)) not in closed]
 
 
 def _listed(folder: str) -> tuple[list[str], list[str]]:
@@ -137,13 +141,27 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
     return files, folders
 
 
-def check_outputs(inputs: Collection[Input], files: Iterable[Iterable[str | Path]], *, in_place: bool = False) -> None:
+def check_outputs(
+    inputs: Collection[Input],
+    files: Iterable[Iterable[str | Path]],
+    *,
+    in_place: bool = False,
+    lists: Mapping[str, str] | None = None,
+) -> None:
     """Raises OptionError where two inputs would write one file, or one would write over an input.
 
-    ``files`` has what each input would write; with ``in_place`` that may be the input itself.
+    ``files`` has what each input would write; with ``in_place`` that may be the input itself. ``lists`` maps flags to
+    files that are written for all inputs together.
     """
     places = _Places()
+    taken = {}
+    for flag, name in (lists or {}).items():
+        if name in ("", STDIN) or os.path.isdir(name):
+            raise OptionError(f"{flag} {name!r} is no file: name one")
+        taken[os.path.realpath(name)] = f"{flag} {name}"
     sources = {places.of(item.name): item for item in inputs if item.name != STDIN and item.problem is None}
+    for place in taken.keys() & sources.keys():
+        raise OptionError(f"{taken[place]} is an input, too: choose another name")
     owners: dict[str, Input] = {}
     for item, written in zip(inputs, files, strict=True):
         for file in written:
@@ -153,6 +171,8 @@ def check_outputs(inputs: Collection[Input], files: Iterable[Iterable[str | Path
                 raise OptionError(
                     both if owners[place] is not item else f"{item.name} would write {file} twice: choose another name"
                 )
+            if place in taken:
+                raise OptionError(f"{taken[place]} is an output of {item.name}, too: choose another name")
             if place in sources and not (in_place and sources[place] is item):
                 raise OptionError(f"{item.name} would write over the input {file}: choose another name")
             owners[place] = item
@@ -199,8 +219,8 @@ class Naming:
             inputs = [_replaceable(item) for item in inputs]
         single = len(inputs) == 1
         plan = Plan(inputs, lambda item: self._destination(item, single=single))
-        check_outputs(inputs, (destination.files(self.k) for _, destination in plan), in_place=self.in_place)
-        self._check_lists(plan)
+        files = (destination.files(self.k) for _, destination in plan)
+        check_outputs(inputs, files, in_place=self.in_place, lists=self.lists)
         return plan
 
     def _check(self, inputs: Sequence[Input]) -> None:
@@ -231,18 +251,6 @@ class Naming:
         if self.skip_existing and any(self._to_stdout(item) for item in inputs):
             raise OptionError("--skip-existing looks for files: give -o a file or a folder")
 
-    def _check_lists(self, plan: Plan[Destination]) -> None:
-        """Raises OptionError where a file for all inputs is also an input or an output of one."""
-        for flag, said in self.lists.items():
-            if said in ("", STDIN) or os.path.isdir(said):
-                raise OptionError(f"{flag} {said!r} is no file: name one")
-            place = os.path.realpath(said)
-            for item, destination in plan:
-                files = [str(path) for path in destination.files(self.k)]
-                names = [name for name in (*files, item.name) if os.path.basename(name) == os.path.basename(place)]
-                if any(os.path.realpath(name) == place for name in names):
-                    raise OptionError(f"{flag} {said} is an input or output, too: choose another name")
-
     def _to_stdout(self, item: Input) -> bool:
         return self.output == STDIN or (self.output is None and item.name == STDIN)
 
@@ -260,13 +268,13 @@ class Naming:
 
     def _image(self, item: Input, single: bool) -> Path:
         name = f"{item.stem}-{self.tag}.png"
-        if self.in_place or self.output is None:
-            path = Path(item.name)
-            return path if self.in_place else path.with_name(name)
-        output = Path(self.output)
-        if single and not item.listed and output.suffix.lower() == ".png" and not os.path.isdir(output):
-            return output
-        return output / item.folder / name
+        if self.in_place:
+            return Path(item.name)
+        if self.output is None:
+            return Path(os.path.dirname(item.name), name)
+        if single and not item.listed and Path(self.output).suffix.lower() == ".png" and not os.path.isdir(self.output):
+            return Path(self.output)
+        return Path(self.output, item.folder, name)
 
 
 def _replaceable(item: Input) -> Input:

@@ -79,6 +79,14 @@ def test_a_run_is_continued_where_it_ended(run, folder, tmp_path):
     assert rows_of(report.read_text()) == rows_of(final.stdout)
 
 
+def test_a_folder_of_outputs_among_the_inputs_is_passed_over(run, folder):
+    words = ("kmeans", folder, "-r", "-k", 2, "-o", folder / "out", "--masks", folder / "masks")
+    for extra in ([], ["--skip-existing"]):
+        assert run(*words, *extra).exit_code == 1
+        assert len(names_in(folder / "out")) == 3
+        assert len(names_in(folder / "masks")) == 6
+
+
 def test_a_dry_run_says_it_and_writes_nothing(run, folder, tmp_path):
     (folder / "e\x1b[2J\n.png").write_bytes((folder / "a.png").read_bytes())
     (tmp_path / "out").mkdir()
@@ -180,8 +188,8 @@ EXCLUDED = {
     "skip on stdout": (["--skip-existing", "-o", "-"], "--skip-existing looks for files"),
     "report dry": (["--dry-run", "--report", "r"], "--dry-run writes no --report"),
     "report empty": (["--report", ""], "--report '' is no file"),
-    "report on an input": (["--report", "{input}"], "is an input or output, too"),
-    "report on an output": (["--report", "{folder}/a-kmeans16.png"], "is an input or output, too"),
+    "report on an input": (["--report", "{input}"], "is an input, too"),
+    "report on an output": (["--report", "{folder}/a-kmeans16.png"], "is an output of"),
 }
 
 

@@ -59,7 +59,8 @@ def run_quantization(
         *(f"{options.method}{options.k}", options.k, output, asked, force, in_place, skip_existing),
         lists={} if report is None else {"--report": report},
     )
-    plan = names.plan(naming.expand(images, recursive=recursive))
+    folders = [said for kind, said in asked.items() if outputs.OUTPUTS[kind].folder] + [output or ""]
+    plan = names.plan(naming.expand(images, recursive=recursive, outputs=filter(None, folders)))
     if dry_run:
         rehearse(plan, options.k, report, as_json)
         return
