@@ -84,7 +84,7 @@ def test_standard_input_has_masks_and_a_trace(run, photo, tmp_path):
         (["em", "-o", "-", "--posteriors", "npy"], "--posteriors needs a file"),
         (["em", "--trace", "{photo}"], "unknown ending"),
         (["em", "--uncertainty", "{photo}"], "would write over the input"),
-        (["em", "-o", "u.png", "--uncertainty", "u.png"], "would both write"),
+        (["em", "-o", "u.png", "--uncertainty", "u.png"], "u.png twice"),
     ],
 )
 def test_what_cannot_be_had_is_said_before_anything_runs(run, photo, words, said):
