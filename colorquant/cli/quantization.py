@@ -71,8 +71,9 @@ def run_quantization(
         _share_memory()
     with speaking(len(plan), quiet=quiet) as voice:
         tally = Tally(voice, as_json, str(options) if verbose else None, report, force or skip_existing)
-        ways = {"paint": paint, "assign": assign, "reading": reading, "keep_metadata": keep_metadata}
-        task = partial(_quantized, options=options, **ways)
+        task = partial(
+            _quantized, options=options, paint=paint, assign=assign, reading=reading, keep_metadata=keep_metadata
+        )
         if not isolate:
             task = partial(task, progress=voice.iterate)
         # Of many, none is cut short by Ctrl-C between two of its files.
