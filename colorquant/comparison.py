@@ -26,6 +26,7 @@ from colorquant.metrics import Contingency
 from colorquant.models import FitOptions
 from colorquant.pipeline import encode_png, quantize
 from colorquant.report import comparisons, sheets
+from colorquant.report.figures import compared
 from colorquant.spaces import SPACES, Projection
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -56,6 +57,7 @@ class Measures:
     converged: bool | None
     log_likelihood: float | None
     bic: float | None
+    aic: float | None
     seconds: float
 
 
@@ -147,12 +149,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the pictures of one input go: nowhere without a ``folder``; existing ones stay unless ``force``."""
+    """Where the pictures of one input go: nowhere without a ``folder``; existing ones stay unless ``force``.
+
+    ``figure`` is a file and a key of COMPARED, the figure that it shall hold.
+    """
 
     folder: Path | None
     stem: str
     force: bool = False
     truth: Path | None = None
+    figure: tuple[Path, str] | None = None
 
     def picture(self, options: FitOptions) -> Path | None:
         """The file of a cell's picture."""
@@ -165,7 +171,8 @@ class Destination:
 
     def files(self, grid: Grid) -> list[Path]:
         """All files that can be written."""
-        files = [*(self.picture(options) for options in grid.combinations), self.sheet]
+        figure = None if self.figure is None else self.figure[0]
+        files = [*(self.picture(options) for options in grid.combinations), self.sheet, figure]
         return [path for path in files if path is not None]
 
 
@@ -181,6 +188,7 @@ class _Painted:
     converged: bool | None = None
     log_likelihood: float | None = None
     bic: float | None = None
+    aic: float | None = None
 
 
 @dataclass(frozen=True)
@@ -270,7 +278,8 @@ def _run(item: naming.Input, options: FitOptions, *, subject: _Subject, destinat
         contingency = Contingency.of(labels, subject.truth)
         truth = Truth(contingency.adjusted_rand_index, contingency.mean_iou)
     output = destination.picture(options)
-    thumbnail = None if output is None else sheets.thumbnail(painted.rgb, subject.picture.alpha)
+    unseen = output is None and destination.figure is None
+    thumbnail = None if unseen else sheets.thumbnail(painted.rgb, subject.picture.alpha)
     return _Run(Cell(options, measures, output, spread, truth), labels, painted.png, thumbnail)
 
 
@@ -280,7 +289,7 @@ def _paint(subject: _Subject, options: FitOptions) -> _Painted:
     if options.engine not in rivals.RIVALS:
         quantized = quantize(rgb, options, alpha=alpha)
         seconds = time.perf_counter() - start
-        told = (quantized.n_iter, quantized.converged, quantized.log_likelihood, quantized.bic)
+        told = (quantized.n_iter, quantized.converged, quantized.log_likelihood, quantized.bic, quantized.aic)
         return _Painted(quantized.labels, quantized.rgb, encode_png(quantized, chunks), seconds, *told)
     labels, palette = rivals.quantize(rgb, visible, options.engine, options.k)
     seconds = time.perf_counter() - start
@@ -311,6 +320,7 @@ def _measured(subject: _Subject, options: FitOptions, painted: _Painted) -> Meas
         converged=painted.converged,
         log_likelihood=painted.log_likelihood,
         bic=painted.bic,
+        aic=painted.aic,
         seconds=painted.seconds,
     )
 
@@ -348,11 +358,17 @@ def _agreeing(runs: Sequence[_Run | Cell]) -> tuple[Cell, ...]:
 def _write(
     item: naming.Input, picture: images.Picture, comparison: Comparison, runs: Sequence[_Run], destination: Destination
 ) -> None:
-    """Write the pictures of the runs, and the contact sheet."""
-    if comparison.sheet is None:
+    """Write the pictures of the runs, the contact sheet and the figure."""
+    if comparison.sheet is None and destination.figure is None:
         return
     files = [(run.cell.output, run.png) for run in runs if run.cell.output is not None]
     thumbnails = {run.cell.name: run.thumbnail for run in runs}
     original = sheets.thumbnail(picture.rgb, picture.alpha)
-    sheet = comparisons.contact_sheet(item.name, original, comparison, thumbnails)
-    write_whole([*files, (comparison.sheet, sheet)], force=destination.force)
+    if comparison.sheet is not None:
+        files.append((comparison.sheet, comparisons.contact_sheet(item.name, original, comparison, thumbnails)))
+    if destination.figure is not None:
+        path, kind = destination.figure
+        tile = sheets.Tile("original", comparisons.size_lines(comparison), original)
+        rows = comparisons.tile_rows(comparison, thumbnails)
+        files.append((path, compared.encode(compared.Compared(item.name, comparison, tile, rows), kind, path.suffix)))
+    write_whole(files, force=destination.force)

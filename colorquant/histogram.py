@@ -93,6 +93,19 @@ def count_distinct(colors: UInt8Array) -> int:
     return int(np.count_nonzero(keys[1:] != keys[:-1])) + min(1, len(keys))
 
 
+def count_labelled(rgb: UInt8Array, labels: AnyArray) -> tuple[UInt8Array, Int64Array, Int64Array]:
+    """The distinct pairs of a colour and a label that pixels (…, 3) uint8 with labels (…), 0 to 2²⁴ - 1, have.
+
+    The colours (m, 3) uint8, ascending by r, then g, then b, their labels (m,), and how many pixels (m,) have both.
+    """
+    keys = pack(rgb).astype(np.uint64) << np.uint64(24) | labels.reshape(-1).astype(np.uint32)
+    keys.sort()
+    starts = _starts(keys)
+    pairs = keys[starts]
+    colors, found = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.int64)
+    return unpack(colors), found, np.diff(starts, append=len(keys))
+
+
 def count_pairs(
     before: UInt8Array, after: UInt8Array, alpha: UInt8Array | None = None
 ) -> tuple[UInt8Array, UInt8Array, Int64Array]:

@@ -50,6 +50,11 @@ def bic(log_likelihood: float, pixels: float, parameters: int) -> float:
     return parameters * math.log(pixels) - 2 * log_likelihood * pixels
 
 
+def aic(log_likelihood: float, pixels: float, parameters: int) -> float:
+    """Akaike's information criterion (Akaike 1974) from the log-likelihood per pixel: lower is better."""
+    return 2 * parameters - 2 * log_likelihood * pixels
+
+
 def ciede2000(one: FloatArray, other: FloatArray) -> FloatArray:
     """Colour differences (n,) of CIELAB colours (n, 3), row by row, with k_L = k_C = k_H = 1.
 

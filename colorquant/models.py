@@ -305,6 +305,11 @@ class Iteration:
     sizes: FloatArray
 
 
+def largest_shift(before: Model, after: Model) -> float:
+    """How far the cluster moved that moved furthest, in the space's units."""
+    return float(np.max(np.linalg.norm(after.points - before.points, axis=1)))
+
+
 @dataclass(frozen=True)
 class Fit:
     """What an engine returns.

@@ -14,18 +14,31 @@ from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
 from colorquant.models import FitOptions
 from colorquant.pipeline import Quantized, encode_png, quantize
-from colorquant.report import palettes
+from colorquant.report import figures, palettes
 
 Files = list[tuple[Path, bytes]]
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A quantized input, of which outputs are made; ``name`` is what its user calls it."""
+    """A quantized input, of which outputs are made; ``name`` is what its user calls it.
+
+    ``paint`` and ``assign`` are what :func:`colorquant.quantize` was told, ``drawing`` which figure is wanted.
+    """
 
     name: str
     picture: images.Picture
     quantized: Quantized
+    paint: str = "members"
+    assign: str | None = None
+    drawing: figures.Drawing | None = None
+
+    def sweep(self) -> list[Quantized]:
+        """The picture with several numbers of colours, by rising k; its own among them."""
+        options = self.quantized.options
+        others = [k for k in studies.sweep_ks(options.k) if k != options.k]
+        found = studies.sweep(self.picture, options, others, paint=self.paint, assign=self.assign)
+        return sorted([*found, self.quantized], key=lambda one: one.options.k)
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,12 @@ def _trace(done: Finished, path: Path) -> Files:
     return [(path, studies.trace_csv(done.quantized).encode())]
 
 
+def _figure(done: Finished, path: Path) -> Files:
+    drawing = done.drawing or figures.choose(done.quantized.options)
+    subject = figures.Subject(done.name, done.picture, done.quantized, drawing, done.sweep)
+    return [(path, figures.encode(subject, path.suffix.lower()))]
+
+
 OUTPUTS: dict[str, Output] = {
     "labels": Output("--labels", _labels, (".png", ".npy"), beside=True),
     "posteriors": Output("--posteriors", _posteriors, (".npy", ".png"), (".png",), beside=True, methods=("em",)),
@@ -96,6 +115,7 @@ OUTPUTS: dict[str, Output] = {
     "uncertainty": Output("--uncertainty", _uncertainty, (".png",), methods=("em",)),
     "masks": Output("--masks", _masks, (".png",), (".png",), folder=True),
     "trace": Output("--trace", _trace, (".csv",), history=True),
+    "figure": Output("--figure", _figure, figures.SUFFIXES),
 }
 
 
@@ -190,10 +210,12 @@ def quantize_file(
     assign: str | None = None,
     reading: Reading = Reading(),  # noqa: B008  it is frozen
     keep_metadata: bool = False,
+    drawing: figures.Drawing | None = None,
     progress: engines.Progress | None = None,
 ) -> Result:
     """Read an image file, :func:`quantize` it, and write what ``destination`` asks for.
 
+    ``drawing`` as :func:`colorquant.report.figures.choose` returns it; None draws the usual figure.
     With ``keep_metadata`` the input's go into the picture. Nothing is written unless all of it could be encoded. Raises
     ImageReadError, OptionError, EngineError, OutputError.
     """
@@ -202,13 +224,14 @@ def quantize_file(
     picture = images.read_image(source, reading)
     seconds = {"read": time.perf_counter() - start}
     record = any(OUTPUTS[kind].history for kind in destination.others)
+    record = record or (drawing is not None and figures.FIGURES[drawing.kind].history)
     quantized = quantize(
         picture.rgb, options, alpha=picture.alpha, paint=paint, assign=assign, record=record, progress=progress
     )
     bytes_in, kept = picture.bytes_in, picture.metadata if keep_metadata else None
     notes = (*picture.notes, *(() if keep_metadata else picture.metadata.dropped), *_unweighed(quantized))
     chunks = encoding.picture_chunks(picture.density, kept)
-    done = Finished(destination.name, picture, quantized) if destination.others else None
+    done = Finished(destination.name, picture, quantized, paint, assign, drawing) if destination.others else None
     del picture  # its pixels are not needed for the picture alone
     seconds.update(quantized.seconds)
     start = time.perf_counter()

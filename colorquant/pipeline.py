@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -70,9 +70,17 @@ class Quantized:
     @property
     def bic(self) -> float | None:
         """Bayesian information criterion of a mixture; None for k-means."""
+        return self._criterion(metrics.bic)
+
+    @property
+    def aic(self) -> float | None:
+        """Akaike's information criterion of a mixture; None for k-means."""
+        return self._criterion(metrics.aic)
+
+    def _criterion(self, criterion: Callable[[float, float, int], float]) -> float | None:
         if not isinstance(self.model, GaussianMixture) or self.log_likelihood is None:
             return None
-        return metrics.bic(self.log_likelihood, self.weight, self.model.n_parameters)
+        return criterion(self.log_likelihood, self.weight, self.model.n_parameters)
 
     @property
     def rgb(self) -> UInt8Array:

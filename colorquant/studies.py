@@ -10,7 +10,7 @@ import numpy.typing as npt
 from colorquant.errors import OptionError, OutputError
 from colorquant.histogram import ColorHistogram, Voters
 from colorquant.images import Picture
-from colorquant.models import FitOptions, GaussianMixture, IntArray
+from colorquant.models import FitOptions, GaussianMixture, IntArray, largest_shift
 from colorquant.pipeline import Quantized, quantize
 from colorquant.report.tables import csv_text
 from colorquant.spaces import Projection
@@ -76,8 +76,7 @@ def trace_csv(quantized: Quantized) -> str:
     sizes = [f"size_{label}" for label in range(len(quantized.model.points))]
     rows: list[list[object]] = []
     for number, now in enumerate(history):
-        moved = now.model.points - history[number - 1].model.points
-        shift = float(np.max(np.linalg.norm(moved, axis=1))) if number else None
+        shift = largest_shift(history[number - 1].model, now.model) if number else None
         rows.append([now.number, now.objective, shift, *now.sizes.tolist()])
     return csv_text(["iteration", objective, "shift", *sizes], rows)
 

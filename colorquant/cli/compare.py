@@ -14,7 +14,7 @@ from colorquant.cli.options import CommaList, images_argument, list_option, read
 from colorquant.cli.quantization import check_stdin, source
 from colorquant.cli.tally import shown
 from colorquant.cli.voices import Voice, speaking
-from colorquant.combinations import Axes, Grid
+from colorquant.combinations import Axes, Grid, variant
 from colorquant.comparison import Comparison, Destination, compare_file
 from colorquant.decoding import Reading
 from colorquant.engines import ENGINES, METHODS
@@ -23,6 +23,8 @@ from colorquant.files import check_writable, write_whole
 from colorquant.images import SUFFIXES
 from colorquant.models import COVARIANCES
 from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title
+from colorquant.report.figures import SUFFIXES as SUFFIXES_OF_FIGURES
+from colorquant.report.figures.compared import COMPARED, choose
 from colorquant.report.rows import notes_line, printable
 from colorquant.rivals import RIVALS
 from colorquant.spaces import SPACES
@@ -53,6 +55,16 @@ Plan = Sequence[tuple[naming.Input, Destination]]
     "--truth", metavar="FILE", help="Labels of the image, a gray or indexed PNG. For several put {stem} into the name."
 )
 @click.option("-o", "--output", metavar="FOLDER", help="Write the pictures and a contact sheet of each image there.")
+@click.option(
+    "--figure",
+    metavar="FILE",
+    help="Draw a figure: .png, .svg or .pdf, with matplotlib. For several images put {stem} into the name.",
+)
+@click.option(
+    "--figure-kind",
+    type=click.Choice(list(COMPARED)),
+    help="Measures against k, or the pictures.  [default: elbow for several k of one variant, else grid]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per cell on standard output.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the cells of all images into a CSV file.")
 @reading_options
@@ -64,6 +76,8 @@ def command(
     reading: Reading,
     truth: str | None,
     output: str | None,
+    figure: str | None,
+    figure_kind: str | None,
     as_json: bool,
     csv_file: str | None,
     force: bool,
@@ -80,9 +94,11 @@ def command(
     colorquant compare photo.jpg -k 4,8,16 -o out/
     colorquant compare photo.jpg --engine numpy,pillow-median --csv cells.csv
     colorquant compare photo.jpg -k 8 --method em --covariance full,diagonal --seeds 5
+    colorquant compare photo.jpg -k 2,4,8,16 --method kmeans --figure elbow.svg
     """
     grid = Grid.of(Axes(**axes))
-    plan = _plan(naming.expand(images, recursive=False), grid, output, truth, csv_file, force)
+    drawn = _figure(grid, figure, figure_kind)
+    plan = _plan(naming.expand(images, recursive=False), grid, output, truth, drawn, csv_file, force)
     with speaking(len(plan) * len(grid.combinations), quiet=quiet) as voice:
         _say_notes(grid, voice)
         outcomes = batch.run(plan, _task(grid, reading, voice), 1, uninterruptible=True)
@@ -95,28 +111,44 @@ def command(
         raise click.exceptions.Exit(1)
 
 
+def _figure(grid: Grid, figure: str | None, kind: str | None) -> tuple[str, str] | None:
+    """The figure's name and its kind, None for none. Raises OptionError where it cannot be."""
+    if figure is None:
+        if kind is not None:
+            raise OptionError("--figure-kind describes a figure: add --figure FILE")
+        return None
+    if figure and Path(figure).suffix.lower() not in SUFFIXES_OF_FIGURES:
+        raise OptionError(f"--figure {figure}: unknown ending, take one of {', '.join(SUFFIXES_OF_FIGURES)}")
+    return figure, choose(kind, [(variant(options), options.k) for options in grid.combinations])
+
+
 def _plan(
     inputs: Sequence[naming.Input],
     grid: Grid,
     output: str | None,
     truth: str | None,
+    figure: tuple[str, str] | None,
     csv_file: str | None,
     force: bool,
 ) -> Plan:
     """Where the results of each input go. Raises OptionError and OutputError before anything is read."""
-    for flag, value in (("-o", output), ("--csv", csv_file), ("--truth", truth)):
+    drawn = None if figure is None else figure[0]
+    for flag, value in (("-o", output), ("--csv", csv_file), ("--truth", truth), ("--figure", drawn)):
         if value == "":
             raise OptionError(f"{flag} has an empty name: is a variable unset?")
     if output is not None and Path(output).suffix.lower() in SUFFIXES and not Path(output).is_dir():
         raise OptionError(f"-o {output}: the pictures are several, name a folder")
     if truth is not None and len(inputs) > 1 and "{stem}" not in truth:
         raise OptionError(f"--truth {truth} is of one image: put {{stem}} into it")
+    if drawn is not None and len(inputs) > 1 and "{stem}" not in drawn:
+        raise OptionError(f"--figure {drawn} is one file for {len(inputs)} inputs: put {{stem}} into it")
     check_stdin(inputs)
     folder = None if output is None else Path(output)
     plan = []
     for item in inputs:
         labels = None if truth is None else Path(truth.replace("{stem}", item.stem))
-        plan.append((item, Destination(folder, item.stem, force, labels)))
+        own = None if figure is None else (Path(figure[0].replace("{stem}", item.stem)), figure[1])
+        plan.append((item, Destination(folder, item.stem, force, labels, own)))
     tables = [] if csv_file is None else [Path(csv_file)]
     files = [destination.files(grid) for _, destination in plan]
     files[0] += tables  # the table is written once, whichever input owns it

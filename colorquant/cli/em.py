@@ -77,6 +77,7 @@ def command(
     colorquant em photo.jpg -k 4 --space ycrcb -o out/
     colorquant em photo.jpg -k 8 --covariance diagonal --json
     colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
+    colorquant em photo.jpg -k 4 --space ycrcb --figure ellipses.svg
     """
     options = FitOptions(
         *("em", k, space, keep_luma, engine, init, attempts, max_iter, tol, seed, effort),

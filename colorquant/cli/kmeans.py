@@ -47,6 +47,7 @@ def command(
 
     \b
     colorquant kmeans photo.jpg -k 16
+    colorquant kmeans photo.jpg -k 2 --space gray --figure histogram.png
     colorquant kmeans holiday/ -r -k 64 --space oklab -o out/ --jobs 2
     colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
     """

@@ -12,6 +12,7 @@ from colorquant.decoding import MAX_PIXELS, Reading
 from colorquant.engines import EFFORTS, ENGINES
 from colorquant.models import MAX_COLORS
 from colorquant.painting import PAINTS
+from colorquant.report.figures import FIGURES
 from colorquant.report.palettes import PALETTE_WRITERS
 from colorquant.spaces import SPACES
 
@@ -170,6 +171,23 @@ output_options = _stack(
         "palette",
         metavar="FILE",
         help=f"Also write the palette: {', '.join(PALETTE_WRITERS)}. For several inputs put {{stem}} into the name.",
+    ),
+    click.option(
+        "--figure",
+        metavar="FILE",
+        help="Also draw a figure: .png, .svg or .pdf, with matplotlib. For several inputs put {stem} into the name.",
+    ),
+    click.option(
+        "--figure-kind",
+        type=click.Choice(list(FIGURES)),
+        help="What it shows.  [default: by the space: the histogram of gray, ellipses of chroma, else colors3d]",
+    ),
+    click.option(
+        "--figure-bands",
+        type=CommaList(click.STRING),
+        metavar="BAND,...",
+        default=(),
+        help="Bands that it shows, such as cr,cb: two for ellipses, one for histograms.",
     ),
     click.option("--json", "as_json", is_flag=True, help="One JSON object per image on standard output."),
     force_option,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from colorquant.decoding import Reading
 from colorquant.engines import Progress, resolve
 from colorquant.errors import OptionError
 from colorquant.models import FitOptions
-from colorquant.report import rows
+from colorquant.report import figures, rows
 from colorquant.spaces import Projection
 
 Plan = naming.Plan[outputs.Destination]
@@ -45,6 +45,8 @@ def run_quantization(
     quiet: bool,
     verbose: bool,
     keep_metadata: bool,
+    figure_kind: str | None,
+    figure_bands: tuple[str, ...],
     **others: str | None,
 ) -> None:
     """Quantize every input and exit with 1 where some failed; ``others`` are keys of OUTPUTS.
@@ -55,6 +57,7 @@ def run_quantization(
     Projection.of(options.space, options.keep_luma)
     asked = {kind: said for kind, said in others.items() if said is not None}
     outputs.check_outputs(options, asked)
+    drawing = _drawing(options, asked, figure_kind, figure_bands)
     names = naming.Naming(
         *(f"{options.method}{options.k}", options.k, output, asked, force, in_place, skip_existing),
         lists={} if report is None else {"--report": report},
@@ -72,7 +75,13 @@ def run_quantization(
     with speaking(len(plan), quiet=quiet) as voice:
         tally = Tally(voice, as_json, str(options) if verbose else None, report, force or skip_existing)
         task = partial(
-            _quantized, options=options, paint=paint, assign=assign, reading=reading, keep_metadata=keep_metadata
+            _quantized,
+            options=options,
+            paint=paint,
+            assign=assign,
+            reading=reading,
+            keep_metadata=keep_metadata,
+            drawing=drawing,
         )
         if not isolate:
             task = partial(task, progress=voice.iterate)
@@ -95,6 +104,7 @@ def _quantized(
     assign: str | None,
     reading: Reading,
     keep_metadata: bool,
+    drawing: figures.Drawing | None,
     progress: Progress | None = None,
 ) -> Done:
     if destination.skip_existing and destination.is_complete(options.k):
@@ -105,6 +115,7 @@ def _quantized(
         assign=assign,
         reading=reading,
         keep_metadata=keep_metadata,
+        drawing=drawing,
         progress=progress,
     )
     return Done(rows.record(item.name, str(destination.image or naming.STDIN), result), result.png)
@@ -118,6 +129,17 @@ def _share_memory() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not every C library has it
         if mallopt is not None:
             mallopt(M_ARENA_MAX, 1)
+
+
+def _drawing(
+    options: FitOptions, asked: Mapping[str, str], kind: str | None, bands: tuple[str, ...]
+) -> figures.Drawing | None:
+    """The figure that is wanted. Raises OptionError where it cannot be, or where it is described but not wanted."""
+    if "figure" in asked:
+        return figures.choose(options, kind, bands)
+    if kind is not None or bands:
+        raise OptionError(f"--figure-{'bands' if kind is None else 'kind'} describes a figure: add --figure FILE")
+    return None
 
 
 def source(item: naming.Input) -> Path | bytes:

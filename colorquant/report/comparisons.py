@@ -25,7 +25,7 @@ WIDEST = 5  # thumbnails side by side that still suit a screen
 METHODS = {"kmeans": "k-means", "em": "EM", "quantizer": "quantizer"}
 MEASURES = (
     *("mse", "psnr", "ssim", "ciede2000_mean", "ciede2000_p95", "colors", "bytes", "bits_per_pixel", "index_bits"),
-    *("n_iter", "converged", "log_likelihood", "bic", "seconds"),
+    *("n_iter", "converged", "log_likelihood", "bic", "aic", "seconds"),
 )
 STATISTICS = ("mean", "std", "min", "max")
 COLUMNS = (
@@ -113,33 +113,38 @@ def agreement_words(comparison: Any) -> str | None:
     )
 
 
-def contact_sheet(
-    name: str, original: UInt8Array, comparison: Any, thumbnails: Mapping[str, UInt8Array | None]
-) -> bytes:
-    """The PNG of the ``original`` and the cells, those of one k in a row or in a column, as suits a screen.
+def tile_rows(comparison: Any, thumbnails: Mapping[str, UInt8Array | None]) -> list[list[sheets.Tile | None]]:
+    """The cells as tiles, those of one k in a row or in a column, as suits a screen.
 
-    ``original`` and ``thumbnails``, by the name of their cell, are those of :func:`colorquant.report.sheets.thumbnail`.
+    ``thumbnails``, by the name of their cell, are those of :func:`colorquant.report.sheets.thumbnail`.
     """
     tiles = {(cell.variant, cell.options.k): _tile(cell, thumbnails.get(cell.name)) for cell in comparison.cells}
     ks = list(dict.fromkeys(cell.options.k for cell in comparison.cells))
     variants = list(dict.fromkeys(cell.variant for cell in comparison.cells))
     sizes = (len(ks), len(variants))
-    rows: list[list[sheets.Tile | None]]
     if len(ks) == 1:
         across = min(4, max(2, math.ceil(math.sqrt(len(variants)))))
         starts = range(0, len(variants), across)
-        rows = [[tiles[variant, ks[0]] for variant in variants[start : start + across]] for start in starts]
-    elif len(ks) == max((size for size in sizes if size <= WIDEST), default=min(sizes)):
-        rows = [[tiles.get((variant, k)) for k in ks] for variant in variants]
-    else:
-        rows = [[tiles.get((variant, k)) for variant in variants] for k in ks]
-    words = [
+        return [[tiles[variant, ks[0]] for variant in variants[start : start + across]] for start in starts]
+    if len(ks) == max((size for size in sizes if size <= WIDEST), default=min(sizes)):
+        return [[tiles.get((variant, k)) for k in ks] for variant in variants]
+    return [[tiles.get((variant, k)) for variant in variants] for k in ks]
+
+
+def contact_sheet(
+    name: str, original: UInt8Array, comparison: Any, thumbnails: Mapping[str, UInt8Array | None]
+) -> bytes:
+    """The PNG of the ``original``, a thumbnail like those of :func:`tile_rows`, and of the cells."""
+    words = [*size_lines(comparison), "", *LEGEND]
+    return sheets.contact_sheet(sheets.Tile(PurePath(name).name, words, original), tile_rows(comparison, thumbnails))
+
+
+def size_lines(comparison: Any) -> list[str]:
+    """How large the original is."""
+    return [
         f"{comparison.width:,} by {comparison.height:,} pixels",
         f"{comparison.colors_in:,} colours · {size_words(comparison.bytes_in)}",
-        "",
-        *LEGEND,
     ]
-    return sheets.contact_sheet(sheets.Tile(PurePath(name).name, words, original), rows)
 
 
 def _tile(cell: Any, pixels: UInt8Array | None) -> sheets.Tile:

@@ -1,0 +1,178 @@
+"""The paper that figures are drawn on: one style, no window, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from colorquant.errors import OptionError
+from colorquant.report.rows import printable
+
+FloatArray = npt.NDArray[np.float64]
+
+SUFFIXES = (".png", ".svg", ".pdf")
+WIDTH, HEIGHT = 8.0, 5.0  # inches
+DPI = 150
+TITLE, WORDS = 13, 9.5  # points
+MARGIN = 0.2  # inches left of the title, and right of it
+INK, FAINT, PALE = "#1a1a1a", "#5a5a5a", "#d0d0d0"
+# Okabe and Ito, "Color Universal Design" (2008), with gray for black, the colour of ink; on white yellow is weakest.
+DISTINCT = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#666666")
+DASHES = ("-", "--", "-.", ":")
+FAR = 1024  # clusters that are coloured so that near ones differ; more take turns
+
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.formatter.useoffset": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "text.color": INK,
+    "text.parse_math": False,  # a file's name can have dollars
+    "grid.color": "#e3e3e3",
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "figure.constrained_layout.w_pad": 0.12,
+    "figure.constrained_layout.h_pad": 0.12,
+    "svg.hashsalt": "colorquant",  # names inside an SVG, else drawn at random
+    "savefig.dpi": DPI,
+}
+NO_DATES: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
+_lock = Lock()  # matplotlib's style and font cache belong to the whole interpreter
+
+
+def check_installed() -> None:
+    """Raises OptionError where matplotlib is missing."""
+    if find_spec("matplotlib") is None:
+        raise OptionError("--figure needs matplotlib, which is not installed: pip install 'colorquant[plot]'")
+
+
+def encode(draw: Callable[[Any], None], suffix: str) -> bytes:
+    """The file of a figure that ``draw`` fills, and sizes if it is not WIDTH × HEIGHT; ``suffix`` is one of SUFFIXES.
+
+    One figure at a time is drawn, whatever the number of threads, in a style that does not depend on the user's.
+    """
+    import matplotlib.style
+    from matplotlib.figure import Figure
+
+    with _lock, matplotlib.style.context(["default", STYLE]):
+        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
+        draw(figure)
+        stream = io.BytesIO()
+        figure.savefig(stream, format=suffix[1:], metadata=NO_DATES[suffix])
+    return stream.getvalue()
+
+
+def title(figure: Any, name: str, words: str) -> None:
+    """Above all axes, on the left: a picture's name, and below it what is shown."""
+    left, room = MARGIN / figure.get_figwidth(), figure.get_figwidth() - 2 * MARGIN
+    text = f"{elided(name, TITLE, room)}\n{elided(words, TITLE, room)}"
+    figure.suptitle(text, x=left, ha="left", fontsize=TITLE, linespacing=1.3)
+
+
+def note(figure: Any, text: str) -> None:
+    """A sentence in place of a drawing."""
+    axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", color=FAINT, fontsize=11)
+
+
+def width(text: str, size: float) -> float:
+    """The inches that a text in ``size`` points takes."""
+    font = _font()
+    font.set_size(size, 72)
+    font.set_text(text)
+    return float(font.get_width_height()[0]) / 64 / 72
+
+
+def _font() -> Any:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return get_font(findfont(FontProperties()))
+
+
+def elided(text: str, size: float, inches: float) -> str:
+    """The text in ``size`` points without its middle, if it is wider than that; "?" for what the font lacks."""
+    font = _font()
+    text = "".join(char if font.get_char_index(ord(char)) else "?" for char in printable(text))
+    keep = min(len(text), int(inches * 72 / size * 4))  # no font sets letters a quarter as wide as high
+    if keep == len(text) and width(text, size) <= inches:
+        return text
+    while keep > 2 and width(f"{text[: keep - keep // 2]}…{text[len(text) - keep // 2 :]}", size) > inches:
+        keep -= 1
+    return f"{text[: keep - keep // 2]}…{text[len(text) - keep // 2 :]}"
+
+
+def broken(text: str, size: float, inches: float) -> list[str]:
+    """The text in lines at most that wide: broken at its dots ( · ), else between words; of what is wider the middle
+    is left out.
+    """
+    between = " · " if " · " in text else " "
+    first, *others = text.split(between)
+    lines = [elided(first, size, inches)]
+    for part in others:
+        longer = f"{lines[-1]}{between}{part}"
+        if width(longer, size) <= inches:
+            lines[-1] = longer
+        else:
+            lines.append(elided(part, size, inches))
+    return lines
+
+
+def distinct_colors(points: FloatArray) -> list[str]:
+    """A colour of DISTINCT for each cluster at ``points`` (k, d), the same for two only if they are far apart."""
+    turns = [number % len(DISTINCT) for number in range(len(points))]
+    if len(DISTINCT) < len(points) <= FAR:
+        for number in range(len(DISTINCT), len(points)):
+            distance = np.linalg.norm(points[:number] - points[number], axis=1)
+            owners = np.array(turns[:number])
+            turns[number] = int(np.argmax([np.min(distance[owners == turn]) for turn in range(len(DISTINCT))]))
+    return [DISTINCT[turn] for turn in turns]
+
+
+def legend_right(axes: Any, handles: Sequence[Any], heading: str | None = None, gap: float = 0.02) -> None:
+    """A legend beside the axes, where it hides nothing; ``gap`` in widths of the axes."""
+    place = {"loc": "upper left", "bbox_to_anchor": (1 + gap, 1)}
+    axes.legend(handles=list(handles), title=heading, alignment="left", borderpad=0, **place)
+
+
+def limits(values: FloatArray, least: float) -> tuple[float, float]:
+    """The range of ``values`` with a margin, at least ``least`` wide."""
+    low, high = float(np.min(values)), float(np.max(values))
+    margin = max((high - low) * 0.05, (least - (high - low)) / 2)
+    return low - margin, high + margin
+
+
+def thousands(axis: Any, unit: str = "") -> None:
+    """Ticks such as 20 k and 1.5 M, not 1e6 above the axis."""
+    from matplotlib.ticker import EngFormatter
+
+    axis.set_major_formatter(EngFormatter(unit=unit))
+
+
+def plain_powers(axis: Any) -> None:
+    """Ticks of a logarithmic axis such as 0.01 and 100."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def whole_ticks(axis: Any) -> None:
+    """Ticks at whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))

@@ -1,0 +1,287 @@
+"""Figures of colours as points: two bands with the components' ellipses, three with their ellipsoids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from colorquant.report.figures import canvas
+from colorquant.report.figures.subject import Subject
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+SIGMAS = 2.0  # Mahalanobis distance of the outlines: 86 % of a Gaussian in two bands, 74 % in three
+POINTS = 20_000  # of the picture's colours, at most
+LABELLED = 8  # clusters up to which the legend names each
+NUMBERED = 16  # clusters up to which each has its number beside it
+DETAILED = 8  # ellipsoids up to which each has many lines
+SHOWN = 256  # clusters whose centre and outline are drawn
+REGION = 400  # points across, of which it is asked to whom they belong
+
+
+def ellipse(mean: FloatArray, covariance: FloatArray, radius: float = SIGMAS, points: int = 121) -> FloatArray:
+    """A closed line (points, 2) at the Mahalanobis distance ``radius`` from ``mean`` (2,) under ``covariance`` (2, 2).
+
+    Its half axes are the eigenvectors, each as long as ``radius`` times the root of its eigenvalue.
+    """
+    return mean + radius * _circle(points, 2, (0, 1)) @ _axes(covariance).T
+
+
+def ellipsoid(
+    mean: FloatArray, covariance: FloatArray, radius: float = SIGMAS, *, detailed: bool = True, points: int = 61
+) -> list[FloatArray]:
+    """Closed lines (points, 3) on the surface at the Mahalanobis distance ``radius`` from ``mean`` (3,).
+
+    The sections through each two axes; if ``detailed`` also meridians between them, and parallels.
+    """
+    circles = [_circle(points, 3, plane) for plane in ((0, 1), (0, 2), (1, 2))]
+    if detailed:
+        turn = np.sqrt(0.5)
+        about = np.array([[turn, turn, 0], [-turn, turn, 0], [0, 0, 1]])
+        circles += [circles[1] @ about, circles[1] @ about.T]
+        circles += [circles[0] * np.cos(angle) + [0, 0, np.sin(angle)] for angle in (-np.pi / 4, np.pi / 4)]
+    return [mean + radius * circle @ _axes(covariance).T for circle in circles]
+
+
+def _circle(points: int, dimensions: int, plane: tuple[int, int]) -> FloatArray:
+    """The unit circle in a coordinate plane, closed, (points, dimensions)."""
+    angle = np.linspace(0, 2 * np.pi, points)
+    circle = np.zeros((points, dimensions))
+    circle[:, plane[0]], circle[:, plane[1]] = np.cos(angle), np.sin(angle)
+    return circle
+
+
+def _axes(covariance: FloatArray) -> FloatArray:
+    """The half axes (d, d) at distance 1, in columns; of length 0 where rounding made a variance negative."""
+    variances, directions = np.linalg.eigh(covariance)
+    axes: FloatArray = directions * np.sqrt(np.maximum(variances, 0))
+    return axes
+
+
+def plane(subject: Subject) -> tuple[str, ...]:
+    """The two bands that are shown: the chosen ones, else the chroma, else the two in which the pixels differ most."""
+    if subject.drawing.bands:
+        return subject.drawing.bands
+    space = subject.projection.space
+    if space.luma is None:
+        return subject.widest(2)
+    return tuple(name for band, name in enumerate(space.bands) if band != space.luma)
+
+
+def thinned(values: FloatArray, labels: IntArray, counts: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
+    """Points that lie on each other under one label as one, and POINTS of them at most, the largest first.
+
+    ``values`` (n, 2), with ``labels`` (n,) and ``counts`` (n,); which points are left out is the same each time.
+    """
+    rows, index = np.unique(np.column_stack([values, labels]), axis=0, return_inverse=True)
+    sizes = np.bincount(index.reshape(-1), counts).astype(np.int64)
+    if len(rows) > POINTS:
+        kept = np.sort(np.random.default_rng(0).choice(len(rows), POINTS, replace=False))
+        rows, sizes = rows[kept], sizes[kept]
+    order = np.argsort(-sizes, kind="stable")
+    return rows[order, :-1], rows[order, -1].astype(np.int64), sizes[order]
+
+
+def areas(counts: IntArray, least: float, most: float) -> FloatArray:
+    """The areas (n,) of the points, in squared points of print: by the logarithm of their pixels."""
+    scale = np.log1p(counts) / np.log1p(np.max(counts))
+    found: FloatArray = least + (most - least) * scale**2
+    return found
+
+
+def ellipses(figure: Any, subject: Subject) -> None:
+    """Colours in two bands in the colour of their cluster, with an ellipse or a centre for each cluster."""
+    bands = plane(subject)
+    columns = subject.columns(bands)
+    values, labels, counts = thinned(subject.values(bands), subject.labels, subject.counts)
+    centers = subject.model.points[:SHOWN][:, columns]
+    colors = canvas.distinct_colors(subject.model.points[:, columns])
+    outlines = _outlines(subject, columns)
+    everything = np.concatenate([values, centers, *outlines])
+    spans = _spans(everything, 8 * subject.projection.space.level)
+    axes = figure.add_subplot()
+    axes.set_aspect("equal")
+    axes.set(xlim=spans[0], ylim=spans[1], xlabel=bands[0], ylabel=bands[1])
+    if not subject.mixture and len(subject.model.points) > 1 and bands == subject.projection.bands:
+        _regions(axes, subject, spans, colors)
+    axes.scatter(
+        *values.T,
+        s=areas(counts, 1.5, 30),
+        c=[colors[label] for label in labels],
+        alpha=0.7,
+        linewidths=0,
+        rasterized=True,
+    )
+    thin = 1.0 if len(outlines) <= NUMBERED else 0.5
+    for number, outline in enumerate(outlines):
+        dash = canvas.DASHES[number // len(canvas.DISTINCT) % len(canvas.DASHES)]
+        axes.plot(*outline.T, color="white", lw=3.2 * thin)
+        axes.plot(*outline.T, color=canvas.INK, lw=2.2 * thin)
+        axes.plot(*outline.T, dash, color=colors[number], lw=1.4 * thin)
+    _mark_centers(axes, subject, centers)
+    _name_clusters(axes, subject, colors)
+    shown = "Ellipses at 2σ" if subject.mixture else "Centres"
+    canvas.title(figure, subject.called, f"{shown}: {subject.words}")
+
+
+def _spans(points: FloatArray, least: float) -> list[tuple[float, float]]:
+    """The limits of both axes about ``points`` (n, 2): at one scale they fill a figure that is a little wide."""
+    x, y = (canvas.limits(column, least) for column in points.T)
+    across, down = x[1] - x[0], y[1] - y[0]
+    return [canvas.limits(np.array(x), max(across, 1.6 * down)), canvas.limits(np.array(y), max(down, across / 1.6))]
+
+
+def _outlines(subject: Subject, columns: Sequence[int]) -> list[FloatArray]:
+    """The ellipse of each component's marginal in two bands."""
+    if not subject.mixture:
+        return []
+    marginals = subject.model.covariances[:, columns][:, :, columns]
+    means = subject.model.means[:, columns]
+    return [ellipse(*pair) for pair in zip(means[:SHOWN], marginals[:SHOWN], strict=True)]
+
+
+def _regions(axes: Any, subject: Subject, spans: Sequence[tuple[float, float]], colors: Sequence[str]) -> None:
+    """Tint the plane within ``spans`` by the nearest centre."""
+    from matplotlib.colors import to_rgb
+
+    x, y = (np.linspace(*span, REGION) for span in spans)
+    labels = subject.model.predict(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    tints = 1 - 0.22 * (1 - np.array([to_rgb(color) for color in colors]))
+    image = tints[labels].reshape(len(y), len(x), 3)
+    axes.imshow(image, extent=(*spans[0], *spans[1]), origin="lower", zorder=0)
+
+
+def _mark_centers(axes: Any, subject: Subject, centers: FloatArray) -> None:
+    """Each centre as a disc of its label's colour, with its number where there are few."""
+    palette = subject.quantized.palette[: len(centers)] / 255
+    few = len(subject.model.points) <= NUMBERED
+    faces = np.ones((len(centers), 3))
+    faces[: len(palette)] = palette
+    edges = {"edgecolors": canvas.INK, "linewidths": 1.2}
+    axes.scatter(*centers.T, s=70 if few else 28, c="white", linewidths=0, zorder=4)
+    axes.scatter(*centers.T, s=45 if few else 16, c=faces, zorder=5, **edges)
+    for number, center in enumerate(centers if few else ()):
+        axes.annotate(
+            str(number),
+            center,
+            (6, 6),
+            textcoords="offset points",
+            fontsize=9,
+            fontweight="bold",
+            zorder=6,
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
+            annotation_clip=True,
+        )
+
+
+def _name_clusters(axes: Any, subject: Subject, colors: Sequence[str], gap: float = 0.02) -> None:
+    """The legend: labels with their shares where there are few."""
+    from matplotlib.lines import Line2D
+
+    shares = subject.shares
+    if len(subject.model.points) > LABELLED:
+        return
+    handles = [
+        Line2D([], [], color=colors[label], marker="o", ls="", label=f"{label}  {100 * share:.1f} %")
+        for label, share in enumerate(shares)
+    ]
+    canvas.legend_right(axes, handles, "label, share", gap)
+
+
+def colors3d(figure: Any, subject: Subject) -> None:
+    """Colours in the space's three bands, as they look, with a centre or an ellipsoid for each cluster."""
+    from matplotlib.ticker import MaxNLocator
+
+    bands = upright(subject)
+    values = subject.values(bands)
+    rows = np.arange(len(values))
+    if len(values) > POINTS:
+        rows = np.sort(np.random.default_rng(0).choice(len(values), POINTS, replace=False))
+    centers = _centers_in_space(subject, bands, values)
+    lines = _surfaces(subject, bands, centers)
+    everything = np.concatenate([values, centers, *lines])
+    axes = figure.add_subplot(projection="3d", computed_zorder=False)
+    spans = [canvas.limits(column, 8 * subject.projection.space.level) for column in everything.T]
+    axes.set(xlim=spans[0], ylim=spans[1], zlim=spans[2])
+    lengths = np.array([high - low for low, high in spans])
+    box = np.maximum(lengths / np.max(lengths), 0.4)
+    axes.set_box_aspect(box, zoom=1.05)
+    for axis, length in zip((axes.xaxis, axes.yaxis, axes.zaxis), box, strict=True):
+        axis.set_major_locator(MaxNLocator(round(6 * length)))
+        axis.pane.set_facecolor("white")
+        axis.line.set_color(canvas.FAINT)
+    axes.set(xlabel=bands[0], ylabel=bands[1], zlabel=bands[2])
+    axes.scatter(
+        *values[rows].T,
+        s=areas(subject.counts[rows], 1.5, 40),
+        c=subject.colors[rows] / 255,
+        depthshade=False,
+        linewidths=0,
+        rasterized=True,
+        zorder=1,
+    )
+    outline_colors = canvas.distinct_colors(subject.model.points)
+    per_cluster = len(lines) // max(1, min(len(subject.model.points), SHOWN))
+    width = 0.9 if len(centers) <= NUMBERED else 0.5
+    for number, line in enumerate(lines):
+        axes.plot(*line.T, color=outline_colors[number // per_cluster], lw=width, zorder=2)
+    _mark_centers_in_space(axes, subject, centers)
+    if subject.mixture:
+        _name_clusters(axes, subject, outline_colors, gap=0.15)
+    shown = "ellipsoids at 2σ" if subject.mixture else "centres"
+    canvas.title(figure, subject.called, f"Colours and {shown}: {subject.words}")
+
+
+def upright(subject: Subject) -> tuple[str, ...]:
+    """The space's three bands, the lightness last: it stands upright."""
+    space = subject.projection.space
+    order = sorted(range(len(space.bands)), key=lambda band: band == space.luma)
+    return tuple(space.bands[band] for band in order)
+
+
+def _centers_in_space(subject: Subject, bands: Sequence[str], values: FloatArray) -> FloatArray:
+    """The centres (k, 3) in all bands: in one that was not clustered, where their pixels are on the mean."""
+    points = subject.model.points[:SHOWN]
+    centers = np.repeat(np.average(values, axis=0, weights=subject.counts)[None], len(points), axis=0)
+    weights = np.bincount(subject.labels, subject.counts, minlength=len(points))[: len(points)]
+    for band, name in enumerate(bands):
+        if name in subject.projection.bands:
+            centers[:, band] = points[:, subject.columns((name,))[0]]
+        else:
+            sums = np.bincount(subject.labels, subject.counts * values[:, band], minlength=len(points))[: len(points)]
+            centers[:, band] = np.where(weights > 0, sums / np.maximum(weights, 1), centers[:, band])
+    return centers
+
+
+def _surfaces(subject: Subject, bands: Sequence[str], centers: FloatArray) -> list[FloatArray]:
+    """The lines (m, 3) of all ellipsoids, as many for each; flat where a band was not clustered."""
+    if not subject.mixture:
+        return []
+    names = [name for name in bands if name in subject.projection.bands]
+    clustered, columns = [bands.index(name) for name in names], subject.columns(names)
+    covariances = subject.model.covariances[: len(centers)][:, columns][:, :, columns]
+    detailed = len(subject.model.points) <= DETAILED
+    lines = []
+    for center, covariance in zip(centers, covariances, strict=True):
+        if len(clustered) == 3:
+            lines += ellipsoid(center, covariance, detailed=detailed)
+        else:
+            flat = ellipse(center[clustered], covariance)
+            line = np.repeat(center[None], len(flat), axis=0)
+            line[:, clustered] = flat
+            lines.append(line)
+    return lines
+
+
+def _mark_centers_in_space(axes: Any, subject: Subject, centers: FloatArray) -> None:
+    """Each centre as a disc of its label's colour on top of all points."""
+    palette = subject.quantized.palette[: len(centers)] / 255
+    few = len(subject.model.points) <= NUMBERED
+    used = centers[: len(palette)]
+    axes.scatter(*used.T, s=110 if few else 45, c="white", depthshade=False, linewidths=0, zorder=3)
+    size = 70 if few else 25
+    axes.scatter(*used.T, s=size, c=palette, edgecolors=canvas.INK, linewidths=1.2, depthshade=False, zorder=4)
