@@ -370,5 +370,7 @@ def _write(
         path, kind = destination.figure
         tile = sheets.Tile("original", comparisons.size_lines(comparison), original)
         rows = comparisons.tile_rows(comparison, thumbnails)
-        files.append((path, compared.encode(compared.Compared(item.name, comparison, tile, rows), kind, path.suffix)))
+        files.append(
+            (path, compared.encode(compared.Compared(item.name, comparison, tile, rows), kind, path.suffix.lower()))
+        )
     write_whole(files, force=destination.force)

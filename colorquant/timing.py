@@ -192,6 +192,11 @@ class Timing:
         """What the row is about."""
         return _words(self.options, self.input, self.scale)
 
+    @property
+    def combination(self) -> str:
+        """The same without the image."""
+        return _words(self.options)
+
 
 def _words(options: FitOptions | None, name: str = "", scale: float = 1.0) -> str:
     scaled = name if scale == 1 else f"{name} × {scale:g}"

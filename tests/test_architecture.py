@@ -28,7 +28,7 @@ ALLOWED = {
     "skimage": {"metrics"},
     "imagequant": {"rivals"},
     "PIL": {"images", "decoding", "pixels", "profiles", "metadata", "encoding", "report"},
-    "matplotlib": {f"report/figures/{name}" for name in ("canvas", "densities", "scatters", "curves")},
+    "matplotlib": {f"report/figures/{name}" for name in ("canvas", "densities", "scatters", "curves", "timed")},
 }
 INSIDE_FUNCTIONS = {"cv2", "sklearn", "scipy", "skimage", "imagequant", "matplotlib"}
 

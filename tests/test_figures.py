@@ -334,7 +334,7 @@ def test_several_inputs_need_a_stem(run, photo, command, tmp_path):
     assert "{stem}" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["kmeans", "em", "compare"])
+@pytest.mark.parametrize("command", ["kmeans", "em", "compare", "timing"])
 def test_without_matplotlib_one_line_says_so_before_the_work(photo, command):
     code = "import sys; sys.modules['matplotlib'] = None\nfrom colorquant.cli import main\nmain()"
     words = [command, str(photo), "-k", "3", "--figure", str(photo.with_name("x.png"))]
@@ -390,3 +390,34 @@ def test_a_failed_combination_leaves_the_rest_of_the_figure(run, photo, tmp_path
         result = run("compare", photo, "-k", "2,4", "--figure", target, "--figure-kind", kind, "-q")
         assert result.exit_code == 1
         check_decodes(target.read_bytes(), ".png")
+
+
+QUICK = ("--engine", "numpy", "--repeat", 2, "--warmup", 0)
+
+
+@pytest.mark.parametrize("words", [(), ("--scale", "0.5,1,2"), ("--method", "kmeans,em", "-k", "2,3")])
+def test_timing_draws(run, photo, tmp_path, words):
+    target = tmp_path / "cost.png"
+    result = run("timing", photo, *QUICK, *words, "--figure", target, "-q")
+    assert result.exit_code == 0, result.output
+    check_decodes(target.read_bytes(), ".png")
+
+
+def test_a_timings_figure_is_checked_before_the_work(run, photo, tmp_path):
+    taken = tmp_path / "taken.svg"
+    taken.write_text("mine")
+    for name, said in (("x.gif", "unknown ending"), ("", "no file"), (taken, "exists already")):
+        result = run("timing", photo, *QUICK, "--figure", name)
+        assert result.exit_code != 0
+        assert said in result.stderr
+        assert result.stdout == ""
+    assert taken.read_text() == "mine"
+
+
+def test_a_failed_row_leaves_the_rest_of_the_timings(run, photo, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    for inputs in ((photo, broken), (broken,)):
+        target = tmp_path / f"{len(inputs)}.svg"
+        assert run("timing", *inputs, *QUICK, "--figure", target, "-q").exit_code == 1
+        check_decodes(target.read_bytes(), ".svg")

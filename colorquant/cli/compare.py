@@ -23,7 +23,7 @@ from colorquant.files import check_writable, write_whole
 from colorquant.images import SUFFIXES
 from colorquant.models import COVARIANCES
 from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title
-from colorquant.report.figures import SUFFIXES as SUFFIXES_OF_FIGURES
+from colorquant.report.figures.canvas import check_figure
 from colorquant.report.figures.compared import COMPARED, choose
 from colorquant.report.rows import notes_line, printable
 from colorquant.rivals import RIVALS
@@ -117,8 +117,9 @@ def _figure(grid: Grid, figure: str | None, kind: str | None) -> tuple[str, str]
         if kind is not None:
             raise OptionError("--figure-kind describes a figure: add --figure FILE")
         return None
-    if figure and Path(figure).suffix.lower() not in SUFFIXES_OF_FIGURES:
-        raise OptionError(f"--figure {figure}: unknown ending, take one of {', '.join(SUFFIXES_OF_FIGURES)}")
+    if not figure:
+        raise OptionError("--figure has an empty name: is a variable unset?")
+    check_figure(figure)
     return figure, choose(kind, [(variant(options), options.k) for options in grid.combinations])
 
 
@@ -133,7 +134,7 @@ def _plan(
 ) -> Plan:
     """Where the results of each input go. Raises OptionError and OutputError before anything is read."""
     drawn = None if figure is None else figure[0]
-    for flag, value in (("-o", output), ("--csv", csv_file), ("--truth", truth), ("--figure", drawn)):
+    for flag, value in (("-o", output), ("--csv", csv_file), ("--truth", truth)):
         if value == "":
             raise OptionError(f"{flag} has an empty name: is a variable unset?")
     if output is not None and Path(output).suffix.lower() in SUFFIXES and not Path(output).is_dir():

@@ -22,6 +22,8 @@ from colorquant.files import check_writable, write_whole
 from colorquant.images import Picture, read_image
 from colorquant.models import COVARIANCES, FitOptions
 from colorquant.report import timings as report
+from colorquant.report.figures import timed
+from colorquant.report.figures.canvas import check_figure
 from colorquant.report.machine import Machine
 from colorquant.report.rows import notes_line, printable
 from colorquant.spaces import SPACES
@@ -69,6 +71,11 @@ from colorquant.spaces import SPACES
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row on standard output, instead of a table.")
 @click.option("--csv", metavar="FILE", help="Also write the rows as CSV.")
 @click.option("--markdown", metavar="FILE", help="Also write head and table as markdown.")
+@click.option(
+    "--figure",
+    metavar="FILE",
+    help="Also draw the seconds, with matplotlib: .png, .svg or .pdf; with --scale as lines.",
+)
 @shared.reading_options
 @shared.recursive_option
 @shared.force_option
@@ -100,7 +107,7 @@ def command(
     \b
     colorquant timing malaga.png
     colorquant timing photo.jpg --method kmeans,em --engine numpy,sklearn -k 4,16 --csv rows.csv
-    colorquant timing photo.jpg --scale 0.25,1,4 --stage fit
+    colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg
     """
     grid = timing.Grid(method, engine, space, k, covariance, max_iter, tol, attempts, own_criteria, seed)
     protocol = timing.Protocol(repeat, warmup, "cpu" if cpu else "wall", stage, scale)
@@ -116,6 +123,7 @@ def _run(
     as_json: bool,
     csv: str | None,
     markdown: str | None,
+    figure: str | None,
     recursive: bool,
     force: bool,
     quiet: bool,
@@ -125,7 +133,9 @@ def _run(
     cells, left_out = grid.cells()
     inputs = naming.expand(images, recursive=recursive)
     check_stdin(inputs)
-    _check_files({"--csv": csv, "--markdown": markdown}, inputs, force)
+    _check_files({"--csv": csv, "--markdown": markdown, "--figure": figure}, inputs, force)
+    if figure is not None:
+        check_figure(figure)
     with speaking(len(inputs) * len(protocol.scales) * len(cells) * protocol.rounds, quiet=quiet) as voice:
         for line in left_out:
             voice.say(f"Left out: {line}")
@@ -144,7 +154,10 @@ def _run(
         (csv, report.csv_table(found, machine)),
         (markdown, report.markdown(found, machine, grid.criteria, left_out)),
     ]
-    write_whole([(Path(name), text.encode()) for name, text in texts if name], force=force)
+    files = [(Path(name), text.encode()) for name, text in texts if name]
+    if figure is not None:
+        files.append((Path(figure), timed.encode(found, Path(figure).suffix.lower())))
+    write_whole(files, force=force)
     _end(found, voice, verbose)
 
 

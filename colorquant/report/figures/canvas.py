@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from pathlib import PurePath
 from threading import Lock
 from typing import Any
 
@@ -24,6 +25,7 @@ MARGIN = 0.2  # inches left of the title, and right of it
 INK, FAINT, PALE = "#1a1a1a", "#5a5a5a", "#d0d0d0"
 # Okabe and Ito, "Color Universal Design" (2008), with gray for black, the colour of ink; on white yellow is weakest.
 DISTINCT = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#666666")
+MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
 FAR = 1024  # clusters that are coloured so that near ones differ; more take turns
 
@@ -58,6 +60,13 @@ def check_installed() -> None:
     """Raises OptionError where matplotlib is missing."""
     if find_spec("matplotlib") is None:
         raise OptionError("--figure needs matplotlib, which is not installed: pip install 'colorquant[plot]'")
+
+
+def check_figure(name: str) -> None:
+    """Raises OptionError where a figure cannot be drawn into a file of this name."""
+    if PurePath(name).suffix.lower() not in SUFFIXES:
+        raise OptionError(f"--figure {name}: unknown ending, take one of {', '.join(SUFFIXES)}")
+    check_installed()
 
 
 def encode(draw: Callable[[Any], None], suffix: str) -> bytes:

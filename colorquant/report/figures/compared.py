@@ -9,10 +9,7 @@ from typing import Any
 from colorquant.errors import OptionError
 from colorquant.report import sheets
 from colorquant.report.figures import canvas, curves, grids
-from colorquant.report.figures.canvas import check_installed
 from colorquant.report.figures.subject import called
-
-MARKERS = "osD^vP*X"
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,8 @@ class Compared:
 def choose(kind: str | None, combinations: Sequence[tuple[str, int]]) -> str:
     """The figure of a grid of ``combinations``, a variant and a k each; ``kind`` None takes the one that suits it.
 
-    Raises OptionError where matplotlib is missing, or the grid cannot have the figure.
+    Raises OptionError where the grid cannot have the figure.
     """
-    check_installed()
     ks, variants = {k for _, k in combinations}, {variant for variant, _ in combinations}
     if kind is None:
         return "elbow" if len(ks) > 1 and len(variants) == 1 else "grid"
@@ -58,7 +54,7 @@ def elbow(figure: Any, compared: Compared) -> None:
         style = {
             "color": canvas.DISTINCT[number % len(canvas.DISTINCT)],
             "ls": canvas.DASHES[number // len(canvas.DISTINCT) % len(canvas.DASHES)],
-            "marker": MARKERS[number % len(MARKERS)],
+            "marker": canvas.MARKERS[number % len(canvas.MARKERS)],
             "ms": 5,
         }
         _line(panels[0], cells, variant, "mse", {**style, "label": canvas.elided(variant, 9, 2.2)})
