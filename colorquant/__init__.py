@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from colorquant.histogram import ColorHistogram
     from colorquant.images import read_image
     from colorquant.models import Centroids, FitOptions, GaussianMixture
-    from colorquant.outputs import quantize_file
+    from colorquant.outputs import Destination, Recipe, quantize_file
     from colorquant.pipeline import Quantized, quantize
     from colorquant.spaces import SPACES
 
@@ -24,9 +24,11 @@ __all__ = [
     "Centroids",
     "ColorHistogram",
     "ColorquantError",
+    "Destination",
     "FitOptions",
     "GaussianMixture",
     "Quantized",
+    "Recipe",
     "__version__",
     "quantize",
     "quantize_file",
@@ -39,9 +41,11 @@ _HOME = {
     "Centroids": "models",
     "ColorHistogram": "histogram",
     "ColorquantError": "errors",
+    "Destination": "outputs",
     "FitOptions": "models",
     "GaussianMixture": "models",
     "Quantized": "pipeline",
+    "Recipe": "outputs",
     "quantize": "pipeline",
     "quantize_file": "outputs",
     "read_image": "images",

@@ -20,24 +20,36 @@ Files = list[tuple[Path, bytes]]
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A quantized input, of which outputs are made; ``name`` is what its user calls it.
+class Recipe:
+    """What is done with an input, wherever it comes from and goes to.
 
-    ``paint`` and ``assign`` are what :func:`colorquant.quantize` was told, ``drawing`` which figure is wanted.
+    ``options`` of the fit; ``paint`` and ``assign`` as :func:`colorquant.quantize` takes them. With ``keep_metadata``
+    the input's go into the picture. ``drawing`` is a choice of :func:`colorquant.report.figures.choose`, None draws the
+    usual figure.
     """
+
+    options: FitOptions
+    paint: str = "members"
+    assign: str | None = None
+    reading: Reading = Reading()  # noqa: RUF009  it is frozen
+    keep_metadata: bool = False
+    drawing: figures.Drawing | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A quantized input, of which outputs are made; ``name`` is what its user calls it."""
 
     name: str
     picture: images.Picture
     quantized: Quantized
-    paint: str = "members"
-    assign: str | None = None
-    drawing: figures.Drawing | None = None
+    recipe: Recipe
 
     def sweep(self) -> list[Quantized]:
         """The picture with several numbers of colours, by rising k; its own among them."""
         options = self.quantized.options
         others = [k for k in studies.sweep_ks(options.k) if k != options.k]
-        found = studies.sweep(self.picture, options, others, paint=self.paint, assign=self.assign)
+        found = studies.sweep(self.picture, options, others, paint=self.recipe.paint, assign=self.recipe.assign)
         return sorted([*found, self.quantized], key=lambda one: one.options.k)
 
 
@@ -103,7 +115,7 @@ def _trace(done: Finished, path: Path) -> Files:
 
 
 def _figure(done: Finished, path: Path) -> Files:
-    drawing = done.drawing or figures.choose(done.quantized.options)
+    drawing = done.recipe.drawing or figures.choose(done.quantized.options)
     subject = figures.Subject(done.name, done.picture, done.quantized, drawing, done.sweep)
     return [(path, figures.encode(subject, path.suffix.lower()))]
 
@@ -203,35 +215,34 @@ def _unweighed(quantized: Quantized) -> tuple[str, ...]:
 
 def quantize_file(
     source: Path | bytes,
-    options: FitOptions,
+    recipe: Recipe,
     destination: Destination,
     *,
-    paint: str = "members",
-    assign: str | None = None,
-    reading: Reading = Reading(),  # noqa: B008  it is frozen
-    keep_metadata: bool = False,
-    drawing: figures.Drawing | None = None,
     progress: engines.Progress | None = None,
 ) -> Result:
     """Read an image file, :func:`quantize` it, and write what ``destination`` asks for.
 
-    ``drawing`` as :func:`colorquant.report.figures.choose` returns it; None draws the usual figure.
-    With ``keep_metadata`` the input's go into the picture. Nothing is written unless all of it could be encoded. Raises
-    ImageReadError, OptionError, EngineError, OutputError.
+    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
     """
+    options = recipe.options
     destination.check(options.k)
     start = time.perf_counter()
-    picture = images.read_image(source, reading)
+    picture = images.read_image(source, recipe.reading)
     seconds = {"read": time.perf_counter() - start}
-    record = any(OUTPUTS[kind].history for kind in destination.others)
-    record = record or (drawing is not None and figures.FIGURES[drawing.kind].history)
+    drawn = recipe.drawing is not None and figures.FIGURES[recipe.drawing.kind].history
+    record = drawn or any(OUTPUTS[kind].history for kind in destination.others)
     quantized = quantize(
-        picture.rgb, options, alpha=picture.alpha, paint=paint, assign=assign, record=record, progress=progress
+        *(picture.rgb, options),
+        alpha=picture.alpha,
+        paint=recipe.paint,
+        assign=recipe.assign,
+        record=record,
+        progress=progress,
     )
-    bytes_in, kept = picture.bytes_in, picture.metadata if keep_metadata else None
-    notes = (*picture.notes, *(() if keep_metadata else picture.metadata.dropped), *_unweighed(quantized))
+    bytes_in, kept = picture.bytes_in, picture.metadata if recipe.keep_metadata else None
+    notes = (*picture.notes, *(() if recipe.keep_metadata else picture.metadata.dropped), *_unweighed(quantized))
     chunks = encoding.picture_chunks(picture.density, kept)
-    done = Finished(destination.name, picture, quantized, paint, assign, drawing) if destination.others else None
+    done = Finished(destination.name, picture, quantized, recipe) if destination.others else None
     del picture  # its pixels are not needed for the picture alone
     seconds.update(quantized.seconds)
     start = time.perf_counter()

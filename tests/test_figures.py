@@ -31,7 +31,8 @@ def subject(rgb, options, kind=None, bands=(), alpha=None) -> figures.Subject:
     """What a figure is drawn from, its iterations recorded."""
     options = resolve(options)
     picture = Picture(rgb, alpha, 0)
-    done = outputs.Finished("photo.png", picture, quantize(rgb, options, alpha=alpha, record=True))
+    quantized = quantize(rgb, options, alpha=alpha, record=True)
+    done = outputs.Finished("photo.png", picture, quantized, outputs.Recipe(options))
     return figures.Subject(done.name, picture, done.quantized, figures.choose(options, kind, bands), done.sweep)
 
 

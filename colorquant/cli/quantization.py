@@ -58,6 +58,7 @@ def run_quantization(
     asked = {kind: said for kind, said in others.items() if said is not None}
     outputs.check_outputs(options, asked)
     drawing = _drawing(options, asked, figure_kind, figure_bands)
+    recipe = outputs.Recipe(options, paint, assign, reading, keep_metadata, drawing)
     names = naming.Naming(
         *(f"{options.method}{options.k}", options.k, output, asked, force, in_place, skip_existing),
         lists={} if report is None else {"--report": report},
@@ -74,17 +75,7 @@ def run_quantization(
         _share_memory()
     with speaking(len(plan), quiet=quiet) as voice:
         tally = Tally(voice, as_json, str(options) if verbose else None, report, force or skip_existing)
-        task = partial(
-            _quantized,
-            options=options,
-            paint=paint,
-            assign=assign,
-            reading=reading,
-            keep_metadata=keep_metadata,
-            drawing=drawing,
-        )
-        if not isolate:
-            task = partial(task, progress=voice.iterate)
+        task = partial(_quantized, recipe=recipe, progress=None if isolate else voice.iterate)
         # Of many, none is cut short by Ctrl-C between two of its files.
         uninterruptible = many or options.engine == "opencv"
         tally.hear(
@@ -96,28 +87,11 @@ def run_quantization(
 
 
 def _quantized(
-    item: naming.Input,
-    destination: outputs.Destination,
-    *,
-    options: FitOptions,
-    paint: str,
-    assign: str | None,
-    reading: Reading,
-    keep_metadata: bool,
-    drawing: figures.Drawing | None,
-    progress: Progress | None = None,
+    item: naming.Input, destination: outputs.Destination, *, recipe: outputs.Recipe, progress: Progress | None
 ) -> Done:
-    if destination.skip_existing and destination.is_complete(options.k):
+    if destination.skip_existing and destination.is_complete(recipe.options.k):
         return Done(rows.skipped(item.name, str(destination.image)))
-    result = outputs.quantize_file(
-        *(source(item), options, destination),
-        paint=paint,
-        assign=assign,
-        reading=reading,
-        keep_metadata=keep_metadata,
-        drawing=drawing,
-        progress=progress,
-    )
+    result = outputs.quantize_file(source(item), recipe, destination, progress=progress)
     return Done(rows.record(item.name, str(destination.image or naming.STDIN), result), result.png)
 
 
