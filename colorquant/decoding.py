@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import IcoImagePlugin, Image, ImageChops, ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from colorquant import wholeness
 from colorquant.alpha import check_alpha
 from colorquant.errors import ImageReadError
 from colorquant.metadata import DAMAGED
-from colorquant.pixels import STRIP
+from colorquant.pixels import STRIP, is_tiff
 
 Decoded = TypeVar("Decoded")
 
@@ -181,6 +181,8 @@ def _icon(data: bytes, reading: Reading) -> Iterator[Loaded]:
 
     Not by ``Image.open``: it decodes an icon, whatever its size.
     """
+    from PIL import IcoImagePlugin  # only where there is an icon, as with the other modules of Pillow below
+
     icon = IcoImagePlugin.IcoFile(io.BytesIO(data))
     entries = icon.entry
     if not entries:
@@ -204,7 +206,7 @@ def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
     """Bits a channel in the file, of an image that is not loaded yet; 8 where Pillow's format has no more."""
     if image.format == "PNG":
         return data[PNG_BIT_DEPTH]
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
+    if is_tiff(image):
         return int(max(image.tag_v2.get(TIFF_BITS, (1,))))
     if image.format == "PPM":
         args: Any = image.tile[0].args
@@ -222,7 +224,7 @@ def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
 
 def _name_planes(image: ImageFile.ImageFile) -> None:
     """Channels of 16 bits that an uncompressed TIFF stores apart: Pillow would unpack them as if they had 8."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tile[0].codec_name == "raw" and _planes(image) == 2:
+    if is_tiff(image) and image.tile[0].codec_name == "raw" and _planes(image) == 2:
         order = "L" if image.tag_v2.prefix == b"II" else "B"
         raws = [image.mode if _raw_mode(tile) == "I" else f"{_raw_mode(tile)};16{order}" for tile in image.tile]
         image.tile = [
@@ -231,7 +233,7 @@ def _name_planes(image: ImageFile.ImageFile) -> None:
 
 
 def _planes(image: ImageFile.ImageFile) -> int:
-    return image.tag_v2.get(TIFF_PLANES, 1) if isinstance(image, TiffImagePlugin.TiffImageFile) else 1
+    return image.tag_v2.get(TIFF_PLANES, 1) if is_tiff(image) else 1
 
 
 def _low_bytes(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
@@ -289,7 +291,7 @@ def _check_before(image: Image.Image, data: bytes, bits: int) -> None:
     if image.format == "PNG":  # load() alone passes over a wrong checksum
         with Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
             checked.verify()
-    elif isinstance(image, TiffImagePlugin.TiffImageFile):
+    elif is_tiff(image):
         if _planes(image) == 2 and image.mode in ("LA", "La", "PA"):  # Pillow gives another alpha
             raise ImageReadError("alpha stored apart from gray or a palette: save it with its channels together")
         wholeness.check_tiff_parts(image, data)
@@ -316,6 +318,8 @@ def _check_after(image: Image.Image, data: bytes, reading: Reading) -> None:
 
 def _check_jpeg_end(image: Image.Image, data: bytes) -> None:
     """Raises ImageReadError where more bits before the end change the picture: its own were too few."""
+    from PIL import ImageChops
+
     end = data.rfind(JPEG_END)
     longer = data[:end] + JPEG_FILLER + data[end:]
     with Image.open(io.BytesIO(longer), formats=("JPEG",)) as other:

@@ -115,8 +115,10 @@ def _trace(done: Finished, path: Path) -> Files:
 
 
 def _figure(done: Finished, path: Path) -> Files:
+    from colorquant.report.figures.subject import Subject
+
     drawing = done.recipe.drawing or figures.choose(done.quantized.options)
-    subject = figures.Subject(done.name, done.picture, done.quantized, drawing, done.sweep)
+    subject = Subject(done.name, done.picture, done.quantized, drawing, done.sweep)
     return [(path, figures.encode(subject, path.suffix.lower()))]
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from colorquant.errors import ImageReadError
 from colorquant.profiles import MODES
+
+if TYPE_CHECKING:
+    from PIL import TiffImagePlugin
 
 UInt8Array = npt.NDArray[np.uint8]
 T = TypeVar("T", bound=np.generic)
@@ -32,6 +35,11 @@ class Native:
     values: UInt8Array
     space: str
     alpha: UInt8Array | None
+
+
+def is_tiff(image: Image.Image) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
+    """Whether Pillow read the image as a TIFF."""
+    return image.format == "TIFF"
 
 
 def native(image: Image.Image, low: Image.Image | None, bits: int) -> Native:
@@ -92,7 +100,7 @@ def _gray16(image: Image.Image, bits: int) -> Native:
     full = 2**bits - 1 if image.format == "TIFF" else 65535  # to which the other decoders scale
     if bits > 16 or image.mode == "F" or np.min(values) < 0 or np.max(values) > full:
         raise ImageReadError(f"has pixels of 32 bits (mode {image.mode}): convert it to 8 or 16 bits first")
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO:
+    if is_tiff(image) and image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO:
         values = full - values  # Pillow turns gray of 8 bits, but not of 16
     key = image.info.get("transparency")
     alpha = np.where(values == key, np.uint8(0), np.uint8(255)) if isinstance(key, int) else None

@@ -23,17 +23,18 @@ from colorquant.models import COVARIANCES, FitOptions
 from colorquant.pipeline import quantize
 from colorquant.report import figures
 from colorquant.report.figures import canvas, compared, densities, scatters
+from colorquant.report.figures.subject import Subject
 
 KINDS = pytest.mark.parametrize("kind", list(figures.FIGURES))
 
 
-def subject(rgb, options, kind=None, bands=(), alpha=None) -> figures.Subject:
+def subject(rgb, options, kind=None, bands=(), alpha=None) -> Subject:
     """What a figure is drawn from, its iterations recorded."""
     options = resolve(options)
     picture = Picture(rgb, alpha, 0)
     quantized = quantize(rgb, options, alpha=alpha, record=True)
     done = outputs.Finished("photo.png", picture, quantized, outputs.Recipe(options))
-    return figures.Subject(done.name, picture, done.quantized, figures.choose(options, kind, bands), done.sweep)
+    return Subject(done.name, picture, done.quantized, figures.choose(options, kind, bands), done.sweep)
 
 
 def possible(kind: str) -> FitOptions:
@@ -266,7 +267,7 @@ def test_every_kind_of_a_space_is_had_by_somebody():
 )
 def test_any_name_can_stand_above(name, thumbnail):
     one = subject(thumbnail, possible("ellipses"), "ellipses")
-    renamed = figures.Subject(name, one.picture, one.quantized, one.drawing, one.sweep)
+    renamed = Subject(name, one.picture, one.quantized, one.drawing, one.sweep)
     check_decodes(figures.encode(renamed, ".png"), ".png")
 
 

@@ -23,7 +23,7 @@ from colorquant.files import check_writable, write_whole
 from colorquant.images import SUFFIXES
 from colorquant.models import COVARIANCES
 from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title
-from colorquant.report.figures.canvas import check_figure
+from colorquant.report.figures import check_figure
 from colorquant.report.figures.compared import COMPARED, choose
 from colorquant.report.rows import notes_line, printable
 from colorquant.rivals import RIVALS

@@ -22,8 +22,7 @@ from colorquant.files import check_writable, write_whole
 from colorquant.images import Picture, read_image
 from colorquant.models import COVARIANCES, FitOptions
 from colorquant.report import timings as report
-from colorquant.report.figures import timed
-from colorquant.report.figures.canvas import check_figure
+from colorquant.report.figures import check_figure, timed
 from colorquant.report.machine import Machine
 from colorquant.report.rows import notes_line, printable
 from colorquant.spaces import SPACES

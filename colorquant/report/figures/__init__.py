@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
 from colorquant.models import FitOptions
-from colorquant.report.figures import canvas, curves, densities, grids, scatters
-from colorquant.report.figures.canvas import SUFFIXES, check_installed
-from colorquant.report.figures.subject import Drawing, Subject
 from colorquant.spaces import Projection
 
-__all__ = ["FIGURES", "SUFFIXES", "Drawing", "FigureKind", "Subject", "check_installed", "choose", "encode"]
+if TYPE_CHECKING:
+    from colorquant.report.figures.subject import Subject
+
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Which figure is drawn: ``kind`` a key of FIGURES, ``bands`` those that the user chose, if any."""
+
+    kind: str
+    bands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class FigureKind:
     """One row of :data:`FIGURES`.
 
-    ``draw`` fills a matplotlib figure. ``methods`` can have it, in a space of at least ``least_bands`` bands.
+    ``module`` has a function, called like the kind, that fills a matplotlib figure; it is loaded when it is used.
+    ``words`` say what is shown. ``methods`` can have it, in a space of at least ``least_bands`` bands.
     ``chosen`` is how many of them the user can choose; only clustered ones where it shows the model in them.
     ``history`` says that the fit's iterations are needed, ``of_nothing`` that it can be drawn without a colour.
     """
 
-    draw: Callable[[Any, Subject], None]
+    module: str
     words: str
     methods: tuple[str, ...] = METHODS
     least_bands: int = 1
@@ -37,18 +49,31 @@ class FigureKind:
 
 
 FIGURES: dict[str, FigureKind] = {
-    "segmented-histogram": FigureKind(densities.segmented_histogram, "pixels per level, coloured by cluster", chosen=1),
+    "segmented-histogram": FigureKind("densities", "pixels per level, coloured by cluster", chosen=1),
     "gaussians": FigureKind(
-        densities.gaussians, "each Gaussian and their sum over a histogram", ("em",), chosen=1, clustered=True
+        "densities", "each Gaussian and their sum over a histogram", ("em",), chosen=1, clustered=True
     ),
     "ellipses": FigureKind(
-        scatters.ellipses, "colours in two bands, an ellipse per Gaussian", least_bands=2, chosen=2, clustered=True
+        "scatters", "colours in two bands, an ellipse per Gaussian", least_bands=2, chosen=2, clustered=True
     ),
-    "colors3d": FigureKind(scatters.colors3d, "colours in the space, centres or ellipsoids", least_bands=3),
-    "convergence": FigureKind(curves.convergence, "objective and shift of each iteration", history=True),
-    "elbow": FigureKind(curves.elbow, "inertia, or BIC and AIC, of several k"),
-    "grid": FigureKind(grids.grid, "the picture in several k, side by side", of_nothing=True),
+    "colors3d": FigureKind("scatters", "colours in the space, centres or ellipsoids", least_bands=3),
+    "convergence": FigureKind("curves", "objective and shift of each iteration", history=True),
+    "elbow": FigureKind("curves", "inertia, or BIC and AIC, of several k"),
+    "grid": FigureKind("grids", "the picture in several k, side by side", of_nothing=True),
 }
+
+
+def check_installed() -> None:
+    """Raises OptionError where matplotlib is missing."""
+    if find_spec("matplotlib") is None:
+        raise OptionError("--figure needs matplotlib, which is not installed: pip install 'colorquant[plot]'")
+
+
+def check_figure(name: str) -> None:
+    """Raises OptionError where a figure cannot be drawn into a file of this name."""
+    if PurePath(name).suffix.lower() not in SUFFIXES:
+        raise OptionError(f"--figure {name}: unknown ending, take one of {', '.join(SUFFIXES)}")
+    check_installed()
 
 
 def choose(options: FitOptions, kind: str | None = None, bands: Sequence[str] = ()) -> Drawing:
@@ -100,11 +125,17 @@ def _named(bands: Sequence[str], projection: Projection, row: FigureKind, flag: 
 
 def encode(subject: Subject, suffix: str) -> bytes:
     """The file of a subject's figure; ``suffix`` is one of SUFFIXES. The same bytes each time."""
-    row = FIGURES[subject.drawing.kind]
-    draw = _nothing if subject.empty and not row.of_nothing else row.draw
+    from colorquant.report.figures import canvas
+
+    kind = subject.drawing.kind
+    draw = getattr(import_module(f"{__name__}.{FIGURES[kind].module}"), kind.replace("-", "_"))
+    if subject.empty and not FIGURES[kind].of_nothing:
+        draw = _nothing
     return canvas.encode(lambda figure: draw(figure, subject), suffix)
 
 
 def _nothing(figure: Any, subject: Subject) -> None:
+    from colorquant.report.figures import canvas
+
     canvas.note(figure, "Every pixel is fully transparent: there is no colour to show.")
     canvas.title(figure, subject.called, subject.words)

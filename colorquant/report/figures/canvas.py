@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
-from pathlib import PurePath
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.errors import OptionError
 from colorquant.report.rows import printable
 
 FloatArray = npt.NDArray[np.float64]
 
-SUFFIXES = (".png", ".svg", ".pdf")
 WIDTH, HEIGHT = 8.0, 5.0  # inches
 DPI = 150
 TITLE, WORDS = 13, 9.5  # points
@@ -54,19 +50,6 @@ NO_DATES: dict[str, dict[str, None]] = {
     ".pdf": {"CreationDate": None},
 }
 _lock = Lock()  # matplotlib's style and font cache belong to the whole interpreter
-
-
-def check_installed() -> None:
-    """Raises OptionError where matplotlib is missing."""
-    if find_spec("matplotlib") is None:
-        raise OptionError("--figure needs matplotlib, which is not installed: pip install 'colorquant[plot]'")
-
-
-def check_figure(name: str) -> None:
-    """Raises OptionError where a figure cannot be drawn into a file of this name."""
-    if PurePath(name).suffix.lower() not in SUFFIXES:
-        raise OptionError(f"--figure {name}: unknown ending, take one of {', '.join(SUFFIXES)}")
-    check_installed()
 
 
 def encode(draw: Callable[[Any], None], suffix: str) -> bytes:

@@ -14,19 +14,12 @@ import numpy.typing as npt
 from colorquant.histogram import count_labelled, voting
 from colorquant.images import Picture
 from colorquant.models import FloatArray, GaussianMixture, IntArray
+from colorquant.report.figures import Drawing
 from colorquant.spaces import SPACES, Projection
 
 UInt8Array = npt.NDArray[np.uint8]
 METHODS = {"kmeans": "k-means", "em": "EM"}
 GRAY_LEVEL = "gray level"  # stands in for a lightness where the space has none
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """Which figure is drawn: ``kind`` a key of FIGURES, ``bands`` those that the user chose, if any."""
-
-    kind: str
-    bands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
