@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, current_thread, main_thread
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 from colorquant.errors import OutputError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+STAGED = re.compile(r"\.colorquant-[0-9a-f]{16}-\d+\.tmp")
+FIRST = "-0.tmp"
+
 
 def check_writable(paths: Iterable[Path], *, force: bool) -> None:
-    """Raises OutputError for a name that cannot be, a folder, or a file that may not be overwritten."""
+    """Raises OutputError for a name that cannot be, a folder, or a file that may not be overwritten.
+
+    Before that, what runs that were killed left in the folders is removed: see :func:`remove_leftovers`.
+    """
     for path in paths:
+        remove_leftovers(path.parent)
         try:
             path.lstat()
         except FileNotFoundError:
@@ -35,16 +50,21 @@ def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
     and OutputError is raised.
     """
     check_writable((path for path, _ in files), force=force)
-    pairs: list[tuple[Path, Path]] = []
+    claims: dict[Path, _Claim] = {}
+    staged: list[tuple[Path, Path, Path]] = []
     try:
         for path, data in files:
-            pairs.append(_staged(path, data, force))
+            target = Path(os.path.realpath(path)) if force and os.path.islink(path) else path
+            staged.append((_staged(path, target, data, claims), target, path))
+        staged.sort(key=lambda row: row[0].name.endswith(FIRST))  # the ones with the locks go last
         with _Staging.lock:
-            for (temporary, target), (path, _) in zip(pairs, files, strict=True):
+            for temporary, target, path in staged:
                 _rename(temporary, target, path, force)
     finally:
-        for temporary, _ in pairs:
+        for temporary, _, _ in staged:
             _discard(temporary)
+        for claim in claims.values():
+            claim.stream.close()
 
 
 class _Staging:
@@ -52,7 +72,21 @@ class _Staging:
 
     lock = Lock()
     files: ClassVar[set[Path]] = set()
+    swept: ClassVar[set[str]] = set()
     abandoned = False
+
+
+@dataclass
+class _Claim:
+    """What marks the temporary files of one write in one folder as those of a run that lives.
+
+    They share ``token`` in their names. The first of them, number 0, is ``stream``: open and locked until the others
+    are gone. The lock ends with the process, however that ends.
+    """
+
+    token: str
+    stream: BinaryIO
+    files: int = 1
 
 
 def abandon() -> None:
@@ -66,32 +100,117 @@ def abandon() -> None:
             _discard(temporary)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files in ``folder`` whose run was killed; once per folder in the life of a process.
+
+    Where the file system knows no locks, nothing is removed.
+    """
+    place = os.path.abspath(folder)  # noqa: PTH100  Path's raises for odd names
+    if fcntl is None or place in _Staging.swept:
+        return
+    _Staging.swept.add(place)
+    names: list[str] = []
+    with suppress(OSError, ValueError), os.scandir(folder) as entries:
+        names += [entry.name for entry in entries if STAGED.fullmatch(entry.name)]
+    for start in {name.rpartition("-")[0] for name in names}:
+        group = [folder / name for name in names if name.startswith(f"{start}-") and not name.endswith(FIRST)]
+        with suppress(OSError):
+            _remove_dead(folder / f"{start}{FIRST}", group)
+
+
+def _remove_dead(first: Path, others: Sequence[Path]) -> None:
+    """Remove the files of one write, if the lock of its ``first`` one can be had: then nobody is at work on them.
+
+    Where that one is missing they are nobody's, too: it is the first to come and the last to go.
+    """
+    number = None
+    with suppress(FileNotFoundError):
+        number = os.open(first, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if number is not None and not (stat.S_ISREG(os.fstat(number).st_mode) and _lock(number)):
+            return
+        for path in (*others, first):
+            path.unlink(missing_ok=True)
+    finally:
+        if number is not None:
+            os.close(number)
+
+
+def _lock(number: int) -> bool:
+    """Lock an open file; False where somebody else holds the lock. Raises OSError where there are no locks."""
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _discard(temporary: Path) -> None:
     with suppress(OSError):
         temporary.unlink()
     _Staging.files.discard(temporary)
 
 
-def _staged(path: Path, data: bytes, force: bool) -> tuple[Path, Path]:
-    """A temporary file that holds ``data``, and the name that it shall get: of a link, what it points to."""
-    target = Path(os.path.realpath(path)) if force and os.path.islink(path) else path
-    temporary = target.with_name(f".colorquant-{os.urandom(8).hex()}.tmp")
+def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -> Path:
+    """A temporary file beside ``target`` that holds ``data``; ``claims`` are those of the folders so far."""
+    folder = target.parent
+    temporary = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _Staging.lock:
-            if _Staging.abandoned and current_thread() is not main_thread():
-                raise OutputError(f"{path} is not written: interrupted")
-            _Staging.files.add(temporary)
-        with temporary.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder not in claims:
+            remove_leftovers(folder)
+            temporary, claims[folder] = _claimed(folder)
+            _fill(claims[folder].stream, data)
+            if fcntl is None:
+                claims[folder].stream.close()  # an open file cannot be renamed there
+        else:
+            claim = claims[folder]
+            temporary = folder / f".colorquant-{claim.token}-{claim.files}.tmp"
+            claim.files += 1
+            with _created(temporary) as stream:
+                _fill(stream, data)
     except BaseException as error:
-        _discard(temporary)
+        if temporary is not None:
+            _discard(temporary)
         if isinstance(error, OSError) and not isinstance(error, OutputError):
             raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
         raise
-    return temporary, target
+    return temporary
+
+
+def _claimed(folder: Path) -> tuple[Path, _Claim]:
+    """The first temporary file of a write in ``folder``, locked; another one where a sweeping run was quicker."""
+    while True:
+        token = os.urandom(8).hex()
+        temporary = folder / f".colorquant-{token}{FIRST}"
+        stream = _created(temporary)
+        try:
+            mine = fcntl is None or (_lock(stream.fileno()) and temporary.exists())
+        except OSError:
+            mine = True  # no locks here: then nobody sweeps, either
+        if mine:
+            return temporary, _Claim(token, stream)
+        stream.close()
+        _discard(temporary)
+
+
+def _created(temporary: Path) -> BinaryIO:
+    with _Staging.lock:
+        if _Staging.abandoned and current_thread() is not main_thread():
+            raise OutputError(f"{temporary.parent} gets no more files: interrupted")
+        _Staging.files.add(temporary)
+    try:
+        return temporary.open("xb")
+    except BaseException:
+        _discard(temporary)
+        raise
+
+
+def _fill(stream: BinaryIO, data: bytes) -> None:
+    """All of ``data`` on the disk."""
+    stream.write(data)
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def _rename(temporary: Path, target: Path, path: Path, force: bool) -> None:
