@@ -5,6 +5,7 @@ Not for use inside pytest, which has threads: a script of its own imports this.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import select
@@ -45,6 +46,7 @@ def warm() -> None:
         import_module(f"colorquant.cli.{name}")
     for name in ("numpy.random", *(f"colorquant.engines.{engine.module}" for engine in ENGINES["numpy"].values())):
         import_module(name)
+    gc.freeze()  # a child that collects garbage would copy every page of its parent
 
 
 def run(

@@ -51,7 +51,7 @@ def main(folder: Path, runs: int, seed: int) -> None:
         ended = run(words(k), folder=folder)
         assert ended.code == 0, ended.stderr
         assert contents(folder) == whole[k], f"run {number}: {sorted(contents(folder))}"
-    print(json.dumps({"killed": killed, "littered": littered}))  # noqa: T201
+    print(json.dumps({"killed": killed, "littered": littered}))
 
 
 if __name__ == "__main__":

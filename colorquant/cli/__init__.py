@@ -79,6 +79,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy need not start threads that no product here uses
     gc.disable()  # a process for one picture ends before there is garbage: 5 % of its time
     _open_streams()
+    _hush_libraries()
     code: str | int | None = 1
     try:
         cli.main(prog_name="colorquant")
@@ -105,6 +106,16 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  it lives as long as the process
         if mode == "w":
             getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _hush_libraries() -> None:
+    """What libraries in C say of a broken file goes nowhere: LibTIFF speaks on standard error, beside our own line."""
+    with suppress(OSError):
+        own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        encoding = sys.stderr.encoding
+        sys.stderr = open(own, "w", 1, encoding, "backslashreplace")  # noqa: PTH123, SIM115
 
 
 def _lost_output(error: OSError) -> int:

@@ -1,0 +1,173 @@
+"""A mutation fuzzer: ``python tests/fuzz.py --seconds 60 [--seed N] [--corpus FOLDER ...]``.
+
+Runs the program on files that were changed at random: those of damage.py and those in the folders. Each run must end
+within 20 s and 4 GB with exit code 0 and a picture, or 1 and a line that says why; no signal, no other word on standard
+error, no file left beside. What does not is saved in the folder of findings, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import resource
+import struct
+import sys
+import tempfile
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import damage
+from forked import Ended, run, warm
+
+SECONDS = 20
+MEMORY = 4 << 30
+LARGEST = 2_000_000  # bytes of a file of a corpus
+LIMITS = {resource.RLIMIT_AS: MEMORY, resource.RLIMIT_CPU: SECONDS}
+FAST = ("--effort", "fast", "-q", "-o", "out.png")
+COMMANDS = (  # a file is as good as another to most of them, so they come by weight
+    (70, ("kmeans", "{file}", "-k", "4", *FAST)),
+    (6, ("kmeans", "{file}", "-k", "300", "--labels", "png", "--palette-out", "out.gpl", *FAST)),
+    (6, ("kmeans", "{file}", "-k", "3", "--space", "oklab", "--json", *FAST)),
+    (4, ("kmeans", "{file}", "-k", "3", "--space", "gray", *FAST)),
+    (6, ("em", "{file}", "-k", "3", "--max-iter", "5", *FAST)),
+    (2, ("em", "{file}", "-k", "2", "--space", "ycrcb", "--max-iter", "5", *FAST)),
+    (6, ("compare", "whole.png", "--truth", "{file}", "-k", "2", "--method", "kmeans", "--json", "-q")),
+)
+NUMBERS = (0, 1, 2, 3, 4, 7, 8, 16, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
+
+
+def corpus(folders: list[Path]) -> list[Callable[[], bytes]]:
+    """What gives each file's bytes; the generated ones as often as those of the folders."""
+    made = [*damage.samples().values(), *damage.bombs().values()]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    small = [path.read_bytes for path in paths if 0 < path.stat().st_size <= LARGEST]
+    return [(lambda data=data: data) for data in made] * max(1, len(small) // len(made)) + small
+
+
+def mutated(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    """The bytes after some changes; of a PNG often with checksums that are right again."""
+    for _ in range(chance.choice((0, 1, 1, 1, 1, 2, 2, 4))):
+        data = _changed(bytearray(data), other, chance) or b"\0"
+    return _with_checksums(data) if data[:4] == b"\x89PNG" and chance.random() < 0.8 else data
+
+
+def _changed(data: bytearray, other: bytes, chance: random.Random) -> bytes:
+    near = min(len(data), chance.choice((64, 512, len(data))))  # headers come first
+    place, length = chance.randrange(near), min(chance.choice((1, 2, 4, 16, 100, 1000)), len(data))
+    kind = chance.randrange(9)
+    if kind == 0:
+        data[place] ^= 1 << chance.randrange(8)
+    elif kind == 1:
+        data[place] = chance.randrange(256)
+    elif kind in (2, 3):
+        form = chance.choice(("<H", ">H", "<I", ">I"))
+        most = (1 << 8 * struct.calcsize(form)) - 1
+        data[place : place + struct.calcsize(form)] = struct.pack(form, chance.choice(NUMBERS) & most)
+    elif kind == 4:
+        del data[place : place + length]
+    elif kind == 5:
+        data[place:place] = data[place : place + length] * chance.choice((1, 1, 2, 50))
+    elif kind == 6:
+        data[place : place + length] = chance.randbytes(length)
+    elif kind == 7:
+        del data[chance.randrange(len(data)) :]
+    else:
+        start = chance.randrange(len(other))
+        data[place : place + length] = other[start : start + length]
+    return bytes(data)
+
+
+def _with_checksums(data: bytes) -> bytes:
+    """A PNG whose chunks, as far as their lengths lead, have right checksums."""
+    fixed, at = bytearray(data), 8
+    while at + 12 <= len(fixed):
+        (length,) = struct.unpack_from(">I", fixed, at)
+        if at + 12 + length > len(fixed):
+            break
+        struct.pack_into(">I", fixed, at + 8 + length, zlib.crc32(fixed[at + 4 : at + 8 + length]))
+        at += 12 + length
+    return bytes(fixed)
+
+
+def fault(ended: Ended, folder: Path, before: set[str]) -> str | None:
+    """What is wrong with how a run ended, if something is."""
+    left = {path.name for path in folder.iterdir()} - before
+    lines = ended.stderr.splitlines()
+    if ended.code is None:
+        return f"not done after {SECONDS} s"
+    if ended.code not in (0, 1):
+        return f"exit code {ended.code}"
+    if any(name.startswith(".") for name in left):
+        return "a temporary file is left"
+    if ended.code == 0:
+        return f"said: {lines[0]}" if lines else None
+    if left:
+        return f"refused, but {', '.join(sorted(left))} written"
+    if len(lines) != 1 or not re.match(r"Error: \S", lines[0]) or "unexpected" in lines[0]:
+        return f"said: {' / '.join(lines[-2:])}"
+    return None
+
+
+def trials(files: list[Callable[[], bytes]], seed: int) -> Iterator[tuple[int, tuple[str, ...], bytes]]:
+    """Number, command and file of each run: the same for the same seed and corpus."""
+    weights, commands = zip(*COMMANDS, strict=True)
+    for number in range(sys.maxsize):
+        chance = random.Random(f"{seed} {number}")
+        data = mutated(chance.choice(files)(), chance.choice(files)(), chance)
+        yield number, chance.choices(commands, weights)[0], data
+
+
+def fuzz(files: list[Callable[[], bytes]], seconds: float, seed: int, findings: Path) -> int:
+    """The number of findings."""
+    ends: Counter[int | None] = Counter()
+    found, slowest, until = 0, 0.0, time.monotonic() + seconds
+    memory = Path("/dev/shm")  # no disk has to keep what is thrown away
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as name:
+        folder = Path(name)
+        (folder / "whole.png").write_bytes(damage.samples()["png-rgb"])
+        for number, command, data in trials(files, seed):
+            if time.monotonic() > until:
+                break
+            (folder / "file.png").write_bytes(data)
+            before = {"whole.png", "file.png"}
+            ended = run([word.format(file="file.png") for word in command], folder=folder, limits=LIMITS)
+            ends[ended.code] += 1
+            slowest = max(slowest, ended.seconds)
+            wrong = fault(ended, folder, before)
+            for path in folder.iterdir():
+                if path.name not in before:
+                    path.unlink()
+            if wrong is not None:
+                found += 1
+                findings.mkdir(parents=True, exist_ok=True)
+                kept = findings / f"seed{seed}-{number}.bin"
+                kept.write_bytes(data)
+                print(f"{kept}: {wrong}; colorquant {' '.join(command)}", flush=True)
+    print(
+        f"fuzz: seed {seed}, {sum(ends.values()):,} runs ({ends[0]:,} pictures, {ends[1]:,} refused), "
+        f"slowest {slowest:.1f} s, {found} findings{f' in {findings}' if found else ''}"
+    )
+    return found
+
+
+def main() -> None:
+    """Parse the arguments, fuzz, and exit with 1 if there is a finding."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--corpus", type=Path, nargs="*", default=[], metavar="FOLDER")
+    parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), metavar="FOLDER")
+    args = parser.parse_args()
+    files = corpus(args.corpus)
+    print(f"fuzz: seed {args.seed}, {len(files):,} files, {args.seconds:g} s", flush=True)
+    warm()
+    sys.exit(min(1, fuzz(files, args.seconds, args.seed, args.findings.resolve())))
+
+
+if __name__ == "__main__":
+    main()
