@@ -1,6 +1,8 @@
 """Damaged files of every format: each is refused, or its picture is right."""
 
 import io
+import subprocess
+import sys
 
 import damage
 import numpy as np
@@ -187,3 +189,18 @@ def test_broken_files_are_a_line_each(tmp_path, run):
         (line,) = [line for line in result.stderr.splitlines() if name in line]
         assert line.startswith("Error: ")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole-kmeans4.png"]
+
+
+@pytest.mark.parametrize("name", ["tiff-lzw", "tiff-deflate", "tiff-packbits", "tiff-fax"])
+def test_what_libtiff_says_is_not_heard(name, tmp_path):
+    """It writes on standard error beside Python; that goes nowhere, and one line of ours remains."""
+    broken = [data for _, data in damage.zeroed(name, SAMPLES[name]) if read(data) is None]
+    assert broken
+    for number, data in enumerate(broken):
+        (tmp_path / f"{number}.tif").write_bytes(data)
+    words = [sys.executable, "-m", "colorquant", "kmeans", *sorted(tmp_path.iterdir()), "-o", tmp_path / "out", "-q"]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(broken)
+    assert all(line.startswith("Error: ") for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import sys
 from contextlib import suppress
@@ -114,8 +115,8 @@ def _hush_libraries() -> None:
         own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
-        encoding = sys.stderr.encoding
-        sys.stderr = open(own, "w", 1, encoding, "backslashreplace")  # noqa: PTH123, SIM115
+        raw = open(own, "wb", 0)  # noqa: PTH123, SIM115  not buffered: what cannot be said is not tried again at the end
+        sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, "backslashreplace", write_through=True)
 
 
 def _lost_output(error: OSError) -> int:
