@@ -16,7 +16,7 @@ FLOORS = [
     {"spaces", "histogram", "images", "alpha", "encoding", "models", "painting"} | DECODING,
     {"engines", "report", "rivals"},
     {"pipeline", "combinations", "outputs", "studies"},
-    {"batch", "comparison", "naming", "timing"},
+    {"batch", "comparison", "naming", "timing", "doctor"},
     {"cli", "__main__"},
 ]
 ALLOWED = {

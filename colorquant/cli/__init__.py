@@ -21,6 +21,7 @@ COMMANDS = {
     "em": "Quantize images with EM (a Gaussian mixture).",
     "compare": "Compare methods, engines, spaces and numbers of colours on images.",
     "timing": "Time k-means and EM, engines and spaces in turn.",
+    "doctor": "Check the installation: packages, OpenCV, engines, formats.",
 }
 
 
