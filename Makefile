@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_SECONDS := 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench bench-full bench-setup samples clean
+.PHONY: demo test fuzz lint format bench bench-full bench-setup samples clean
 
 demo: $(VENV)/installed  ## quantize the sample picture with EM and with k-means
 	$(BIN)/colorquant em sample_images/malaga.png -k 4 --space ycrcb -o out/ --force
@@ -13,6 +14,9 @@ demo: $(VENV)/installed  ## quantize the sample picture with EM and with k-means
 
 test: lint  ## lint, then the whole test suite
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/installed-dev  ## the program on broken files for FUZZ_SECONDS; needs Linux
+	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -161,7 +161,7 @@ def followed(name: str, data: bytes) -> Broken:
 def lying(name: str, data: bytes) -> Broken:
     """A header that claims another size: beyond any limit, none, or less than none, or rows that do not come."""
     kind = name.split("-")[0]
-    sizes = {"no width": (0, HEIGHT), "no height": (WIDTH, 0), "rows that do not come": (WIDTH, HEIGHT + 9)}
+    sizes = {"no width": (0, HEIGHT), "no height": (WIDTH, 0), "rows that do not come": (WIDTH, 12 * HEIGHT)}
     if kind != "ico":
         sizes["a huge size"] = HUGE.get(name, HUGE.get(kind, (65_535, 65_535)))
     if kind in ("bmp", "ppm"):

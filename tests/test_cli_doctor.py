@@ -70,6 +70,9 @@ def test_this_installation_works(site):
     assert found["extra bench", "no-such-package"]["remedy"] == "pip install 'no-such-package>=1.0'"
     assert "BLAS threads of a fit 1 " in found["machine", "threads"]["found"]
     assert all((row["remedy"] is None) == (row["state"] == OK) for row in found.values())
+    page = (ROOT / "docs" / "robustness.md").read_text()
+    for word in ("ok", "findings", *next(iter(found.values())), OK, OPTIONAL, WRONG):
+        assert f"`{word}`" in page
 
 
 def test_what_is_broken_is_found_and_survived(site):

@@ -36,7 +36,7 @@ def test_the_readmes_commands_run(line, run, thumbnail, tmp_path, monkeypatch):
 
 def test_the_readme_shows_enough_commands():
     assert len(COMMANDS) >= 8
-    assert {line.split()[1] for line in COMMANDS} == {"kmeans", "em", "compare", "timing"}
+    assert {line.split()[1] for line in COMMANDS} == {"kmeans", "em", "compare", "timing", "doctor"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
