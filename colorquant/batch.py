@@ -175,6 +175,9 @@ def attempt(task: Task[D, R], item: Input, planned: D) -> Outcome[R]:
         return Outcome(item, None, str(error), traceback.format_exc())
     except MemoryError:
         return Outcome(item, None, "not enough memory: take a smaller picture or fewer --jobs", traceback.format_exc())
+    except ImportError as error:
+        reason = f"a library does not load ({error}): see what colorquant doctor says"
+        return Outcome(item, None, " ".join(reason.split()), traceback.format_exc())
     except Exception as error:  # noqa: BLE001  one bad file must not end the run; -v shows the traceback
         reason = f"unexpected {type(error).__name__} ({error}): please report it, with the traceback of -v"
         return Outcome(item, None, " ".join(reason.split()), traceback.format_exc())

@@ -182,3 +182,19 @@ def test_without_cv2_ml_one_engine_says_so_and_all_else_works(method, engine, ru
     else:
         assert result.exit_code == 0, result.output
         assert photo.with_name(f"photo-{method}3.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("library", "words"),
+    [("cv2", ["--engine", "opencv"]), ("cv2", ["--space", "ycrcb"]), ("sklearn", ["--engine", "sklearn"])],
+)
+def test_a_library_that_does_not_load_is_a_line_with_a_remedy(library, words, run, photo, monkeypatch):
+    loaded = [name for name in sys.modules if name.split(".")[0] == library or name.startswith("colorquant.engines.s")]
+    for name in loaded:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)
+    result = run("kmeans", photo, *words)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert line.endswith("see what colorquant doctor says")

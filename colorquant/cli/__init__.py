@@ -21,7 +21,7 @@ COMMANDS = {
     "em": "Quantize images with EM (a Gaussian mixture).",
     "compare": "Compare methods, engines, spaces and numbers of colours on images.",
     "timing": "Time k-means and EM, engines and spaces in turn.",
-    "doctor": "Check the installation: packages, OpenCV, engines, formats.",
+    "doctor": "Check the installation: packages, OpenCV, engines, extras, formats.",
 }
 
 
@@ -112,6 +112,8 @@ def _open_streams() -> None:
 
 def _hush_libraries() -> None:
     """What libraries in C say of a broken file goes nowhere: LibTIFF speaks on standard error, beside our own line."""
+    if os.name == "nt":
+        return  # its console is no file
     with suppress(OSError):
         own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
