@@ -21,15 +21,11 @@ CHECKSUMMED = tuple(name for name in SAMPLES if name.startswith("png"))
 ENDS = {".png": b"\x89PNG", ".jpg": b"\xff\xd8"}
 NO_END = "the file has no mark of its end, and its last number lost a digit"
 FILLED_UP = "the decoder fills up what is missing, and does not tell"
-NOT_YET = "rows are not counted yet"
 ROWS = "claims rows that do not come"
 LIMITS = {
     ("ppm-text", "the last 2 bytes missing"): NO_END,
     **dict.fromkeys([(name, ROWS) for name in ("jpeg-restart", "jpeg-mpo", "tiff-fax")], FILLED_UP),
 }
-for name in SAMPLES:
-    if name.startswith(("png", "jp2", "jpeg")) and name != "png-interlaced":
-        LIMITS.setdefault((name, ROWS), NOT_YET)
 UNREAD = {"ico"}  # the picture inside tells its size again, and counts
 FITTED = {"avif"}  # the decoder fits the picture into the size that is claimed
 OWN_WORDS_AFTER = {"ppm-text", "jp2-boxes"}  # what follows is read as more of the same
