@@ -6,6 +6,7 @@ kills the process that loads it, is found, not hit.
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import re
@@ -250,6 +251,8 @@ def _try_package(name: str) -> Iterator[str]:
         import_module("colorquant.metrics").ssim(_noise(), _noise())
     elif name == "imagequant":
         import_module("colorquant.rivals").quantize(_noise(), None, "imagequant", 3)
+    elif name == "matplotlib":
+        import_module("matplotlib.figure").Figure().savefig(io.BytesIO(), format="png")
     else:
         import_module(MODULES.get(name, name.replace("-", "_")))
     yield "works"
