@@ -44,7 +44,7 @@ def examined(site, *words, **options):
         text=True,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])},
-        **options,
+        **{"cwd": site, **options},  # the current folder comes first, and the repository's may hold metadata
     )
 
 
