@@ -26,6 +26,7 @@ class Axes:
     engine: tuple[str, ...] = ("numpy",)
     space: tuple[str, ...] = ("rgb",)
     covariance: tuple[str, ...] = ()
+    init: str | None = None
     max_iter: int | None = None
     tol: float | None = None
     seed: int | None = None
@@ -82,7 +83,7 @@ def _check(axes: Axes) -> None:
     if axes.covariance and not (ours and "em" in axes.method):
         raise OptionError("--covariance is that of a mixture: take --method em and one of our engines, or leave it out")
     seeds = axes.seeds if axes.seeds > 1 else None
-    given = {"--max-iter": axes.max_iter, "--tol": axes.tol, "--seed": axes.seed, "--seeds": seeds}
+    given = {"--init": axes.init, "--max-iter": axes.max_iter, "--tol": axes.tol, "--seed": axes.seed, "--seeds": seeds}
     for flag, value in given.items():
         if value is not None and not ours:
             engines_said = ", ".join(axes.engine)
@@ -92,7 +93,7 @@ def _check(axes: Axes) -> None:
 def _variants(axes: Axes) -> Iterator[FitOptions]:
     """Each method, engine, space and covariance, with the first k; an impossible one too."""
     ours = [name for name in axes.engine if name not in RIVALS]
-    shared = FitOptions(k=axes.k[0], max_iter=axes.max_iter, tol=axes.tol, seed=axes.seed or 0)
+    shared = FitOptions(k=axes.k[0], init=axes.init, max_iter=axes.max_iter, tol=axes.tol, seed=axes.seed or 0)
     for method, engine, space in product(axes.method, ours, axes.space):
         for covariance in (axes.covariance or (None,)) if method == "em" else (None,):
             yield shared.replace(method=method, engine=engine, space=space, covariance=covariance)

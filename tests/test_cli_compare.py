@@ -178,6 +178,7 @@ def test_standard_input(run, photo):
         (["--csv", ""], "--csv has an empty name"),
         (["--truth", ""], "--truth has an empty name"),
         (["--max-iter", "0"], "--max-iter 0"),
+        (["--method", "em", "--init", "pp"], "nothing is left to compare"),
     ],
 )
 def test_wrong_usage(run, photo, args, said):

@@ -44,8 +44,9 @@ def test_the_grid_is_every_combination():
 
 
 def test_what_is_said_reaches_the_fit():
-    options = Grid.of(Axes((4,), ("em",), max_iter=7, tol=0.5, seed=3)).combinations[0]
-    assert (options.max_iter, options.tol, options.seed, options.covariance) == (7, 0.5, 3, "full")
+    options = Grid.of(Axes((4,), ("em",), init="random", max_iter=7, tol=0.5, seed=3)).combinations[0]
+    said = (options.init, options.max_iter, options.tol, options.seed, options.covariance)
+    assert said == ("random", 7, 0.5, 3, "full")
 
 
 def test_the_impossible_is_left_out_and_named():
@@ -59,6 +60,9 @@ def test_the_impossible_is_left_out_and_named():
         *("em-opencv-rgb-tied", "em-opencv-lab-tied", "quantizer300-pillow-median-rgb", "quantizer-pillow-median-lab")
     ]
     assert "--covariance tied" in grid.left_out[0]
+    grid = Grid.of(Axes((8,), init="kmeans"))
+    assert [tag(options) for options in grid.combinations] == ["em8-numpy-rgb-full"]
+    assert "--init kmeans" in grid.left_out[0]
 
 
 def test_a_rival_that_is_not_installed_is_left_out(monkeypatch):
@@ -76,6 +80,7 @@ def test_a_rival_that_is_not_installed_is_left_out(monkeypatch):
         (Axes((4,), ("em",), ("opencv",), covariance=("tied",)), "nothing is left"),
         (Axes((4,), ("kmeans",), covariance=("full",)), "--covariance"),
         (Axes((4,), engine=("pillow-median",), tol=1.0), "--tol"),
+        (Axes((4,), engine=("pillow-median",), init="random"), "--init"),
         (Axes((4,), engine=("pillow-median",), seeds=2), "--seeds"),
         (Axes((4,), engine=("pillow-octree",), seed=2), "--seed"),
         (Axes((4, 0)), "-k 0"),

@@ -41,6 +41,11 @@ Plan = Sequence[tuple[naming.Input, Destination]]
 @list_option("--engine", [*ENGINES, *RIVALS], default="numpy", words="Who fits, and rivals, each a method of its own:")
 @list_option("--space", SPACES, default="rgb", words="Colour spaces:")
 @list_option("--covariance", COVARIANCES, default="", words="For em, shapes of the Gaussians (full unless said):")
+@click.option(
+    "--init",
+    type=click.Choice(sorted({init for engine in ENGINES["numpy"].values() for init in engine.choices["init"]})),
+    help="Start of our engines, as in kmeans and em.  [default: the engine's]",
+)
 @click.option("--max-iter", type=int, help="Most iterations of our engines.  [default: the engine's]")
 @click.option("--tol", type=float, help="Tolerance of our engines, as for kmeans and em.  [default: the engine's]")
 @click.option("--seed", type=int, help="Seed of the random numbers of our engines.  [default: 0]")
