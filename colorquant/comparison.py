@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from colorquant import batch, images, metrics, naming, rivals
 from colorquant.combinations import Grid, tag, variant
 from colorquant.decoding import Reading
-from colorquant.encoding import encode_labels, picture_chunks
+from colorquant.encoding import encode_labels, encode_rgb, picture_chunks
 from colorquant.errors import ImageReadError
 from colorquant.files import check_writable, write_whole
 from colorquant.histogram import Voters, count_distinct, count_pairs, voting
@@ -27,6 +27,7 @@ from colorquant.models import FitOptions
 from colorquant.pipeline import encode_png, quantize
 from colorquant.report import comparisons, sheets
 from colorquant.report.figures import compared
+from colorquant.sampling import encode_shown, page_side, sampled
 from colorquant.spaces import SPACES, Projection
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -135,7 +136,8 @@ class Cell:
 class Comparison:
     """All cells of one image, in the order of the grid; ``sheet`` is the contact sheet, if one was written.
 
-    ``notes`` say what was lost when the image was read.
+    ``notes`` say what was lost when the image was read. For a page ``pictures`` has PNGs or JPEGs as it
+    shows them, ``shown`` their size, width first: the original under the empty name, and each cell under its own.
     """
 
     width: int
@@ -145,13 +147,16 @@ class Comparison:
     cells: tuple[Cell, ...]
     sheet: Path | None
     notes: tuple[str, ...] = ()
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    shown: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Destination:
     """Where the pictures of one input go: nowhere without a ``folder``; existing ones stay unless ``force``.
 
-    ``figure`` is a file and a key of COMPARED, the figure that it shall hold.
+    ``figure`` is a file and a key of COMPARED, the figure that it shall hold. With ``page`` they are also kept
+    as a page shows them.
     """
 
     folder: Path | None
@@ -159,6 +164,7 @@ class Destination:
     force: bool = False
     truth: Path | None = None
     figure: tuple[Path, str] | None = None
+    page: bool = False
 
     def picture(self, options: FitOptions) -> Path | None:
         """The file of a cell's picture."""
@@ -199,14 +205,19 @@ class _Run:
     labels: LabelArray
     png: bytes
     thumbnail: UInt8Array | None
+    shown: bytes | None
 
 
 @dataclass(frozen=True)
 class _Subject:
-    """The image that all cells share, and its ``truth`` (n,), the labels of the pixels that have a vote."""
+    """The image that all cells share, and its ``truth`` (n,), the labels of the pixels that have a vote.
+
+    ``side`` is the longest side of what a page shows.
+    """
 
     picture: images.Picture
     truth: LabelArray | None
+    side: int
 
     @cached_property
     def voters(self) -> Voters:
@@ -234,7 +245,8 @@ def compare_file(
     """
     check_writable(destination.files(grid), force=destination.force)
     picture = images.read_image(source, reading)
-    subject = _Subject(picture, None if destination.truth is None else _read_truth(destination.truth, picture, reading))
+    truth = None if destination.truth is None else _read_truth(destination.truth, picture, reading)
+    subject = _Subject(picture, truth, page_side(len(grid.combinations)))
     runs: list[_Run | Cell] = []
     plan = [(item, options) for options in grid.combinations]
     task = partial(_run, subject=subject, destination=destination, seeds=grid.seeds)
@@ -248,8 +260,16 @@ def compare_file(
     comparison = Comparison(
         width, height, colors_in, picture.bytes_in, _agreeing(runs), destination.sheet, picture.notes
     )
-    _write(item, picture, comparison, [run for run in runs if isinstance(run, _Run)], destination)
-    return comparison
+    done = [run for run in runs if isinstance(run, _Run)]
+    _write(item, picture, comparison, done, destination)
+    return _with_pictures(comparison, subject, done) if destination.page else comparison
+
+
+def _with_pictures(comparison: Comparison, subject: _Subject, runs: Sequence[_Run]) -> Comparison:
+    original = sampled(subject.picture, subject.side)
+    pictures = {"": encode_rgb(original.rgb, original.alpha)}
+    pictures.update((run.cell.name, run.shown) for run in runs if run.shown is not None)
+    return replace(comparison, pictures=pictures, shown=(original.rgb.shape[1], original.rgb.shape[0]))
 
 
 def _read_truth(path: Path, picture: images.Picture, reading: Reading) -> LabelArray:
@@ -280,7 +300,8 @@ def _run(item: naming.Input, options: FitOptions, *, subject: _Subject, destinat
     output = destination.picture(options)
     unseen = output is None and destination.figure is None
     thumbnail = None if unseen else sheets.thumbnail(painted.rgb, subject.picture.alpha)
-    return _Run(Cell(options, measures, output, spread, truth), labels, painted.png, thumbnail)
+    shown = encode_shown(painted.rgb, subject.picture.alpha, subject.side) if destination.page else None
+    return _Run(Cell(options, measures, output, spread, truth), labels, painted.png, thumbnail, shown)
 
 
 def _paint(subject: _Subject, options: FitOptions) -> _Painted:

@@ -98,6 +98,13 @@ def encode_rgb(rgb: UInt8Array, alpha: UInt8Array | None, chunks: bytes = SRGB) 
     return _png(Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha])), chunks)
 
 
+def encode_jpeg(rgb: UInt8Array) -> bytes:
+    """Pixels (h, w, 3) uint8 as a JPEG that looks the same: to be seen, not to be computed with."""
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, "JPEG", quality=85)
+    return stream.getvalue()
+
+
 def _encode_with_alpha(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array, chunks: bytes) -> bytes:
     table = np.concatenate([palette, np.zeros((1, 3), np.uint8)])  # the last row is that of transparent pixels
     flat, opacities = labels.reshape(-1), alpha.reshape(-1)

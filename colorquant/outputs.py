@@ -38,12 +38,18 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Finished:
-    """A quantized input, of which outputs are made; ``name`` is what its user calls it."""
+    """A quantized input, of which outputs are made.
+
+    ``name`` is what its user calls it; ``recipe`` is that of the run, ``bytes_out`` the PNG's size, ``notes`` what was
+    lost on the way.
+    """
 
     name: str
     picture: images.Picture
     quantized: Quantized
     recipe: Recipe
+    bytes_out: int
+    notes: tuple[str, ...]
 
     def sweep(self) -> list[Quantized]:
         """The picture with several numbers of colours, by rising k; its own among them."""
@@ -60,7 +66,7 @@ class Output:
     ``encode`` makes it, given the path. ``suffixes`` are the endings that its name can have, ``per_label`` those with
     which there is a file for each label, called by :func:`numbered`. With ``beside`` the user says only the ending, and
     it is named after the picture; else he names the file, or with ``folder`` the folder. ``history`` says that the
-    fit's iterations are needed. ``methods`` can have it.
+    fit's iterations are needed, ``watches`` that they are taken where the engine tells them. ``methods`` can have it.
     """
 
     flag: str
@@ -70,6 +76,7 @@ class Output:
     beside: bool = False
     folder: bool = False
     history: bool = False
+    watches: bool = False
     methods: tuple[str, ...] = engines.METHODS
 
 
@@ -122,6 +129,14 @@ def _figure(done: Finished, path: Path) -> Files:
     return [(path, figures.encode(subject, path.suffix.lower()))]
 
 
+def _html(done: Finished, path: Path) -> Files:
+    from colorquant.exhibits import Subject, exhibit
+    from colorquant.report.quantization_page import quantization_page
+
+    subject = Subject(done.name, done.picture, done.quantized, done.recipe.paint, done.recipe.assign, done.notes)
+    return [(path, quantization_page(exhibit(subject, done.bytes_out)))]
+
+
 OUTPUTS: dict[str, Output] = {
     "labels": Output("--labels", _labels, (".png", ".npy"), beside=True),
     "posteriors": Output("--posteriors", _posteriors, (".npy", ".png"), (".png",), beside=True, methods=("em",)),
@@ -130,6 +145,7 @@ OUTPUTS: dict[str, Output] = {
     "masks": Output("--masks", _masks, (".png",), (".png",), folder=True),
     "trace": Output("--trace", _trace, (".csv",), history=True),
     "figure": Output("--figure", _figure, figures.SUFFIXES),
+    "html": Output("--html", _html, (".html", ".htm"), watches=True),
 }
 
 
@@ -203,8 +219,15 @@ def check_outputs(options: FitOptions, others: Mapping[str, str]) -> None:
             raise OptionError(f"{output.flag} is not for {options.method}: take colorquant {output.methods[0]}")
         if output.history and not engines.ENGINES[options.engine][options.method].tells:
             raise OptionError(f"{output.flag}: --engine {options.engine} does not tell its iterations, take numpy")
-        if not output.folder and not output.beside and Path(said).suffix.lower() not in output.suffixes:
-            raise OptionError(f"{output.flag} {said}: unknown ending, take one of {', '.join(output.suffixes)}")
+        if not output.folder and not output.beside:
+            check_ending(kind, said)
+
+
+def check_ending(kind: str, said: str) -> None:
+    """Raises OptionError where a file's name does not end as the output ``kind`` can."""
+    output = OUTPUTS[kind]
+    if Path(said).suffix.lower() not in output.suffixes:
+        raise OptionError(f"{output.flag} {said}: unknown ending, take one of {', '.join(output.suffixes)}")
 
 
 def _unweighed(quantized: Quantized) -> tuple[str, ...]:
@@ -232,7 +255,7 @@ def quantize_file(
     picture = images.read_image(source, recipe.reading)
     seconds = {"read": time.perf_counter() - start}
     drawn = recipe.drawing is not None and figures.FIGURES[recipe.drawing.kind].history
-    record = drawn or any(OUTPUTS[kind].history for kind in destination.others)
+    record = drawn or any(OUTPUTS[kind].history or OUTPUTS[kind].watches for kind in destination.others)
     quantized = quantize(
         *(picture.rgb, options),
         alpha=picture.alpha,
@@ -244,13 +267,14 @@ def quantize_file(
     bytes_in, kept = picture.bytes_in, picture.metadata if recipe.keep_metadata else None
     notes = (*picture.notes, *(() if recipe.keep_metadata else picture.metadata.dropped), *_unweighed(quantized))
     chunks = encoding.picture_chunks(picture.density, kept)
-    done = Finished(destination.name, picture, quantized, recipe) if destination.others else None
+    shown = picture if destination.others else None
     del picture  # its pixels are not needed for the picture alone
     seconds.update(quantized.seconds)
     start = time.perf_counter()
     png = encode_png(quantized, chunks)
     encoded: Files = []
-    if done is not None:
+    if shown is not None:
+        done = Finished(destination.name, shown, quantized, recipe, len(png), notes)
         for kind, path in destination.others.items():
             encoded += OUTPUTS[kind].encode(done, path)
     if destination.image is not None:

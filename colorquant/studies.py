@@ -44,12 +44,17 @@ def uncertainty(picture: Picture, quantized: Quantized) -> UInt8Array:
     The entropy of the posterior, from 0 (one component is certain) to 255 (all k are equally probable, log k).
     """
     by_color, index = _color_posteriors(picture, quantized)
-    k = by_color.shape[1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(by_color > 0, by_color * np.log(by_color), 0.0)
-    entropy = -terms.sum(axis=1) / max(np.log(k), 1e-9)
-    levels = np.rint(255 * np.clip(entropy, 0, 1)).astype(np.uint8)
+    levels = entropy_levels(by_color)
     return np.concatenate([np.zeros(1, np.uint8), levels])[index]
+
+
+def entropy_levels(posteriors: npt.NDArray[np.float32]) -> UInt8Array:
+    """The entropy of each row of ``posteriors`` (n, k), from 0 to 255 for log k, (n,) uint8."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(posteriors > 0, posteriors * np.log(posteriors), 0.0)
+    entropy = -terms.sum(axis=1) / max(np.log(posteriors.shape[1]), 1e-9)
+    levels: UInt8Array = np.rint(255 * np.clip(entropy, 0, 1)).astype(np.uint8)
+    return levels
 
 
 def _color_posteriors(picture: Picture, quantized: Quantized) -> tuple[npt.NDArray[np.float32], IntArray]:

@@ -13,9 +13,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 DECODING = {"decoding", "wholeness", "pixels", "profiles", "metadata"}
 FLOORS = [
     {"errors", "metrics", "files", "isolation", "_version"},
-    {"spaces", "histogram", "images", "alpha", "encoding", "models", "painting"} | DECODING,
+    {"spaces", "histogram", "images", "alpha", "encoding", "models", "painting", "sampling"} | DECODING,
     {"engines", "report", "rivals"},
-    {"pipeline", "combinations", "outputs", "studies"},
+    {"pipeline", "combinations", "outputs", "studies", "exhibits"},
     {"batch", "comparison", "naming", "timing", "doctor"},
     {"cli", "__main__"},
 ]
@@ -27,10 +27,12 @@ ALLOWED = {
     "scipy": {"metrics"},
     "skimage": {"metrics"},
     "imagequant": {"rivals"},
+    "jinja2": {"report"},
+    "markupsafe": {"report"},
     "PIL": {"images", "decoding", "pixels", "profiles", "metadata", "encoding", "report"},
     "matplotlib": {f"report/figures/{name}" for name in ("canvas", "densities", "scatters", "curves", "timed")},
 }
-INSIDE_FUNCTIONS = {"cv2", "sklearn", "scipy", "skimage", "imagequant", "matplotlib"}
+INSIDE_FUNCTIONS = {"cv2", "sklearn", "scipy", "skimage", "imagequant", "matplotlib", "jinja2", "markupsafe"}
 
 
 def place(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
 from colorquant.images import SUFFIXES
 from colorquant.models import COVARIANCES
+from colorquant.outputs import check_ending
 from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title
 from colorquant.report.figures import check_figure
 from colorquant.report.figures.compared import COMPARED, choose
@@ -72,6 +73,7 @@ Plan = Sequence[tuple[naming.Input, Destination]]
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per cell on standard output.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the cells of all images into a CSV file.")
+@click.option("--html", "html_file", metavar="FILE", help="Write a page that holds the results against each other.")
 @reading_options
 @click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
@@ -85,6 +87,7 @@ def command(
     figure_kind: str | None,
     as_json: bool,
     csv_file: str | None,
+    html_file: str | None,
     force: bool,
     quiet: bool,
     verbose: bool,
@@ -100,18 +103,22 @@ def command(
     colorquant compare photo.jpg --engine numpy,pillow-median --csv cells.csv
     colorquant compare photo.jpg -k 8 --method em --covariance full,diagonal --seeds 5
     colorquant compare photo.jpg -k 2,4,8,16 --method kmeans --figure elbow.svg
+    colorquant compare photo.jpg -k 4,16 --html page.html
     """
     grid = Grid.of(Axes(**axes))
     drawn = _figure(grid, figure, figure_kind)
-    plan = _plan(naming.expand(images, recursive=False), grid, output, truth, drawn, csv_file, force)
+    tables = {"--csv": csv_file, "--html": html_file}
+    plan = _plan(naming.expand(images, recursive=False), grid, output, truth, drawn, tables, force)
     with speaking(len(plan) * len(grid.combinations), quiet=quiet) as voice:
-        _say_notes(grid, voice)
+        for line in _notes(grid):
+            voice.say(line)
         outcomes = batch.run(plan, _task(grid, reading, voice), 1, uninterruptible=True)
-        rows, failures = _tell(outcomes, voice, as_json, verbose)
+        rows, told, failures = _tell(outcomes, voice, as_json, verbose)
         for line in failures:
             voice.complain(line)
-    if csv_file is not None:
-        write_whole([(Path(csv_file), encode_csv(rows))], force=force)
+    files = [] if csv_file is None else [(Path(csv_file), encode_csv(rows))]
+    files += [] if html_file is None else [(Path(html_file), _page(told, grid, axes))]
+    write_whole(files, force=force)
     if failures:
         raise click.exceptions.Exit(1)
 
@@ -134,16 +141,19 @@ def _plan(
     output: str | None,
     truth: str | None,
     figure: tuple[str, str] | None,
-    csv_file: str | None,
+    tables: Mapping[str, str | None],
     force: bool,
 ) -> Plan:
     """Where the results of each input go. Raises OptionError and OutputError before anything is read."""
     drawn = None if figure is None else figure[0]
-    for flag, value in (("-o", output), ("--csv", csv_file), ("--truth", truth)):
+    for flag, value in {"-o": output, "--truth": truth, **tables}.items():
         if value == "":
             raise OptionError(f"{flag} has an empty name: is a variable unset?")
     if output is not None and Path(output).suffix.lower() in SUFFIXES and not Path(output).is_dir():
         raise OptionError(f"-o {output}: the pictures are several, name a folder")
+    page = tables["--html"]
+    if page is not None:
+        check_ending("html", page)
     if truth is not None and len(inputs) > 1 and "{stem}" not in truth:
         raise OptionError(f"--truth {truth} is of one image: put {{stem}} into it")
     if drawn is not None and len(inputs) > 1 and "{stem}" not in drawn:
@@ -154,20 +164,33 @@ def _plan(
     for item in inputs:
         labels = None if truth is None else Path(truth.replace("{stem}", item.stem))
         own = None if figure is None else (Path(figure[0].replace("{stem}", item.stem)), figure[1])
-        plan.append((item, Destination(folder, item.stem, force, labels, own)))
-    tables = [] if csv_file is None else [Path(csv_file)]
+        plan.append((item, Destination(folder, item.stem, force, labels, own, page is not None)))
+    once = [Path(name) for name in tables.values() if name is not None]
     files = [destination.files(grid) for _, destination in plan]
-    files[0] += tables  # the table is written once, whichever input owns it
+    files[0] += once  # a table is written once, whichever input owns it
     naming.check_outputs(inputs, files)
-    check_writable(tables, force=force)
+    check_writable(once, force=force)
     return plan
 
 
-def _say_notes(grid: Grid, voice: Voice) -> None:
-    for reason in grid.left_out:
-        voice.say(f"left out: {printable(reason)}")
-    if not metrics.has_ssim():
-        voice.say("no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'")
+def _notes(grid: Grid) -> list[str]:
+    """What is missing, and why."""
+    no_ssim = [] if metrics.has_ssim() else ["no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'"]
+    return [*(f"left out: {printable(reason)}" for reason in grid.left_out), *no_ssim]
+
+
+def _page(told: Sequence[batch.Outcome[Comparison]], grid: Grid, axes: Mapping[str, Any]) -> bytes:
+    """The page of all images."""
+    from colorquant.report.comparison_page import Failure, comparison_page
+
+    compared = [(outcome.input.name, outcome.result) for outcome in told if outcome.result is not None]
+    failures = [Failure(outcome.input.name, outcome.error or "") for outcome in told if outcome.result is None]
+    asked = [("images", ", ".join(outcome.input.name for outcome in told))]
+    for name, value in axes.items():
+        if value not in (None, ()):
+            words = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            asked.append(("-k" if name == "k" else f"--{name.replace('_', '-')}", words))
+    return comparison_page(compared, failures, asked, _notes(grid))
 
 
 def _task(grid: Grid, reading: Reading, voice: Voice) -> Callable[[naming.Input, Destination], Comparison]:
@@ -179,9 +202,10 @@ def _task(grid: Grid, reading: Reading, voice: Voice) -> Callable[[naming.Input,
 
 def _tell(
     outcomes: Iterable[batch.Outcome[Comparison]], voice: Voice, as_json: bool, verbose: bool
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Say each image's cells as they come; returns all records, and the failures, a line each."""
+) -> tuple[list[dict[str, Any]], list[batch.Outcome[Comparison]], list[str]]:
+    """Say each image's cells as they come; returns all records, the outcomes, and the failures, a line each."""
     rows: list[dict[str, Any]] = []
+    told: list[batch.Outcome[Comparison]] = []
     failures: list[str] = []
     for outcome in outcomes:
         name = outcome.input.name
@@ -201,7 +225,8 @@ def _tell(
         for row in found if as_json else ():
             click.echo(json.dumps(row))
         rows += found
-    return rows, failures
+        told.append(outcome)
+    return rows, told, failures
 
 
 def _say(called: str, comparison: Comparison, rows: list[dict[str, Any]], voice: Voice) -> None:

@@ -76,6 +76,7 @@ def command(
     \b
     colorquant em photo.jpg -k 4 --space ycrcb -o out/
     colorquant em photo.jpg -k 8 --covariance diagonal --json
+    colorquant em photo.jpg -k 4 --init random --html page.html
     colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
     colorquant em photo.jpg -k 4 --space ycrcb --figure ellipses.svg
     """

@@ -49,6 +49,7 @@ def command(
     colorquant kmeans photo.jpg -k 16
     colorquant kmeans photo.jpg -k 2 --space gray --figure histogram.png
     colorquant kmeans holiday/ -r -k 64 --space oklab -o out/ --jobs 2
+    colorquant kmeans photo.jpg -k 8 --html page.html
     colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
     """
     options = FitOptions("kmeans", k, space, keep_luma, engine, init, attempts, max_iter, tol, seed, effort)

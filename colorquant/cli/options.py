@@ -189,6 +189,11 @@ output_options = _stack(
         default=(),
         help="Bands that it shows, such as cr,cb: two for ellipses, one for histograms.",
     ),
+    click.option(
+        "--html",
+        metavar="FILE.html",
+        help="Also write a page to look at: before and after, other K, the iterations, the palette, each pixel.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="One JSON object per image on standard output."),
     force_option,
     batch_options,

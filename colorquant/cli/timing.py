@@ -21,6 +21,7 @@ from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
 from colorquant.images import Picture, read_image
 from colorquant.models import COVARIANCES, FitOptions
+from colorquant.outputs import check_ending
 from colorquant.report import timings as report
 from colorquant.report.figures import check_figure, timed
 from colorquant.report.machine import Machine
@@ -75,6 +76,9 @@ from colorquant.spaces import SPACES
     metavar="FILE",
     help="Also draw the seconds, with matplotlib: .png, .svg or .pdf; with --scale as lines.",
 )
+@click.option(
+    "--html", metavar="FILE", help="Also write a page: bars, the rows as a table to sort, growth with --scale."
+)
 @shared.reading_options
 @shared.recursive_option
 @shared.force_option
@@ -106,7 +110,7 @@ def command(
     \b
     colorquant timing malaga.png
     colorquant timing photo.jpg --method kmeans,em --engine numpy,sklearn -k 4,16 --csv rows.csv
-    colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg
+    colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --html page.html
     """
     grid = timing.Grid(method, engine, space, k, covariance, max_iter, tol, attempts, own_criteria, seed)
     protocol = timing.Protocol(repeat, warmup, "cpu" if cpu else "wall", stage, scale)
@@ -123,6 +127,7 @@ def _run(
     csv: str | None,
     markdown: str | None,
     figure: str | None,
+    html: str | None,
     recursive: bool,
     force: bool,
     quiet: bool,
@@ -132,7 +137,9 @@ def _run(
     cells, left_out = grid.cells()
     inputs = naming.expand(images, recursive=recursive)
     check_stdin(inputs)
-    _check_files({"--csv": csv, "--markdown": markdown, "--figure": figure}, inputs, force)
+    if html:
+        check_ending("html", html)
+    _check_files({"--csv": csv, "--markdown": markdown, "--figure": figure, "--html": html}, inputs, force)
     if figure is not None:
         check_figure(figure)
     with speaking(len(inputs) * len(protocol.scales) * len(cells) * protocol.rounds, quiet=quiet) as voice:
@@ -156,6 +163,10 @@ def _run(
     files = [(Path(name), text.encode()) for name, text in texts if name]
     if figure is not None:
         files.append((Path(figure), timed.encode(found, Path(figure).suffix.lower())))
+    if html:
+        from colorquant.report.timing_page import timing_page
+
+        files.append((Path(html), timing_page(found, machine, grid.criteria, left_out)))
     write_whole(files, force=force)
     _end(found, voice, verbose)
 

@@ -90,10 +90,11 @@ def _width(columns: Sequence[Column], cells: Mapping[str, Sequence[Text]]) -> in
     return sum(max(len(column.head), *map(len, cells[column.head])) + 3 for column in columns)
 
 
-def _cell(column: Column, row: Row, rows: Sequence[Row]) -> Text:
+def cell_words(column: Column, row: Row, rows: Sequence[Row]) -> tuple[str, bool]:
+    """What the cell of a ``row`` among all ``rows`` of an image says, and whether it is the best of its column."""
     value = row[column.key]
     if value is None:
-        return Text("failed" if column.key == "mse" else "")
+        return "failed" if column.key == "mse" else "", False
     said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else column.form.format(value)
     rivals = [
         other[column.key]
@@ -102,6 +103,11 @@ def _cell(column: Column, row: Row, rows: Sequence[Row]) -> Text:
         and (not column.by_space or other["space"] == row["space"])
         and other[column.key] is not None
     ]
-    if column.best is None or len(set(rivals)) < 2 or value != column.best(rivals):
-        return Text(said + (" " if column.best else ""))
-    return Text(said + BEST, style="bold green")
+    return said, column.best is not None and len(set(rivals)) > 1 and value == column.best(rivals)
+
+
+def _cell(column: Column, row: Row, rows: Sequence[Row]) -> Text:
+    words, best = cell_words(column, row, rows)
+    if best:
+        return Text(words + BEST, style="bold green")
+    return Text(words + (" " if column.best and row[column.key] is not None else ""))

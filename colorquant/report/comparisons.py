@@ -118,7 +118,7 @@ def tile_rows(comparison: Any, thumbnails: Mapping[str, UInt8Array | None]) -> l
 
     ``thumbnails``, by the name of their cell, are those of :func:`colorquant.report.sheets.thumbnail`.
     """
-    tiles = {(cell.variant, cell.options.k): _tile(cell, thumbnails.get(cell.name)) for cell in comparison.cells}
+    tiles = {(cell.variant, cell.options.k): tile(cell, thumbnails.get(cell.name)) for cell in comparison.cells}
     ks = list(dict.fromkeys(cell.options.k for cell in comparison.cells))
     variants = list(dict.fromkeys(cell.variant for cell in comparison.cells))
     sizes = (len(ks), len(variants))
@@ -147,7 +147,8 @@ def size_lines(comparison: Any) -> list[str]:
     ]
 
 
-def _tile(cell: Any, pixels: UInt8Array | None) -> sheets.Tile:
+def tile(cell: Any, pixels: UInt8Array | None) -> sheets.Tile:
+    """A cell with its title and words, as contact sheets show it."""
     options, measures = cell.options, cell.measures
     if options.method == "quantizer":
         title = f"{options.engine}, k = {options.k}"

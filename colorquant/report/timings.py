@@ -105,7 +105,8 @@ def _number(name: str, form: Callable[[float], str]) -> Callable[[Any], str]:
     return cell
 
 
-def _three_digits(value: float) -> str:
+def three_digits(value: float) -> str:
+    """Seconds with three digits that count."""
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}" if value else "0"
 
 
@@ -119,10 +120,10 @@ _COLUMNS: dict[str, Callable[[Any], str]] = {
     "k": _option("k"),
     "pixels": _number("pixels", "{:,}".format),
     "colours": _number("colors", "{:,}".format),
-    "median s": _number("median", _three_digits),
-    "IQR s": _number("iqr", _three_digits),
-    "min s": _number("minimum", _three_digits),
-    "s/MP": _number("per_megapixel", _three_digits),
+    "median s": _number("median", three_digits),
+    "IQR s": _number("iqr", three_digits),
+    "min s": _number("minimum", three_digits),
+    "s/MP": _number("per_megapixel", three_digits),
     "ratio": _number("ratio", "{:.3f}".format),
     "MSE": _number("mse", "{:,.1f}".format),
 }
