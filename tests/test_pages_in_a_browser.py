@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import random_picture
 from PIL import Image
 from test_pages import BROWSERS, COMMANDS, FLAGS
 
@@ -279,6 +280,22 @@ def test_the_theme_is_the_systems_until_the_button(command, system, visit):
 def test_nothing_is_wider_than_the_screen(command, width, visit):
     page = visit(command, width)
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("shape", [(1500, 1), (1, 1500), (1, 1)], ids=str)
+def test_a_picture_of_any_shape_fits_the_screen(shape, visit, pages):
+    Image.fromarray(random_picture(4, *shape, levels=4)).save(pages / "odd.png")
+    line = ["kmeans", pages / "odd.png", "-k", "2", "-o", pages / "odd-out.png", "--html", pages / "odd.html", "-f"]
+    assert CliRunner().invoke(cli, [str(word) for word in line]).exit_code == 0
+    page = visit("odd", 360)
+    page.wait_for_selector("[data-inspector][data-ready]", state="attached")
+    for picture in page.locator(".frame, .still").all():
+        box = picture.bounding_box()
+        assert 20 <= box["width"] <= 360
+        assert 20 <= box["height"] <= 800
+    page.locator("[data-frame]").hover(force=True)
+    assert page.locator("[data-label]").inner_text().startswith("label ")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 @pytest.mark.parametrize("command", COMMANDS)
