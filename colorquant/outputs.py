@@ -48,8 +48,8 @@ class Finished:
     picture: images.Picture
     quantized: Quantized
     recipe: Recipe
-    bytes_out: int
-    notes: tuple[str, ...]
+    bytes_out: int = 0
+    notes: tuple[str, ...] = ()
 
     def sweep(self) -> list[Quantized]:
         """The picture with several numbers of colours, by rising k; its own among them."""
