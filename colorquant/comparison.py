@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from colorquant import batch, images, metrics, naming, rivals
 from colorquant.combinations import Grid, tag, variant
-from colorquant.decoding import Reading
 from colorquant.encoding import encode_labels, encode_rgb, picture_chunks
 from colorquant.errors import ImageReadError
 from colorquant.files import check_writable, write_whole
 from colorquant.histogram import Voters, count_distinct, count_pairs, voting
+from colorquant.images.decoding import Reading
 from colorquant.metrics import Contingency
 from colorquant.models import FitOptions
 from colorquant.pipeline import encode_png, quantize

@@ -13,7 +13,7 @@ from PIL import Image
 
 from colorquant.errors import OutputError
 from colorquant.histogram import blocks
-from colorquant.metadata import Density, Metadata
+from colorquant.images.metadata import Density, Metadata
 
 UInt8Array = npt.NDArray[np.uint8]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorquant import encoding, engines, images, studies
-from colorquant.decoding import Reading
 from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
+from colorquant.images.decoding import Reading
 from colorquant.models import FitOptions
 from colorquant.pipeline import Quantized, encode_png, quantize
 from colorquant.report import figures, palettes

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from colorquant import FitOptions, metrics, quantize
-from colorquant.alpha import composited, treated
-from colorquant.decoding import Reading
 from colorquant.encoding import encode_labels
 from colorquant.errors import OptionError
 from colorquant.histogram import ColorHistogram, Voters, count_pairs, pack
 from colorquant.images import read_image
+from colorquant.images.alpha import composited, treated
+from colorquant.images.decoding import Reading
 from colorquant.pipeline import encode_png
 
 

@@ -8,8 +8,8 @@ import pytest
 from conftest import SHARED, shared
 
 from colorquant import images
-from colorquant.decoding import Reading
 from colorquant.errors import ImageReadError
+from colorquant.images.decoding import Reading
 
 PNG_BIT_DEPTH = 24  # its place in a PNG file
 

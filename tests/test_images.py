@@ -11,10 +11,11 @@ from builders import chunk, encoded, png, profile, tiff
 from conftest import random_picture
 from PIL import Image, ImageCms
 
-from colorquant import decoding, images
-from colorquant.decoding import Reading
+from colorquant import images
 from colorquant.errors import ImageReadError
-from colorquant.metadata import Density
+from colorquant.images import decoding
+from colorquant.images.decoding import Reading
+from colorquant.images.metadata import Density
 
 LOSSLESS = {
     **{kind: {} for kind in ("PNG", "BMP", "TIFF", "GIF", "PPM", "TGA", "QOI", "JPEG2000", "ICO")},

@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from colorquant import FitOptions, quantize
 from colorquant.encoding import SRGB, encode_label_map, picture_chunks
-from colorquant.metadata import Density, Metadata
+from colorquant.images.metadata import Density, Metadata
 from colorquant.pipeline import encode_png
 
 EXIF = b"II*\0\x08\0\0\0\0\0\0\0\0\0"

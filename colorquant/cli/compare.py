@@ -16,11 +16,11 @@ from colorquant.cli.tally import shown
 from colorquant.cli.voices import Voice, speaking
 from colorquant.combinations import Axes, Grid, variant
 from colorquant.comparison import Comparison, Destination, compare_file
-from colorquant.decoding import Reading
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
 from colorquant.images import SUFFIXES
+from colorquant.images.decoding import Reading
 from colorquant.models import COVARIANCES
 from colorquant.outputs import check_ending
 from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title

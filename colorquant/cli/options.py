@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from colorquant.decoding import MAX_PIXELS, Reading
 from colorquant.engines import EFFORTS, ENGINES
+from colorquant.images.decoding import MAX_PIXELS, Reading
 from colorquant.models import MAX_COLORS
 from colorquant.painting import PAINTS
 from colorquant.report.figures import FIGURES
@@ -91,7 +91,7 @@ fit_options = _stack(
 
 
 def reading_options(function: F) -> F:
-    """How images are read; the command gets a :class:`colorquant.decoding.Reading` as ``reading``."""
+    """How images are read; the command gets a :class:`colorquant.images.decoding.Reading` as ``reading``."""
 
     @wraps(function)
     def command(*args: Any, frame: int, max_pixels: int, strict: bool, alpha: str, **rest: Any) -> Any:

@@ -13,9 +13,9 @@ import click
 from colorquant import batch, naming, outputs
 from colorquant.cli.tally import Done, Tally, rehearse
 from colorquant.cli.voices import speaking
-from colorquant.decoding import Reading
 from colorquant.engines import Progress, resolve
 from colorquant.errors import OptionError
+from colorquant.images.decoding import Reading
 from colorquant.models import FitOptions
 from colorquant.report import figures, rows
 from colorquant.spaces import Projection

@@ -15,11 +15,11 @@ from colorquant import naming, timing
 from colorquant.cli import options as shared
 from colorquant.cli.quantization import check_stdin, source
 from colorquant.cli.voices import Voice, speaking
-from colorquant.decoding import Reading
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
 from colorquant.files import check_writable, write_whole
 from colorquant.images import Picture, read_image
+from colorquant.images.decoding import Reading
 from colorquant.models import COVARIANCES, FitOptions
 from colorquant.outputs import check_ending
 from colorquant.report import timings as report

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from colorquant import metadata, pixels, profiles
-from colorquant.alpha import treated
-from colorquant.decoding import MAX_PIXELS, Loaded, Reading, decode
 from colorquant.errors import ImageReadError
-from colorquant.metadata import Density, Metadata
+from colorquant.images import metadata, pixels, profiles
+from colorquant.images.alpha import treated
+from colorquant.images.decoding import MAX_PIXELS, Loaded, Reading, decode
+from colorquant.images.metadata import Density, Metadata
 
 UInt8Array = npt.NDArray[np.uint8]
 

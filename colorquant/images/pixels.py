@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from colorquant.errors import ImageReadError
-from colorquant.profiles import MODES
+from colorquant.images.profiles import MODES
 
 if TYPE_CHECKING:
     from PIL import TiffImagePlugin
@@ -43,7 +43,7 @@ def is_tiff(image: Image.Image) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
 
 
 def native(image: Image.Image, low: Image.Image | None, bits: int) -> Native:
-    """The pixels of a loaded image of ``bits`` a channel; ``low`` as in :class:`colorquant.decoding.Loaded`.
+    """The pixels of a loaded image of ``bits`` a channel; ``low`` as in :class:`colorquant.images.decoding.Loaded`.
 
     Raises ImageReadError for pixels of more than 16 bits.
     """

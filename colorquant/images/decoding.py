@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from colorquant import wholeness
-from colorquant.alpha import check_alpha
 from colorquant.errors import ImageReadError
-from colorquant.metadata import DAMAGED
-from colorquant.pixels import STRIP, is_tiff
+from colorquant.images import wholeness
+from colorquant.images.alpha import check_alpha
+from colorquant.images.metadata import DAMAGED
+from colorquant.images.pixels import STRIP, is_tiff
 
 Decoded = TypeVar("Decoded")
 
