@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from colorquant.report.exhibit import Beliefs, Exhibit, Step, Trial, Walk
 from colorquant.report.scatter import Scatter
 from colorquant.sampling import Sample, sampled
 from colorquant.spaces import Projection
+
+if TYPE_CHECKING:
+    from colorquant.outputs import Finished
 
 UInt8Array = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]
@@ -39,37 +42,25 @@ SWEEP_WORK = {  # pixels times all numbers of colours, of engines that fit every
 }
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A finished quantization: ``picture`` became ``quantized`` with ``paint`` and ``assign``, and ``notes``."""
-
-    name: str
-    picture: Picture
-    quantized: Quantized
-    paint: str
-    assign: str | None
-    notes: tuple[str, ...] = ()
-
-
-def exhibit(subject: Subject, bytes_out: int) -> Exhibit:
-    """All that the page shows; ``bytes_out`` is the size of the PNG."""
-    picture, quantized = subject.picture, subject.quantized
+def exhibit(done: Finished) -> Exhibit:
+    """All that the page shows."""
+    picture, quantized = done.picture, done.quantized
     sample = Sample.of(picture.rgb, SHOWN)
     shown = sampled(picture, SHOWN)
     look = _Look.of(quantized, sample)
     transparent = len(quantized.palette) if voting(picture.alpha) is not None else None
-    trials, trials_note = _trials(subject)
+    trials, trials_note = _trials(done)
     return Exhibit(
-        name=subject.name,
+        name=done.name,
         size=(picture.rgb.shape[1], picture.rgb.shape[0]),
         shown=(shown.rgb.shape[1], shown.rgb.shape[0]),
         bytes_in=picture.bytes_in,
-        bytes_out=bytes_out,
+        bytes_out=done.bytes_out,
         quantized=quantized,
         bands=Projection.of(quantized.options.space, quantized.options.keep_luma).bands,
-        notes=subject.notes,
-        paint=subject.paint,
-        assign=subject.assign,
+        notes=done.notes,
+        paint=done.recipe.paint,
+        assign=done.recipe.assign,
         before=encoding.encode_rgb(shown.rgb, shown.alpha),
         after=look.lossless(),
         opaque=None if shown.alpha is None else (encoding.encode_rgb(shown.rgb, None), look.opaque()),
@@ -77,7 +68,7 @@ def exhibit(subject: Subject, bytes_out: int) -> Exhibit:
         transparent=transparent,
         trials=trials,
         trials_note=trials_note,
-        walk=_walk(subject),
+        walk=_walk(done),
         beliefs=_beliefs(shown, quantized) if fitted(quantized) else None,
     )
 
@@ -135,18 +126,18 @@ def _frame_side(k: int) -> int:
     return FRAME if k <= MANY_COLORS else MANY_SIDE
 
 
-def _trials(subject: Subject) -> tuple[tuple[Trial, ...], str]:
+def _trials(done: Finished) -> tuple[tuple[Trial, ...], str]:
     """The picture with other numbers of colours, and what is to be said of them."""
-    own, options = subject.quantized, subject.quantized.options
+    own, options = done.quantized, done.quantized.options
     ks = studies.sweep_ks(options.k)
     enough = [k for k in ks if k >= own.colors_in]
     ks = [k for k in ks if k < own.colors_in or k == enough[0]]
-    picture = _study_picture(subject.picture, sum(ks), SWEEP_WORK.get((options.engine, options.method), 1 << 62))
-    whole = picture is subject.picture
+    picture = _study_picture(done.picture, sum(ks), SWEEP_WORK.get((options.engine, options.method), 1 << 62))
+    whole = picture is done.picture
     sample, trials, failed = Sample.of(picture.rgb, FRAME), [], []
     for k in ks:
         try:
-            run = own if whole and k == options.k else _again(subject, picture, k)
+            run = own if whole and k == options.k else _again(done, picture, k)
         except EngineError as error:
             failed.append(f"{k} colours failed: {error}.")
             continue
@@ -157,8 +148,8 @@ def _trials(subject: Subject) -> tuple[tuple[Trial, ...], str]:
     return tuple(trials), " ".join([*reduced, *failed])
 
 
-def _again(subject: Subject, picture: Picture, k: int) -> Quantized:
-    return studies.sweep(picture, subject.quantized.options, [k], paint=subject.paint, assign=subject.assign)[0]
+def _again(done: Finished, picture: Picture, k: int) -> Quantized:
+    return studies.sweep(picture, done.quantized.options, [k], paint=done.recipe.paint, assign=done.recipe.assign)[0]
 
 
 def _study_picture(picture: Picture, colors: int, work: int) -> Picture:
@@ -170,9 +161,9 @@ def _study_picture(picture: Picture, colors: int, work: int) -> Picture:
     return sampled(picture, max(16, int(min(side, SHOWN))))
 
 
-def _walk(subject: Subject) -> Walk | None:
+def _walk(done: Finished) -> Walk | None:
     """The iterations: of the run itself where the user chose its start or end, else of the textbook's algorithm."""
-    quantized, picture, options = subject.quantized, subject.picture, subject.quantized.options
+    quantized, picture, options = done.quantized, done.picture, done.quantized.options
     if not fitted(quantized):
         return None
     own = options.init not in (None, "split", "search") or options.max_iter is not None or options.tol is not None
@@ -188,11 +179,11 @@ def _walk(subject: Subject) -> Walk | None:
         picture = _study_picture(picture, options.k, STEPS_WORK[options.method])
         run = _textbook(picture, options)
         height, width = picture.rgb.shape[:2]
-        size = f", on {width:,} × {height:,} pixels" if picture.rgb.shape != subject.picture.rgb.shape else ""
+        size = f", on {width:,} × {height:,} pixels" if picture.rgb.shape != done.picture.rgb.shape else ""
         words = f"{why}: these are the iterations of the textbook's algorithm from random colours{size}."
     if len(run.history) < 2:
         return None
-    canvas = _Canvas.of(sampled(picture, _frame_side(options.k)), options, subject.assign)
+    canvas = _Canvas.of(sampled(picture, _frame_side(options.k)), options, done.recipe.assign)
     chosen = sorted({round(place) for place in np.linspace(0, len(run.history) - 1, MOST_STEPS)})
     steps = tuple(canvas.step(run.history[place]) for place in chosen)
     objectives = tuple(now.objective for now in run.history)

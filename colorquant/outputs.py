@@ -130,11 +130,10 @@ def _figure(done: Finished, path: Path) -> Files:
 
 
 def _html(done: Finished, path: Path) -> Files:
-    from colorquant.exhibits import Subject, exhibit
+    from colorquant.exhibits import exhibit
     from colorquant.report.quantization_page import quantization_page
 
-    subject = Subject(done.name, done.picture, done.quantized, done.recipe.paint, done.recipe.assign, done.notes)
-    return [(path, quantization_page(exhibit(subject, done.bytes_out)))]
+    return [(path, quantization_page(exhibit(done)))]
 
 
 OUTPUTS: dict[str, Output] = {
