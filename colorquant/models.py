@@ -36,7 +36,8 @@ class FitOptions:
 
     None means that the user did not say: :func:`colorquant.engines.resolve` fills in the engine's default.
     ``tol`` is the largest shift of a centre in the space's units (kmeans) or the gain of log-likelihood per pixel (em)
-    at which to stop; ``reg_covar`` is a variance in squared units of the space.
+    at which to stop; ``reg_covar`` is a variance in squared units of what is fitted: the space's, with
+    ``standardize`` z-scores'.
     """
 
     method: str = "kmeans"

@@ -70,6 +70,17 @@ def test_json_says_what_was_done(run, photo, method):
     assert result.stderr == ""
 
 
+@method_names
+def test_the_line_tells_what_was_maximised(run, photo, method):
+    result = run(method, photo, "-k", 5, "--json")
+    (row,), line = map(json.loads, result.stdout.splitlines()), result.stderr
+    assert f"PSNR {row['psnr']:.2f} dB, " in line
+    if method == "em":
+        assert f", log-likelihood {row['log_likelihood']:.2f}, " in line
+    else:
+        assert "log-likelihood" not in line
+
+
 def test_a_picture_with_few_colours_is_untouched(run, tmp_path):
     rgb = random_picture(1, levels=2)
     path = tmp_path / "few.png"

@@ -224,6 +224,18 @@ def test_max_iter_and_tol_are_obeyed(thumbnail):
         assert 1 <= loose.n_iter < 50
 
 
+def test_em_that_falls_for_good_has_converged(thumbnail):
+    """With much added to the covariances EM ends below its best; the tolerance, however small, ends it there."""
+    samples = samples_of(thumbnail)
+    options = FitOptions("em", 4, max_iter=1000, tol=1e-12, init="kmeans", standardize=True, reg_covar=0.05)
+    found = engines.fit(samples, options)
+    assert found.converged
+    assert found.n_iter < 1000
+    assert len(set(found.trace[-4:])) == 1 < len(set(found.trace)), "the last iterations brought nothing"
+    longer = engines.fit(samples, options.replace(tol=0, max_iter=5000))
+    assert (longer.objective, longer.n_iter) == (found.objective, found.n_iter)
+
+
 def test_every_engine_refuses_what_it_cannot_honour():
     for engine, methods in engines.ENGINES.items():
         for method, entry in methods.items():

@@ -31,7 +31,8 @@ from colorquant.models import ASSIGNMENTS, COVARIANCES, FitOptions
 @click.option(
     "--reg-covar",
     type=float,
-    help="Variance added to each band, squared units of the space.  [default: of 8-bit rounding, 1/12 squared level]",
+    help="Variance added to each band, in squared units of the space (with --standardize of the z-scores)."
+    "  [default: of 8-bit rounding, 1/12 squared level]",
 )
 @click.option("--standardize", is_flag=True, default=None, help="Fit z-scores of the bands.")
 @click.option(

@@ -226,9 +226,11 @@ def iterate(
     """EM until the log-likelihood per pixel gains less than ``tol``.
 
     Returns the best mixture met, the best log-likelihood met after 0, 1, ... iterations (so it never falls, and its
-    last entry is that of the mixture), and whether it settled. With ``reg_covar`` added the M-step is no exact
-    maximiser, and a fall can be passing: PATIENCE of them are endured. Dead components are revived, once. ``watch`` is
-    told the number, the best log-likelihood so far, the mixture and its sums.
+    last entry is that of the mixture), and whether it converged: whether the tolerance ended it, not ``max_iter``. With
+    ``reg_covar`` added the M-step is no exact maximiser, and a fall, which is less than any tolerance, can be passing:
+    PATIENCE of them are endured. What falls longer has converged too, to a mixture that is a little less likely than
+    the best one, which is returned. Dead components are revived, once. ``watch`` is told the number, the best
+    log-likelihood so far, the mixture and its sums.
     """
     sums = summarize(rows, mixture)
     best, trace, dips, revivable = mixture, [sums.log_likelihood / rows.total], 0, True

@@ -70,7 +70,9 @@ def sentence(row: dict[str, Any]) -> str:
         quality = f"untouched: it has no more than {row['k']:,} colours"
     else:
         psnr = "no loss" if row["psnr"] is None else f"PSNR {row['psnr']:.2f} dB"
-        quality = f"{psnr}, {_iterations(row)}"
+        likelihood = row.get("log_likelihood")
+        fitted = [] if likelihood is None else [f"log-likelihood {likelihood:.2f}"]
+        quality = ", ".join([psnr, *fitted, _iterations(row)])
     seconds = sum(row["seconds"].values())
     sizes = f"{size_words(row['bytes_in'])} → {size_words(row['bytes_out'])}"
     colors = f"{row['colors_in']:,} → {row['colors_out']:,} colours"
