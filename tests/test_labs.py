@@ -19,7 +19,7 @@ from colorquant.models import GaussianMixture
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTS = runpy.run_path(str(ROOT / "docs" / "pictures" / "make_labs.py"))["experiments"]()
 KINDS = {"spherical": 0, "diagonal": 1, "full": 2}
-NAMES_A_FILE = {"-o", "--trace", "--csv", "--figure"}
+NAMES_A_FILE = {"-o", "--trace", "--csv", "--figure", "--html"}
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,8 @@ def check_written(path: Path) -> None:
         assert any(path.iterdir())
     elif path.suffix == ".csv":
         assert len(path.read_text().splitlines()) > 1
+    elif path.suffix == ".html":
+        assert 'data-slider="steps"' in path.read_text()
     else:
         with Image.open(path) as image:
             image.load()

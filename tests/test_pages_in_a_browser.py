@@ -245,6 +245,49 @@ def test_the_best_of_a_column_is_marked(visit):
             ]
 
 
+def test_columns_without_room_are_left_out_until_asked_for(visit):
+    page = visit("compare")
+    table = page.locator("table.sortable").first
+    wide = "table => table.offsetWidth - table.parentElement.clientWidth"
+    heads = "heads => heads.map(head => [Number(head.dataset.rank), !head.hidden])"
+
+    def columns():
+        assert table.locator("tbody td:visible").count() == 6 * table.locator("th:visible").count()
+        return table.locator("th").evaluate_all(heads)
+
+    assert table.evaluate(wide) <= 0
+    some = columns()
+    gone, kept = ([rank for rank, shown in some if shown == wanted] for wanted in (False, True))
+    assert gone
+    assert min(gone) >= max(kept)
+    page.get_by_label("All").check()
+    assert all(shown for _, shown in columns())
+    assert table.evaluate(wide) > 0
+    page.get_by_label("All").uncheck()
+    assert columns() == some
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert [rank for rank, shown in columns() if shown] == [0] * sum(rank == 0 for rank, _ in some)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert columns() == some
+
+
+def test_the_slider_over_k_marks_bic_and_error(visit):
+    page = visit("em")
+    section = page.locator("[data-slider=trials]")
+    labels = section.locator("svg.chart").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    assert [label.split()[0] for label in labels] == ["BIC", "MSE"]
+    slider = section.locator("[data-at]")
+    slider.focus()
+    for key, dot in (("Home", "first"), ("End", "last")):
+        page.keyboard.press(key)
+        for number in (0, 1):
+            chart = section.locator("svg.chart").nth(number)
+            marker, point = chart.locator("[data-markers] circle"), getattr(chart.locator("circle.dot"), dot)
+            assert [marker.get_attribute(name) for name in ("cx", "cy")] == [
+                point.get_attribute(name) for name in ("cx", "cy")
+            ]
+
+
 def test_any_two_results_are_held_against_each_other(visit):
     page = visit("compare")
     tiles = page.locator("[data-tile]")

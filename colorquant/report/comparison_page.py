@@ -25,7 +25,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Section:
-    """One image: its ``tiles``, the original first, its table as heads and rows, and who agrees with whom.
+    """One image: its ``tiles``, the original first, its table as heads, rows and ranks, and who agrees with whom.
 
     ``matrix`` has a row for each cell that did not fail: its name, and the adjusted Rand index with each of them.
     """
@@ -35,7 +35,7 @@ class Section:
     shown: tuple[int, int]
     tiles: tuple[Tile, ...]
     failed: tuple[Tile, ...]
-    table: tuple[list[str], list[list[Cell]]]
+    table: tuple[list[str], list[list[Cell]], list[int]]
     matrix: tuple[tuple[str, tuple[float, ...]], ...]
     notes: tuple[str, ...]
     agreement: str | None
@@ -92,19 +92,22 @@ def _section(name: str, comparison: Any) -> Section:
 def _tile(cell: Any, picture: bytes | None) -> Tile:
     words = tile(cell, None)
     kind, *rest = words.words
-    return Tile(words.title, kind, printable(" · ".join(rest)), None if picture is None else data_uri(picture))
+    title = words.title.replace(" = ", "\u00a0=\u00a0")  # kept on one line
+    return Tile(title, kind, printable(" · ".join(rest)), None if picture is None else data_uri(picture))
 
 
-def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[Cell]]]:
-    """Every column that has a value, and what went wrong where something did."""
+def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[Cell]], list[int]]:
+    """Every column that has a value, and what went wrong where something did; the ranks are those of the columns."""
     columns = [column for column in COLUMNS if any(row[column.key] is not None for row in rows)]
-    heads = [column.head for column in columns]
+    heads = [column.head.replace(" %", "\u00a0%") for column in columns]
+    ranks = [column.rank for column in columns]
     cells = [[Cell(*_sorted_by(column, row, rows)) for column in columns] for row in rows]
     if any(row["error"] for row in rows):
         heads.append("error")
+        ranks.append(0)
         for row, line in zip(rows, cells, strict=True):
             line.append(Cell(printable(row["error"] or ""), printable(row["error"] or ""), long=True))
-    return heads, cells
+    return heads, cells, ranks
 
 
 def _sorted_by(column: Any, row: Row, rows: Sequence[Row]) -> tuple[str, float | str | None, bool]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from colorquant.report.charts import Chart, line_chart
+from colorquant.report.charts import Chart, Point, line_chart
 from colorquant.report.exhibit import Exhibit, Trial, Walk
 from colorquant.report.machine import Machine
 from colorquant.report.page import Cell, Fact, base_name, data_uri, option_words, render
@@ -36,7 +36,7 @@ def quantization_page(exhibit: Exhibit) -> bytes:
         palette=_palette(exhibit),
         most_entries=MOST_ENTRIES,
         trials=_trials_table(exhibit.trials) if len(exhibit.trials) > 1 else None,
-        elbow=_elbow(exhibit.trials) if len(exhibit.trials) > 1 else None,
+        elbows=[chart for _, chart in _elbows(exhibit.trials)] if len(exhibit.trials) > 1 else [],
         convergence=_convergence(exhibit),
         metrics=_metrics(exhibit),
         options=_options(exhibit),
@@ -112,7 +112,7 @@ def _six(value: float) -> str:
 def _trial_frames(exhibit: Exhibit) -> list[dict[str, Any]]:
     if len(exhibit.trials) < 2:
         return []
-    elbow = _elbow(exhibit.trials)
+    elbows = _elbows(exhibit.trials)
     return [
         {
             "name": f"{trial.k:,}",
@@ -120,9 +120,9 @@ def _trial_frames(exhibit: Exhibit) -> list[dict[str, Any]]:
             "facts": _quality(trial.run),
             "colors": [hex_color(color) for color in trial.run.palette[:STRIP]],
             "own": trial.k == exhibit.quantized.options.k,
-            "at": [line.points[number] for line in elbow.lines],
+            "at": [[places[trial.k]] if trial.k in places else [] for places, _ in elbows],
         }
-        for number, trial in enumerate(exhibit.trials)
+        for trial in exhibit.trials
     ]
 
 
@@ -131,10 +131,16 @@ def _quality(run: Any) -> list[Fact]:
     return [("colours", f"{run.colors_out:,}"), ("PSNR", psnr), ("MSE", f"{run.mse:,.2f}"), *objective_fact(run)]
 
 
-def _elbow(trials: Sequence[Trial]) -> Chart:
-    return line_chart(
-        [("MSE", [(trial.k, trial.run.mse) for trial in trials])], "number of colours k", "MSE", log_x=True
-    )
+def _elbows(trials: Sequence[Trial]) -> list[tuple[dict[int, Point], Chart]]:
+    """The charts over k, each with the places of its points by k: for EM the BIC, which it is about, then the MSE."""
+    charts = []
+    for label, name in (("BIC (lower is better)", "bic"), ("MSE", "mse")):
+        points = [(trial.k, getattr(trial.run, name)) for trial in trials if getattr(trial.run, name) is not None]
+        if len(points) > 1:
+            chart = line_chart([(name, points)], "number of colours k", label, log_x=True)
+            places = dict(zip((k for k, _ in points), chart.lines[0].points, strict=True))
+            charts.append((places, chart))
+    return charts
 
 
 def _trials_table(trials: Sequence[Trial]) -> tuple[list[str], list[list[Cell]]]:
@@ -171,7 +177,7 @@ def _step_frames(exhibit: Exhibit) -> list[dict[str, Any]]:
             "ellipses": step.ellipses,
             "sizes": [round(size / walk.pixels, 5) for size in step.sizes],
             "colors": [hex_color(color) for color in step.colors],
-            "at": [chart.lines[line].points[step.number]],
+            "at": [[chart.lines[line].points[step.number]]],
         }
         for step in walk.steps
     ]

@@ -172,9 +172,11 @@ function showFacts(list, facts) {
   }));
 }
 
-function showMarkers(section, places) {
-  const group = find(section, "markers");
-  group.replaceChildren(...places.map(([x, y]) => shape("circle", { class: "marker", cx: x, cy: y, r: 5.5 })));
+function showMarkers(section, charts) {
+  section.querySelectorAll("[data-markers]").forEach((group, number) => {
+    const marks = charts[number].map(([x, y]) => shape("circle", { class: "marker", cx: x, cy: y, r: 5.5 }));
+    group.replaceChildren(...marks);
+  });
 }
 
 function showStrip(strip, colors) {
@@ -305,6 +307,33 @@ function startTable(table) {
   });
 }
 
+// Columns that do not fit are left out, those of the highest rank first, until all are asked for.
+
+function startColumns(table) {
+  const ranks = [...table.tHead.rows[0].cells].map((head) => Number(head.dataset.rank || 0));
+  const asked = table.closest(".scroll").parentElement.querySelector("[data-columns]");
+  if (!asked) return;
+  const box = asked.querySelector("input");
+  const toggle = (place, hidden) => {
+    for (const row of table.rows) row.cells[place].hidden = hidden;
+  };
+  const fit = () => {
+    ranks.forEach((_, place) => toggle(place, false));
+    const room = table.parentElement.clientWidth;
+    asked.hidden = table.offsetWidth <= room;
+    if (box.checked) return;
+    const order = ranks.map((rank, place) => ({ rank, place })).filter(({ rank }) => rank > 0);
+    order.sort((one, other) => other.rank - one.rank || other.place - one.place);
+    for (const { place } of order) {
+      if (table.offsetWidth <= room) break;
+      toggle(place, true);
+    }
+  };
+  box.addEventListener("change", fit);
+  window.addEventListener("resize", fit);
+  fit();
+}
+
 // A comparison: which two of the pictures are held against each other.
 
 function startChooser(section) {
@@ -339,5 +368,6 @@ document.querySelectorAll("[data-stage]").forEach(startStage);
 document.querySelectorAll("[data-slider]").forEach(startSlider);
 document.querySelectorAll("[data-chooser]").forEach(startChooser);
 document.querySelectorAll("table.sortable").forEach(startTable);
+document.querySelectorAll("table.compact").forEach(startColumns);
 const panel = document.querySelector("[data-inspector]");
 if (panel) startInspector(document.querySelector("[data-stage]"), panel, data.inspector);
