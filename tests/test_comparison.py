@@ -354,6 +354,15 @@ def test_csv_has_a_row_for_each_cell_and_no_formula(photo):
     assert {*rows[0]} - {"agreement", "notes"} == set(table[0])
 
 
+def test_no_loss_is_the_best_psnr(photo):
+    rows = [dict(row) for row in records_of(photo, method=("kmeans", "em"), space=("rgb", "lab")) if row["k"] == 4]
+    rows[2] |= {"mse": 0.0, "psnr": None}
+    psnr = next(column for column in comparison_table.COLUMNS if column.key == "psnr")
+    words = [comparison_table.cell_words(psnr, row, rows) for row in rows]
+    assert words == [(f"{row['psnr']:.2f}", False) if row["mse"] else ("no loss", True) for row in rows]
+    assert [word for word, _ in words].count("no loss") == 1
+
+
 def test_lossless_cells_have_no_psnr(tmp_path):
     Image.fromarray(random_picture(1, levels=2)).save(tmp_path / "few.png")
     (row, *_) = comparisons.records("few.png", compared(Path(tmp_path / "few.png"), Axes((8,), ("kmeans",))))

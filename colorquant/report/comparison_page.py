@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from colorquant.report.comparison_table import COLUMNS, Row, cell_words
+from colorquant.report.comparison_table import COLUMNS, Row, cell_words, value_of
 from colorquant.report.comparisons import agreement_words, records, tile
 from colorquant.report.machine import Machine
 from colorquant.report.page import Cell, Fact, base_name, data_uri, render
@@ -98,7 +98,7 @@ def _tile(cell: Any, picture: bytes | None) -> Tile:
 
 def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[Cell]], list[int]]:
     """Every column that has a value, and what went wrong where something did; the ranks are those of the columns."""
-    columns = [column for column in COLUMNS if any(row[column.key] is not None for row in rows)]
+    columns = [column for column in COLUMNS if any(value_of(column, row) is not None for row in rows)]
     heads = [column.head.replace(" %", "\u00a0%") for column in columns]
     ranks = [column.rank for column in columns]
     cells = [[Cell(*_sorted_by(column, row, rows)) for column in columns] for row in rows]
@@ -112,7 +112,7 @@ def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[Cell]], list[int]]
 
 def _sorted_by(column: Any, row: Row, rows: Sequence[Row]) -> tuple[str, float | str | None, bool]:
     words, best = cell_words(column, row, rows)
-    value = row[column.key]
+    value = value_of(column, row)
     return words, int(value) if isinstance(value, bool) else value, best
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ def comparison_table(title: str, rows: Sequence[Row], width: int | None = None) 
     Columns without any value are left out, and so many others that the table is no wider than ``width``.
     """
     rows = sorted(rows, key=lambda row: row["k"])
-    columns = [column for column in COLUMNS if any(row[column.key] is not None for row in rows)]
+    columns = [column for column in COLUMNS if any(value_of(column, row) is not None for row in rows)]
     cells = {column.head: [_cell(column, row, rows) for row in rows] for column in columns}
     while width is not None and _width(columns, cells) > width and max(column.rank for column in columns):
         columns.remove(max(columns, key=lambda column: column.rank))
@@ -90,19 +91,26 @@ def _width(columns: Sequence[Column], cells: Mapping[str, Sequence[Text]]) -> in
     return sum(max(len(column.head), *map(len, cells[column.head])) + 3 for column in columns)
 
 
+def value_of(column: Column, row: Row) -> Any:
+    """The value by which a ``row`` is compared: a PSNR is infinite where nothing was lost, which JSON cannot say."""
+    return math.inf if column.key == "psnr" and row["mse"] == 0 else row[column.key]
+
+
 def cell_words(column: Column, row: Row, rows: Sequence[Row]) -> tuple[str, bool]:
     """What the cell of a ``row`` among all ``rows`` of an image says, and whether it is the best of its column."""
-    value = row[column.key]
+    value = value_of(column, row)
     if value is None:
         return "failed" if column.key == "mse" else "", False
-    said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else column.form.format(value)
+    if isinstance(value, bool):
+        said = "yes" if value else "no"
+    else:
+        said = "no loss" if value == math.inf else column.form.format(value)
     rivals = [
-        other[column.key]
+        value_of(column, other)
         for other in rows
-        if other["k"] == row["k"]
-        and (not column.by_space or other["space"] == row["space"])
-        and other[column.key] is not None
+        if other["k"] == row["k"] and (not column.by_space or other["space"] == row["space"])
     ]
+    rivals = [rival for rival in rivals if rival is not None]
     return said, column.best is not None and len(set(rivals)) > 1 and value == column.best(rivals)
 
 
@@ -110,4 +118,4 @@ def _cell(column: Column, row: Row, rows: Sequence[Row]) -> Text:
     words, best = cell_words(column, row, rows)
     if best:
         return Text(words + BEST, style="bold green")
-    return Text(words + (" " if column.best and row[column.key] is not None else ""))
+    return Text(words + (" " if column.best and value_of(column, row) is not None else ""))

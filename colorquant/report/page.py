@@ -29,6 +29,13 @@ class Cell:
     best: bool = False
     long: bool = False
 
+    @property
+    def key(self) -> str:
+        """The value as the page's script reads it: empty where there is none."""
+        if self.value is None:
+            return ""
+        return "Infinity" if self.value == math.inf else str(self.value)
+
 
 def base_name(name: str) -> str:
     """The last part of a file's name, as a heading says it."""

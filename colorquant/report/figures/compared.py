@@ -40,12 +40,14 @@ def choose(kind: str | None, combinations: Sequence[tuple[str, int]]) -> str:
 def elbow(figure: Any, compared: Compared) -> None:
     """The MSE of each variant against k, and below it BIC and AIC of those that are mixtures."""
     cells = [cell for cell in compared.comparison.cells if cell.measures is not None]
-    canvas.title(figure, called(compared.name), "Measures against the number of colours")
+    mixtures = [cell for cell in cells if cell.measures.bic is not None]
+    several = len({cell.options.space for cell in mixtures}) > 1
+    words = "Measures against the number of colours" + ("; BIC and AIC only within a space" if several else "")
+    canvas.title(figure, called(compared.name), words)
     if not cells:
         canvas.note(figure, "Every combination failed.")
         return
     variants = list(dict.fromkeys(cell.variant for cell in cells))
-    mixtures = [cell for cell in cells if cell.measures.bic is not None]
     panels = figure.subplots(2 if mixtures else 1, sharex=True, squeeze=False)[:, 0]
     for axes in panels:
         curves.ticks_of_k(axes, [cell.options.k for cell in cells])
@@ -65,6 +67,7 @@ def elbow(figure: Any, compared: Compared) -> None:
     if mixtures:
         panels[1].set_ylabel("BIC, and AIC (hollow)")
         canvas.thousands(panels[1].yaxis)
+        panels[1].margins(y=0.1)
     panels[-1].set_xlabel("k")
     panels[0].set_ylim(bottom=0)
     canvas.legend_right(panels[0], panels[0].get_legend_handles_labels()[0])
