@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -220,6 +222,14 @@ def test_names_are_printed_safely_and_alike_everywhere():
         assert "\x1b" not in text
         text.encode()
     assert ",'=a" in "," + report.csv_table(rows, machine).splitlines()[1]
+
+
+def test_a_broken_library_does_not_stop_the_head(monkeypatch):
+    """What a wheel that another one overwrote leaves behind: a package without anything in it."""
+    monkeypatch.setitem(sys.modules, "cv2", types.ModuleType("cv2"))
+    machine = Machine.this()
+    assert "OpenCV" not in machine.versions
+    assert machine.opencv_threads is None
 
 
 def test_the_head_tells_the_machine():

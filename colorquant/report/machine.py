@@ -32,7 +32,7 @@ class Machine:
         """This machine, with the libraries that were loaded so far: ask after the work."""
         versions = {"colorquant": __version__, "Python": platform.python_version()}
         for name, module in LIBRARIES.items():
-            if module in sys.modules:
+            if hasattr(sys.modules.get(module), "__version__"):  # a broken one may be there, and empty
                 versions[name] = str(sys.modules[module].__version__)
         with one_thread():
             found = [library for library in threadpool_info() if library["user_api"] == "blas"]
@@ -42,7 +42,7 @@ class Machine:
             cores=_cores(),
             blas=", ".join(blas) or "an unknown BLAS",
             blas_threads=max((int(library["num_threads"]) for library in found), default=1),
-            opencv_threads=int(sys.modules["cv2"].getNumThreads()) if "cv2" in sys.modules else None,
+            opencv_threads=int(sys.modules["cv2"].getNumThreads()) if "OpenCV" in versions else None,
             versions=versions,
         )
 
