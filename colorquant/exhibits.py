@@ -14,8 +14,8 @@ from colorquant.histogram import ColorHistogram, Voters, voting
 from colorquant.images import Picture
 from colorquant.models import ASSIGNMENTS, FitOptions, GaussianMixture, IntArray, Iteration, Model, row_blocks
 from colorquant.pipeline import Quantized, quantize
-from colorquant.report.exhibit import Beliefs, Exhibit, Step, Trial, Walk
-from colorquant.report.scatter import Scatter
+from colorquant.report.pages.exhibit import Beliefs, Exhibit, Step, Trial, Walk
+from colorquant.report.pages.scatter import Scatter
 from colorquant.sampling import Sample, sampled
 from colorquant.spaces import Projection
 

@@ -131,7 +131,7 @@ def _figure(done: Finished, path: Path) -> Files:
 
 def _html(done: Finished, path: Path) -> Files:
     from colorquant.exhibits import exhibit
-    from colorquant.report.quantization_page import quantization_page
+    from colorquant.report.pages.quantization import quantization_page
 
     return [(path, quantization_page(exhibit(done)))]
 

@@ -18,9 +18,9 @@ from colorquant.errors import EngineError
 from colorquant.images import read_image
 from colorquant.models import FitOptions
 from colorquant.pipeline import quantize
-from colorquant.report.charts import Axis, line_chart, tick_words
-from colorquant.report.page import embedded_json
-from colorquant.report.scatter import Scatter
+from colorquant.report.pages import embedded_json
+from colorquant.report.pages.charts import Axis, line_chart, tick_words
+from colorquant.report.pages.scatter import Scatter
 from colorquant.sampling import Sample
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -181,7 +181,7 @@ def _notes(grid: Grid) -> list[str]:
 
 def _page(told: Sequence[batch.Outcome[Comparison]], grid: Grid, axes: Mapping[str, Any]) -> bytes:
     """The page of all images."""
-    from colorquant.report.comparison_page import Failure, comparison_page
+    from colorquant.report.pages.comparison import Failure, comparison_page
 
     compared = [(outcome.input.name, outcome.result) for outcome in told if outcome.result is not None]
     failures = [Failure(outcome.input.name, outcome.error or "") for outcome in told if outcome.result is None]

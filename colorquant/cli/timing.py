@@ -164,7 +164,7 @@ def _run(
     if figure is not None:
         files.append((Path(figure), timed.encode(found, Path(figure).suffix.lower())))
     if html:
-        from colorquant.report.timing_page import timing_page
+        from colorquant.report.pages.timing import timing_page
 
         files.append((Path(html), timing_page(found, machine, grid.criteria, left_out)))
     write_whole(files, force=force)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from colorquant.report import timings as report
-from colorquant.report.charts import Chart, line_chart
 from colorquant.report.machine import Machine
-from colorquant.report.page import Cell, base_name, render
+from colorquant.report.pages import Cell, base_name, render
+from colorquant.report.pages.charts import Chart, line_chart
 from colorquant.report.rows import printable
 
 VALUES: dict[str, Callable[[Any], float | None]] = {  # by which a column of numbers sorts

@@ -9,7 +9,7 @@ from typing import Any
 from colorquant.report.comparison_table import COLUMNS, Row, cell_words, value_of
 from colorquant.report.comparisons import agreement_words, records, tile
 from colorquant.report.machine import Machine
-from colorquant.report.page import Cell, Fact, base_name, data_uri, render
+from colorquant.report.pages import Cell, Fact, base_name, data_uri, render
 from colorquant.report.rows import printable, size_words
 
 

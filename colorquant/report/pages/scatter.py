@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.encoding import encode_rgb
-from colorquant.report.charts import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Axis, Chart
+from colorquant.report.pages.charts import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Axis, Chart
 
 FloatArray = npt.NDArray[np.float64]
 UInt8Array = npt.NDArray[np.uint8]

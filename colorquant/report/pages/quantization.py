@@ -7,10 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from colorquant.report.charts import Chart, Point, line_chart
-from colorquant.report.exhibit import Exhibit, Trial, Walk
 from colorquant.report.machine import Machine
-from colorquant.report.page import Cell, Fact, base_name, data_uri, option_words, render
+from colorquant.report.pages import Cell, Fact, base_name, data_uri, option_words, render
+from colorquant.report.pages.charts import Chart, Point, line_chart
+from colorquant.report.pages.exhibit import Exhibit, Trial, Walk
 from colorquant.report.palettes import hex_color
 from colorquant.report.rows import printable, size_words
 

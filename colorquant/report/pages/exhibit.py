@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.report.scatter import Scatter
+from colorquant.report.pages.scatter import Scatter
 
 UInt8Array = npt.NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""HTML pages from the templates in ``pages/``: each is one file that needs no other and opens from disk."""
+"""HTML pages from the templates beside this module: each is one file that needs no other and opens from disk."""
 
 from __future__ import annotations
 
