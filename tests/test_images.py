@@ -271,6 +271,33 @@ def test_exif_orientation_is_applied(kind, orientation):
     assert picture.metadata.dropped == ()
 
 
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
+@pytest.mark.parametrize("shape", [(48, 80), (80, 48)])
+def test_strips_of_a_tiff_that_lies_on_its_side_are_counted_as_they_are_stored(shape, compression):
+    lying = random_picture(8, *shape)
+    exif = Image.Exif()
+    exif[274] = 6
+    options = {"compression": compression, "strip_size": 16 * shape[1] * 3, "dpi": (72, 300)}
+    data = encoded(Image.fromarray(lying), "TIFF", exif=exif, **options)
+    picture = images.read_image(data)
+    assert picture.rgb.shape == (*shape[::-1], 3)
+    if compression != "jpeg":
+        assert np.array_equal(picture.rgb, np.rot90(lying, -1))
+    assert (picture.density.x, picture.density.y) == (300, 72)
+
+
+def test_a_strip_that_is_missing_is_seen_in_a_tiff_that_lies_on_its_side():
+    exif = Image.Exif()
+    exif[274] = 6
+    image, options = Image.fromarray(random_picture(9, 80, 16)), {"compression": "tiff_lzw", "strip_size": 16 * 16 * 3}
+    data = encoded(image, "TIFF", exif=exif, **options)
+    count = re.compile(struct.pack("<H", 273) + rb"(.)\0" + struct.pack("<I", 5))  # of their offsets
+    fewer, found = count.subn(struct.pack("<H", 273) + rb"\1\0" + struct.pack("<I", 4), data)
+    assert found == 1
+    with pytest.raises(ImageReadError, match="4 of 5 strips"):
+        images.read_image(fewer)
+
+
 def test_alpha_is_turned_too():
     rgba = np.zeros((4, 6, 4), np.uint8)
     rgba[0, 0, 3] = 77

@@ -64,12 +64,13 @@ def _to_picture(loaded: Loaded, reading: Reading) -> Picture:
     rgb, converted = profiles.to_srgb(native.values, native.space, told if isinstance(told, bytes) else None)
     turn = metadata.orientation(image)
     density = metadata.density(image)
+    quarter = loaded.turned or turn in metadata.QUARTER_TURNS
     return Picture(
         pixels.upright(rgb, turn),
         None if native.alpha is None else pixels.upright(native.alpha, turn),
         bytes_in=0,
         notes=(*_reduced(loaded), *_chosen(loaded, reading), *converted),
-        density=density.turned() if density is not None and turn > 4 else density,
+        density=density.turned() if density is not None and quarter else density,
         metadata=metadata.metadata(image),
     )
 

@@ -22,7 +22,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from colorquant.errors import ImageReadError
 from colorquant.images import wholeness
 from colorquant.images.alpha import check_alpha
-from colorquant.images.metadata import DAMAGED
+from colorquant.images.metadata import DAMAGED, ORIENTATION, QUARTER_TURNS
 from colorquant.images.pixels import STRIP, is_tiff
 
 Decoded = TypeVar("Decoded")
@@ -67,13 +67,15 @@ class Loaded:
     """A decoded frame: ``image`` as Pillow has it, of a file with ``bits`` a channel.
 
     ``low`` has the low bytes of colour of 16 bits where ``image`` has the high ones; None for other images. ``frames``
-    counts those of the file; None where that cannot be told.
+    counts those of the file; None where that cannot be told. ``turned``: Pillow has made it upright by a quarter turn,
+    as it does with TIFFs alone.
     """
 
     image: Image.Image
     low: Image.Image | None
     bits: int
     frames: int | None
+    turned: bool = False
 
     @property
     def rounded(self) -> bool:
@@ -157,9 +159,10 @@ def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator
             yield Loaded(_scaled_ppm(image, data), None, bits, frames)
             return
         image.decodermaxblock = max(image.decodermaxblock, 8 * image.width)  # a row in parts takes quadratic time
+        turned = is_tiff(image) and image.tag_v2.get(ORIENTATION) in QUARTER_TURNS  # no longer told once it is loaded
         image.load()
         _check_after(image, data, reading)
-        yield Loaded(image, low, bits, frames)
+        yield Loaded(image, low, bits, frames, turned)
 
 
 def _seek(image: Image.Image, frame: int) -> int | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ORIENTATION = 274
+QUARTER_TURNS = (5, 6, 7, 8)  # the orientations that exchange rows and columns
 EXIF_IFD, GPS_IFD = 34665, 34853
 TECHNICAL = frozenset(  # tags of an image's first directory that tell how it is stored, or nothing that is missed
     (254, 255, *range(256, 267), 273, *range(277, 285), 296, 297, 301, 317, 318, 319, 320, *range(322, 326))

@@ -27,8 +27,8 @@ CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000: its start, and its marker of s
 TILE_PART, END = b"\xff\x90", b"\xff\xd9"
 
 TIFF_STRIPS, TIFF_TILES = (273, 279), (324, 325)  # the tags of their offsets and byte counts
-TIFF_JPEG_TABLES, JPEG_QUANTIZATION = 347, b"\xff\xdb"
 TIFF_JPEG_TABLES, JPEG_TABLES = 347, b"\xff\xdb"
+TIFF_WIDTH, TIFF_LENGTH = 256, 257
 TIFF_ROWS_PER_STRIP, TIFF_TILE_WIDTH, TIFF_TILE_LENGTH, TIFF_SAMPLES, TIFF_PLANES = 278, 322, 323, 277, 284
 
 
@@ -100,7 +100,7 @@ def check_codestream(data: bytes, size: tuple[int, int]) -> None:
 def check_tiff_parts(image: Any, data: bytes) -> None:
     """Raises ImageReadError where a TIFF, opened by Pillow, has too few strips or tiles, or one beyond its end."""
     tags = image.tag_v2
-    width, height = image.size
+    width, height = tags[TIFF_WIDTH], tags[TIFF_LENGTH]  # as stored: the image's size is that of the upright picture
     tiled = TIFF_TILES[0] in tags
     offset_tag, count_tag = TIFF_TILES if tiled else TIFF_STRIPS
     offsets, counts = tags.get(offset_tag, ()), tags.get(count_tag, ())
@@ -125,7 +125,7 @@ def _check_tiff_jpegs(image: Any, parts: list[bytes]) -> None:
     tags = image.tag_v2
     if TIFF_JPEG_TABLES not in tags and JPEG_TABLES not in parts[0]:
         raise ImageReadError("truncated image: its JPEG tables are missing: give a whole file")
-    height = image.size[1]
+    height = tags[TIFF_LENGTH]
     rows = tags[TIFF_TILE_LENGTH] if TIFF_TILES[0] in tags else min(height, tags.get(TIFF_ROWS_PER_STRIP, height))
     in_last = height % rows or rows if TIFF_TILES[0] not in tags and tags.get(TIFF_PLANES, 1) == 1 else rows
     for number, part in enumerate(parts):
