@@ -39,6 +39,8 @@ def check_writable(paths: Iterable[Path], *, force: bool) -> None:
             raise OutputError(f"{path} cannot be written: {reason}; choose another name") from error
         if os.path.isdir(path):
             raise OutputError(f"{path} is a folder: choose another name")
+        if path.exists() and not path.is_file():  # a device or a pipe would be replaced by a file
+            raise OutputError(f"{path} is not a file: choose another name")
         if not force:
             raise OutputError(f"{path} exists already: use --force to overwrite it")
 
@@ -47,7 +49,7 @@ def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
     """Write files whole or not at all, in folders that are made if missing.
 
     All are written to temporary files in their folders first, then renamed. Without ``force`` an existing file stays,
-    and OutputError is raised.
+    and OutputError is raised. One that is replaced keeps its permissions and, where this is allowed, its owner.
     """
     check_writable((path for path, _ in files), force=force)
     claims: dict[Path, _Claim] = {}
@@ -159,7 +161,7 @@ def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -
         folder.mkdir(parents=True, exist_ok=True)
         if folder not in claims:
             remove_leftovers(folder)
-            temporary, claims[folder] = _claimed(folder)
+            temporary, claims[folder] = _claimed(folder, _mode(target))
             _fill(claims[folder].stream, data)
             if fcntl is None:
                 claims[folder].stream.close()  # an open file cannot be renamed there
@@ -167,7 +169,7 @@ def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -
             claim = claims[folder]
             temporary = folder / f".colorquant-{claim.token}-{claim.files}.tmp"
             claim.files += 1
-            with _created(temporary) as stream:
+            with _created(temporary, _mode(target)) as stream:
                 _fill(stream, data)
     except BaseException as error:
         if temporary is not None:
@@ -178,12 +180,17 @@ def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -
     return temporary
 
 
-def _claimed(folder: Path) -> tuple[Path, _Claim]:
+def _mode(target: Path) -> int:
+    """The permissions of a temporary file: until it takes over those of the file it replaces, only its owner reads."""
+    return 0o600 if target.exists() else 0o666
+
+
+def _claimed(folder: Path, mode: int) -> tuple[Path, _Claim]:
     """The first temporary file of a write in ``folder``, locked; another one where a sweeping run was quicker."""
     while True:
         token = os.urandom(8).hex()
         temporary = folder / f".colorquant-{token}{FIRST}"
-        stream = _created(temporary)
+        stream = _created(temporary, mode)
         try:
             mine = fcntl is None or (_lock(stream.fileno()) and temporary.exists())
         except OSError:
@@ -194,13 +201,13 @@ def _claimed(folder: Path) -> tuple[Path, _Claim]:
         _discard(temporary)
 
 
-def _created(temporary: Path) -> BinaryIO:
+def _created(temporary: Path, mode: int) -> BinaryIO:
     with _Staging.lock:
         if _Staging.abandoned and current_thread() is not main_thread():
             raise OutputError(f"{temporary.parent} gets no more files: interrupted")
         _Staging.files.add(temporary)
     try:
-        return temporary.open("xb")
+        return open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode))
     except BaseException:
         _discard(temporary)
         raise
@@ -211,6 +218,16 @@ def _fill(stream: BinaryIO, data: bytes) -> None:
     stream.write(data)
     stream.flush()
     os.fsync(stream.fileno())
+
+
+def _take_over(temporary: Path, target: Path) -> None:
+    """The permissions of the file that is replaced, and where this is allowed its owner and group."""
+    with suppress(OSError):  # there is none, or the file system knows no such thing
+        old = target.stat()
+        if hasattr(os, "chown"):
+            with suppress(OSError):
+                os.chown(temporary, old.st_uid, old.st_gid)
+        temporary.chmod(stat.S_IMODE(old.st_mode) & 0o777)
 
 
 def _rename(temporary: Path, target: Path, path: Path, force: bool) -> None:
@@ -225,6 +242,7 @@ def _rename(temporary: Path, target: Path, path: Path, force: bool) -> None:
             except OSError:
                 if os.path.lexists(target):
                     raise FileExistsError(target) from None
+        _take_over(temporary, target)
         temporary.replace(target)
     except FileExistsError as error:
         raise OutputError(f"{path} exists already: use --force to overwrite it") from error

@@ -285,4 +285,8 @@ def _replaceable(item: Input) -> Input:
         return replace(item, problem=OutputError("--in-place writes PNG: only a name that ends in .png can be kept"))
     if not os.path.isfile(item.name):
         return replace(item, problem=OutputError("--in-place replaces files, this is none: leave it out"))
+    real = os.path.realpath(item.name)
+    if os.path.splitext(real)[1].lower() in SUFFIXES - {".png"}:
+        reason = f"--in-place writes PNG: this link leads to {os.path.basename(real)}, whose name says otherwise"
+        return replace(item, problem=OutputError(reason))
     return item

@@ -171,6 +171,25 @@ def test_in_place_a_link_stays_a_link(run, folder):
     assert names_in(folder / "elsewhere") == ["real.dat"]
 
 
+def test_in_place_no_png_is_written_into_a_file_of_another_ending(run, folder):
+    (folder / "elsewhere").mkdir()
+    real = folder / "elsewhere" / "real.jpg"
+    (folder / "a.png").rename(real)
+    (folder / "a.png").symlink_to(real)
+    before = real.read_bytes()
+    result = run("kmeans", folder / "a.png", "-k", 2, "--in-place")
+    assert result.exit_code == 1
+    assert "a.png: --in-place writes PNG: this link leads to real.jpg" in result.stderr
+    assert real.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permissions of this kind")
+def test_in_place_permissions_are_kept(run, folder):
+    (folder / "a.png").chmod(0o600)
+    assert run("kmeans", folder / "a.png", "-k", 2, "--in-place").exit_code == 0
+    assert (folder / "a.png").stat().st_mode & 0o777 == 0o600
+
+
 def test_in_place_other_files_are_still_not_overwritten(run, folder):
     before = (folder / "a.png").read_bytes()
     (folder / "a-kmeans2-labels.png").write_bytes(b"mine")

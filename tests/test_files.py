@@ -23,6 +23,46 @@ def test_a_file_is_written_whole_and_an_old_one_kept(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permissions of this kind")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o666])
+def test_a_replaced_file_keeps_its_permissions(mode, tmp_path):
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path in paths:
+        path.write_bytes(b"old")
+        path.chmod(mode)
+    files.write_whole([(path, b"new") for path in paths], force=True)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [mode, mode]
+    assert [path.read_bytes() for path in paths] == [b"new", b"new"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permissions of this kind")
+def test_what_replaces_a_private_file_is_private_from_its_start(tmp_path, monkeypatch):
+    path, seen = tmp_path / "a.png", []
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    staged = files._staged
+
+    def watched(*args):
+        temporary = staged(*args)
+        seen.append(stat.S_IMODE(temporary.stat().st_mode))
+        return temporary
+
+    monkeypatch.setattr(files, "_staged", watched)
+    files.write_whole([(path, b"new")], force=True)
+    assert seen == [0o600]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
+    pipe = tmp_path / "a.png"
+    os.mkfifo(pipe)
+    (tmp_path / "link.png").symlink_to(pipe)
+    for path in (pipe, tmp_path / "link.png"):
+        with pytest.raises(OutputError, match="is not a file"):
+            files.write_whole([(path, b"x")], force=True)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "real.png").write_bytes(b"old")
     link = tmp_path / "link.png"
