@@ -237,6 +237,20 @@ def test_gray_alpha_and_bitmap_icons():
     assert np.array_equal(np.dstack([picture.rgb, picture.alpha]), rgba)
 
 
+@pytest.mark.parametrize("compression", [1, 5])
+def test_every_page_of_16_bits_is_rounded(compression):
+    rng = np.random.default_rng(3)
+    pages = [rng.integers(0, 65536, (8, 9, 3), np.uint16) for _ in range(3)]
+    whole, data = cv2.imencodemulti(
+        ".tif", [page[:, :, ::-1] for page in pages], [cv2.IMWRITE_TIFF_COMPRESSION, compression]
+    )
+    assert whole
+    for number, page in enumerate(pages):
+        picture = images.read_image(data.tobytes(), Reading(number))
+        assert np.array_equal(picture.rgb, (page.astype(int) + 128) // 257)
+        assert picture.notes[0] == "16 bits a channel reduced to 8"
+
+
 # Orientation, density, metadata
 
 

@@ -154,7 +154,8 @@ def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator
         low = None
         if bits == 16:
             _name_planes(image)
-            low = _low_bytes(image, data) if reading.frame == 0 else None
+            alone = reading.frame == 0 or is_tiff(image)  # later frames of a PNG lie on earlier ones
+            low = _low_bytes(image, data, reading.frame) if alone else None
         if image.format == "PPM" and image.tile[0].codec_name == "ppm":
             yield Loaded(_scaled_ppm(image, data), None, bits, frames)
             return
@@ -239,8 +240,9 @@ def _planes(image: ImageFile.ImageFile) -> int:
     return image.tag_v2.get(TIFF_PLANES, 1) if is_tiff(image) else 1
 
 
-def _low_bytes(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
-    """The low byte of every channel of 16 bits, as an image; of an ``image`` not loaded yet, which gets the high ones.
+def _low_bytes(image: ImageFile.ImageFile, data: bytes, frame: int) -> Image.Image | None:
+    """The low byte of every channel of 16 bits, as an image; of an ``image`` at the ``frame`` that is not loaded yet,
+    which gets the high ones.
 
     None where that is not the matter, or Pillow has no way: premultiplied alpha, and compressed planes.
     """
@@ -249,6 +251,7 @@ def _low_bytes(image: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
         return None
     pairs = raw == "LA;16B"  # two channels of 16 bits lie like four of 8
     with Image.open(io.BytesIO(data), formats=(str(image.format),)) as twin:
+        twin.seek(frame)
         twin.tile = [
             tile._replace(args=_with_raw_mode(tile.args, "RGBA" if pairs else _other_order(tile)))
             for tile in image.tile
