@@ -45,6 +45,18 @@ def check_writable(paths: Iterable[Path], *, force: bool) -> None:
             raise OutputError(f"{path} exists already: use --force to overwrite it")
 
 
+def check_place(path: Path) -> None:
+    """Raises OutputError where a new file ``path`` could not be written, as far as the folder's permissions tell.
+
+    For what is written at the end of long work. Links are not followed: what they lead to may lie elsewhere.
+    """
+    folder = path.parent
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    if os.name != "nt" and not path.is_symlink() and not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path} cannot be written: the folder {folder} takes no files; choose another place")
+
+
 def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
     """Write files whole or not at all, in folders that are made if missing.
 

@@ -263,8 +263,9 @@ def quantize_file(
         record=record,
         progress=progress,
     )
-    bytes_in, kept = picture.bytes_in, picture.metadata if recipe.keep_metadata else None
-    notes = (*picture.notes, *(() if recipe.keep_metadata else picture.metadata.dropped), *_unweighed(quantized))
+    bytes_in, told = picture.bytes_in, picture.metadata
+    kept, dropped = (told, told.without_place) if recipe.keep_metadata else (None, told.dropped)
+    notes = (*picture.notes, *dropped, *_unweighed(quantized))
     chunks = encoding.picture_chunks(picture.density, kept)
     shown = picture if destination.others else None
     del picture  # its pixels are not needed for the picture alone

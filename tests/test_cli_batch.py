@@ -139,6 +139,26 @@ def test_a_report_has_a_line_for_each_input(run, folder, tmp_path):
     assert "1 failed" not in run(*words, "--force").stderr.replace("3 written, 0 skipped, 1 failed", "")
 
 
+def test_a_library_that_a_command_lacks_is_a_line(run, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "colorquant.cli.kmeans", None)
+    result = run("kmeans", folder / "a.png")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: a library does not load (")
+    assert result.stderr.endswith("): see what colorquant doctor says\n")
+
+
+@pytest.mark.parametrize("words", [["kmeans", "--report"], ["compare", "--csv"], ["timing", "--csv"]], ids=str)
+def test_a_list_that_could_not_be_written_is_refused_before_the_work(words, run, folder, tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and Path(path).name != "closed")
+    result = run(words[0], folder / "a.png", "-k", 2, words[1], tmp_path / "closed" / "list")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [result.stderr.strip()]
+    assert "closed takes no files; choose another place" in result.stderr
+    assert not (folder / "a-kmeans2.png").exists()
+
+
 def test_in_place_the_picture_replaces_its_input(run, folder):
     (folder / "d.png").unlink()
     (folder / "j.jpg").write_bytes((folder / "a.png").read_bytes())

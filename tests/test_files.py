@@ -63,6 +63,24 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows tells the permissions of folders otherwise")
+def test_a_folder_that_takes_no_files_is_known_beforehand(tmp_path, monkeypatch):
+    asked = []
+
+    def access(folder, mode):
+        asked.append((folder, mode))
+        return folder != tmp_path / "closed"
+
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(os, "access", access)  # root may write anywhere
+    files.check_place(tmp_path / "a.png")
+    files.check_place(tmp_path / "new" / "er" / "a.png")
+    for path in (tmp_path / "closed" / "a.png", tmp_path / "closed" / "new" / "a.png"):
+        with pytest.raises(OutputError, match="takes no files"):
+            files.check_place(path)
+    assert asked == [(tmp_path / place, os.W_OK | os.X_OK) for place in (".", ".", "closed", "closed")]
+
+
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "real.png").write_bytes(b"old")
     link = tmp_path / "link.png"

@@ -2,10 +2,12 @@
 
 import io
 import json
+import struct
 import zlib
 
 import numpy as np
 import pytest
+from builders import encoded
 from conftest import method_names, random_picture
 from PIL import Image, ImageCms
 
@@ -157,3 +159,14 @@ def test_pictures_of_a_comparison_keep_their_density(run, told, tmp_path):
     assert result.exit_code == 0, result.output
     for path in tmp_path.glob("told-*3*.png"):
         assert names_of(path.read_bytes())[:3] == [b"IHDR", b"sRGB", b"pHYs"]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_iptc_has_no_place_in_a_png_and_that_is_said(keep, run, tmp_path):
+    caption = b"\x1c\x02\x78\x00\x06a cat."
+    blocks = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(caption)) + caption + b"\0"
+    whole = encoded(Image.fromarray(random_picture(1)), "JPEG")
+    path = tmp_path / "a.jpg"
+    path.write_bytes(whole[:2] + b"\xff\xed" + struct.pack(">H", len(blocks) + 2) + blocks + whole[2:])
+    result = run("kmeans", path, "--json", *["--keep-metadata"] * keep)
+    assert json.loads(result.stdout)["notes"] == [f"metadata dropped: IPTC{', for which a PNG has no place' * keep}"]

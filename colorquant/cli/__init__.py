@@ -53,6 +53,11 @@ class LazyGroup(click.Group):
             raise click.UsageError(_printable(str(error))) from error
         except ColorquantError as error:
             raise click.ClickException(_printable(str(error))) from error
+        except ImportError as error:
+            reason = " ".join(str(error).split())
+            raise click.ClickException(
+                f"a library does not load ({reason}): see what colorquant doctor says"
+            ) from error
         except KeyboardInterrupt:
             click.echo("Interrupted: what was written is whole.", err=True)
             ctx.exit(INTERRUPTED)

@@ -18,7 +18,7 @@ from colorquant.combinations import Axes, Grid, variant
 from colorquant.comparison import Comparison, Destination, compare_file
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
-from colorquant.files import check_writable, write_whole
+from colorquant.files import check_place, check_writable, write_whole
 from colorquant.images import SUFFIXES
 from colorquant.images.decoding import Reading
 from colorquant.models import COVARIANCES
@@ -170,6 +170,8 @@ def _plan(
     files[0] += once  # a table is written once, whichever input owns it
     naming.check_outputs(inputs, files)
     check_writable(once, force=force)
+    for path in once:
+        check_place(path)
     return plan
 
 

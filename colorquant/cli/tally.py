@@ -17,7 +17,7 @@ import click
 from colorquant import batch, naming, outputs
 from colorquant.cli.voices import Voice
 from colorquant.errors import ColorquantError, ImageReadError, OptionError
-from colorquant.files import abandon, check_writable, write_whole
+from colorquant.files import abandon, check_place, check_writable, write_whole
 from colorquant.report import rows
 from colorquant.report.rows import printable
 
@@ -45,6 +45,7 @@ class Tally:
         self.failures: list[str] = []
         if self.report is not None:
             check_writable([self.report], force=force)
+            check_place(self.report)
 
     def hear(self, run: batch.Run[Done], total: int) -> None:
         """Say each outcome as it comes, then what became of the ``total``; after an interruption, too."""

@@ -17,7 +17,7 @@ from colorquant.cli.quantization import check_stdin, source
 from colorquant.cli.voices import Voice, speaking
 from colorquant.engines import ENGINES, METHODS
 from colorquant.errors import OptionError
-from colorquant.files import check_writable, write_whole
+from colorquant.files import check_place, check_writable, write_whole
 from colorquant.images import Picture, read_image
 from colorquant.images.decoding import Reading
 from colorquant.models import COVARIANCES, FitOptions
@@ -194,6 +194,7 @@ def _check_files(files: Mapping[str, str | None], inputs: Sequence[naming.Input]
         if owner != flag:
             raise OptionError(f"{flag} {printable(name)} is {printable(owner)}, too: name another file")
         check_writable([Path(name)], force=force)
+        check_place(Path(name))
 
 
 def _measured(

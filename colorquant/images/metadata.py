@@ -22,6 +22,7 @@ TECHNICAL = frozenset(  # tags of an image's first directory that tell how it is
 ) | frozenset((330, 332, 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), 700, 34675, EXIF_IFD, GPS_IFD))
 TECHNICAL_EXIF = frozenset((36864, 37121, 40960, 40961, 40962, 40963, 40965))  # versions, colour space, sizes
 XMP_ORIENTATION = re.compile(rb"""tiff:Orientation=["'][0-9]["']|<tiff:Orientation>[0-9]</tiff:Orientation>""")
+IPTC_BLOCK = 0x0404  # among Photoshop's
 XMP_KEYS = ("xmp", "XML:com.adobe.xmp")
 # What Pillow raises over damaged metadata, which do not make an image unreadable.
 DAMAGED = (
@@ -48,19 +49,25 @@ class Metadata:
     """What a file told of its picture, but for its orientation.
 
     ``exif`` begins with its byte order mark. ``texts`` are keywords and what they say, of a PNG; of another file
-    ("Comment", …).
+    ("Comment", …). ``iptc`` says that there is some, for which a PNG has no place.
     """
 
     exif: bytes | None = None
     xmp: bytes | None = None
     texts: tuple[tuple[str, str], ...] = ()
+    iptc: bool = False
 
     @property
     def dropped(self) -> tuple[str, ...]:
         """The note on a picture that is written without all this; empty where there is nothing."""
-        held = (("EXIF", self.exif), ("XMP", self.xmp), ("texts", self.texts))
+        held = (("EXIF", self.exif), ("XMP", self.xmp), ("texts", self.texts), ("IPTC", self.iptc))
         words = [name for name, value in held if value]
         return (f"metadata dropped: {', '.join(words)}",) if words else ()
+
+    @property
+    def without_place(self) -> tuple[str, ...]:
+        """The note on a picture that is written with all that a PNG can hold."""
+        return ("metadata dropped: IPTC, for which a PNG has no place",) if self.iptc else ()
 
 
 def orientation(image: Image.Image) -> int:
@@ -85,7 +92,7 @@ def _density(pair: Any, per_inch: bool) -> Density | None:
 
 def metadata(image: Image.Image) -> Metadata:
     """EXIF, XMP and texts of a loaded image; what is damaged is left out."""
-    return Metadata(_unless_damaged(lambda: _exif(image), None), _xmp(image), _texts(image))
+    return Metadata(_unless_damaged(lambda: _exif(image), None), _xmp(image), _texts(image), _has_iptc(image))
 
 
 def _exif(image: Image.Image) -> bytes | None:
@@ -112,6 +119,12 @@ def _xmp(image: Image.Image) -> bytes | None:
     if not isinstance(value, bytes):
         return None
     return XMP_ORIENTATION.sub(b"", value) if value.strip(b"\0 ") else None
+
+
+def _has_iptc(image: Image.Image) -> bool:
+    """Whether a JPEG has IPTC; that of a TIFF is among its tags, as EXIF is."""
+    blocks = image.info.get("photoshop")
+    return isinstance(blocks, dict) and bool(blocks.get(IPTC_BLOCK))
 
 
 def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
