@@ -166,7 +166,9 @@ class Centroids:
     def predict(self, features: FloatArray) -> LabelArray:
         """The nearest centre of each row of ``features`` (n, d); the first of equals. (n,) int32."""
         labels = np.empty(len(features), np.int32)
-        offset = self.centers.mean(axis=0)  # small numbers lose no digits in the product below
+        offset = self.centers.sum(axis=0) / max(
+            1, len(self.centers)
+        )  # small numbers lose no digits in the product below
         centers = self.centers - offset
         half_norms = np.einsum("ij,ij->i", centers, centers) / 2
         for rows in row_blocks(len(features), len(centers)):
@@ -346,5 +348,5 @@ def sums_by_label(labels: AnyArray, weights: AnyArray, columns: AnyArray, k: int
 
 def row_blocks(n: int, k: int) -> Iterator[slice]:
     """Slices of ``n`` rows, such that a block of rows × ``k`` numbers stays in the processor's cache."""
-    step = max(16, min(BLOCK, (1 << 19) // k))
+    step = max(16, min(BLOCK, (1 << 19) // max(k, 1)))
     return (slice(start, min(start + step, n)) for start in range(0, n, step))

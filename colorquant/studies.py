@@ -52,7 +52,7 @@ def entropy_levels(posteriors: npt.NDArray[np.float32]) -> UInt8Array:
     """The entropy of each row of ``posteriors`` (n, k), from 0 to 255 for log k, (n,) uint8."""
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(posteriors > 0, posteriors * np.log(posteriors), 0.0)
-    entropy = -terms.sum(axis=1) / max(np.log(posteriors.shape[1]), 1e-9)
+    entropy = -terms.sum(axis=1) / max(np.log(max(posteriors.shape[1], 1)), 1e-9)
     levels: UInt8Array = np.rint(255 * np.clip(entropy, 0, 1)).astype(np.uint8)
     return levels
 

@@ -95,3 +95,23 @@ def test_more_colours_than_there_are(engine, method, space, odd, run, tmp_path):
     row = json.loads(result.stdout, parse_constant=pytest.fail)
     check(row, "two colours", tmp_path)
     assert len(row["palette"]) == 2
+
+
+@pytest.mark.parametrize("assign", ["posterior", "nearest", "nearest-l1"])
+@pytest.mark.parametrize("kind", ["npy", "png"])
+def test_files_beside_odd_pictures(assign, kind, odd, run, tmp_path):
+    """Components that there are not have no posteriors, and a picture that nobody sees no uncertainty."""
+    files = ["--posteriors", kind, "--uncertainty", tmp_path / "{stem}-u.png", "--masks", tmp_path / "masks"]
+    files += ["--trace", tmp_path / "{stem}.csv", "--palette-out", tmp_path / "{stem}.json"]
+    result = run("em", odd, "-k", 3, "--assign", assign, "--effort", "fast", "-o", tmp_path, "-q", *files)
+    assert (result.exit_code, result.stderr) == (0, "")
+    for name, (rgb, alpha) in ODD.items():
+        with Image.open(tmp_path / f"{name}-u.png") as levels:
+            uncertain = np.asarray(levels)
+        assert uncertain.shape == rgb.shape[:2]
+        assert alpha is None or not uncertain[alpha == 0].any()
+        if kind == "npy":
+            values = np.load(tmp_path / f"{name}-em3-posteriors.npy")
+            assert values.shape[:2] == rgb.shape[:2]
+            visible = np.ones(rgb.shape[:2], bool) if alpha is None else alpha > 0
+            assert np.abs(values[visible].astype(float).sum(axis=1) - 1).max(initial=0) < 0.01

@@ -58,6 +58,8 @@ class LazyGroup(click.Group):
             raise click.ClickException(
                 f"a library does not load ({reason}): see what colorquant doctor says"
             ) from error
+        except MemoryError as error:
+            raise click.ClickException("not enough memory to begin: end other programs") from error
         except KeyboardInterrupt:
             click.echo("Interrupted: what was written is whole.", err=True)
             ctx.exit(INTERRUPTED)
