@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from colorquant.engines import one_thread
-from colorquant.errors import ColorquantError, CrashError, OptionError
+from colorquant.errors import ColorquantError, CrashError, OptionError, does_not_load
 from colorquant.naming import Input
 
 if TYPE_CHECKING:
@@ -176,8 +176,7 @@ def attempt(task: Task[D, R], item: Input, planned: D) -> Outcome[R]:
     except MemoryError:
         return Outcome(item, None, "not enough memory: take a smaller picture or fewer --jobs", traceback.format_exc())
     except ImportError as error:
-        reason = f"a library does not load ({error}): see what colorquant doctor says"
-        return Outcome(item, None, " ".join(reason.split()), traceback.format_exc())
+        return Outcome(item, None, does_not_load(error), traceback.format_exc())
     except Exception as error:  # noqa: BLE001  one bad file must not end the run; -v shows the traceback
         reason = f"unexpected {type(error).__name__} ({error}): please report it, with the traceback of -v"
         return Outcome(item, None, " ".join(reason.split()), traceback.format_exc())

@@ -23,3 +23,8 @@ class EngineError(ColorquantError, RuntimeError):
 
 class CrashError(ColorquantError, RuntimeError):
     """A worker process that died over an input."""
+
+
+def does_not_load(error: ImportError) -> str:
+    """A library that is broken or missing, in one line."""
+    return f"a library does not load ({' '.join(str(error).split())}): see what colorquant doctor says"

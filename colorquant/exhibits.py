@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from colorquant import encoding, studies
 from colorquant.errors import EngineError
-from colorquant.histogram import ColorHistogram, Voters, voting
+from colorquant.histogram import ColorHistogram, voting
 from colorquant.images import Picture
-from colorquant.models import ASSIGNMENTS, FitOptions, GaussianMixture, IntArray, Iteration, Model, row_blocks
+from colorquant.models import FitOptions, GaussianMixture, Iteration, Model, assigned, row_blocks
 from colorquant.pipeline import Quantized, quantize
 from colorquant.report.pages.exhibit import Beliefs, Exhibit, Step, Trial, Walk
 from colorquant.report.pages.scatter import Scatter
@@ -196,16 +196,6 @@ def _textbook(picture: Picture, options: FitOptions) -> Quantized:
     return quantize(picture.rgb, plain, alpha=picture.alpha, record=True)
 
 
-def _visible_colors(picture: Picture) -> tuple[ColorHistogram, IntArray]:
-    """The colours of the pixels that have a vote, and each pixel's (h, w); one past the end for the others."""
-    voters = Voters.of(picture.rgb, picture.alpha)
-    histogram = ColorHistogram.count(voters.rgb, voters.alpha)
-    index = histogram.spread(np.arange(len(histogram)), picture.rgb)
-    if voters.visible is not None:
-        index[~voters.visible] = len(histogram)
-    return histogram, index
-
-
 @dataclass(frozen=True)
 class _Canvas:
     """A picture that is painted again and again by the models of a fit.
@@ -217,7 +207,7 @@ class _Canvas:
     histogram: ColorHistogram
     projection: Projection
     features: FloatArray
-    index: IntArray
+    index: studies.Int32Array
     alpha: UInt8Array | None
     assign: str | None
     scatter: Scatter
@@ -225,7 +215,7 @@ class _Canvas:
     @classmethod
     def of(cls, picture: Picture, options: FitOptions, assign: str | None) -> _Canvas:
         projection = Projection.of(options.space, options.keep_luma)
-        histogram, index = _visible_colors(picture)
+        histogram, index = studies.visible_colors(picture)
         features = projection.features(histogram.colors)
         scatter = Scatter.of(features, histogram.colors, histogram.counts, projection.bands)
         return cls(histogram, projection, features, index, picture.alpha, assign, scatter)
@@ -252,12 +242,7 @@ class _Canvas:
         return self.projection.to_rgb(points, np.full((len(points), 3), 150, np.uint8))
 
     def _painted(self, model: Model) -> _Look:
-        assigned = isinstance(model, GaussianMixture) and self.assign is not None
-        labels = (
-            ASSIGNMENTS[str(self.assign)](model, self.features)  # type: ignore[arg-type]
-            if assigned
-            else model.predict(self.features)
-        )
+        labels = assigned(model, self.features, self.assign)
         k = len(model.points)
         spread = np.append(labels, k)[self.index]
         if not self.projection.keep_luma:
@@ -273,7 +258,7 @@ def _beliefs(shown: Picture, quantized: Quantized) -> Beliefs | None:
     if not isinstance(model, GaussianMixture):
         return None
     projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
-    histogram, index = _visible_colors(shown)
+    histogram, index = studies.visible_colors(shown)
     n, k = len(histogram), len(model.points)
     strongest, shares = np.zeros((n + 1, STRONGEST), np.int64), np.zeros((n + 1, STRONGEST), np.float32)
     first, levels = np.zeros((n + 1, min(k, MOST_COMPONENTS)), np.float32), np.zeros(n + 1, np.uint8)

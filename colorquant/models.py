@@ -294,6 +294,13 @@ ASSIGNMENTS: dict[str, Callable[[GaussianMixture, FloatArray], LabelArray]] = {
 }
 
 
+def assigned(model: Model, features: FloatArray, assign: str | None) -> LabelArray:
+    """The label of each row of ``features`` (n, d), (n,) int32: a mixture's by ``assign``, of ASSIGNMENTS."""
+    if assign is None or not isinstance(model, GaussianMixture):
+        return model.predict(features)
+    return ASSIGNMENTS[assign](model, features)
+
+
 @dataclass(frozen=True)
 class Iteration:
     """Where a fit stands after ``number`` iterations; 0 is its start.

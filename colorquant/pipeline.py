@@ -25,6 +25,7 @@ from colorquant.models import (
     Model,
     Samples,
     UInt8Array,
+    assigned,
 )
 from colorquant.painting import Labelling
 from colorquant.spaces import Projection
@@ -185,7 +186,7 @@ def _assigned(fit: Fit, samples: Samples, assign: str | None) -> Fit:
     """The fit with its labels assigned in another way than the engine's own."""
     if assign in (None, "posterior") or not isinstance(fit.model, GaussianMixture):
         return fit
-    return replace(fit, labels=ASSIGNMENTS[str(assign)](fit.model, samples.features), pixel_labels=None)
+    return replace(fit, labels=assigned(fit.model, samples.features, assign), pixel_labels=None)
 
 
 def _inertia(fit: Fit, rows: Labelling) -> float | None:

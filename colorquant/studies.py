@@ -10,12 +10,13 @@ import numpy.typing as npt
 from colorquant.errors import OptionError, OutputError
 from colorquant.histogram import ColorHistogram, Voters
 from colorquant.images import Picture
-from colorquant.models import FitOptions, GaussianMixture, IntArray, largest_shift
+from colorquant.models import FitOptions, GaussianMixture, largest_shift
 from colorquant.pipeline import Quantized, quantize
 from colorquant.report.tables import csv_text
 from colorquant.spaces import Projection
 
 Float16Array = npt.NDArray[np.float16]
+Int32Array = npt.NDArray[np.int32]
 UInt8Array = npt.NDArray[np.uint8]
 LARGEST = 2 << 30  # bytes of posteriors
 
@@ -34,8 +35,8 @@ def posteriors(picture: Picture, quantized: Quantized) -> Float16Array:
             "take fewer components or a smaller picture"
         )
     by_color, index = _color_posteriors(picture, quantized)
-    none = np.zeros((1, k), np.float16)  # row 0: no posterior
-    return np.concatenate([none, by_color.astype(np.float16)])[index]
+    none = np.zeros((1, k), np.float16)  # where nothing is seen
+    return np.concatenate([by_color.astype(np.float16), none])[index]
 
 
 def uncertainty(picture: Picture, quantized: Quantized) -> UInt8Array:
@@ -45,7 +46,7 @@ def uncertainty(picture: Picture, quantized: Quantized) -> UInt8Array:
     """
     by_color, index = _color_posteriors(picture, quantized)
     levels = entropy_levels(by_color)
-    return np.concatenate([np.zeros(1, np.uint8), levels])[index]
+    return np.append(levels, np.uint8(0))[index]
 
 
 def entropy_levels(posteriors: npt.NDArray[np.float32]) -> UInt8Array:
@@ -57,17 +58,23 @@ def entropy_levels(posteriors: npt.NDArray[np.float32]) -> UInt8Array:
     return levels
 
 
-def _color_posteriors(picture: Picture, quantized: Quantized) -> tuple[npt.NDArray[np.float32], IntArray]:
-    """The posteriors (n, k) of the distinct colours, and for each pixel (h, w) its colour's row + 1; 0 for none."""
+def _color_posteriors(picture: Picture, quantized: Quantized) -> tuple[npt.NDArray[np.float32], Int32Array]:
+    """The posteriors (n, k) of the distinct colours, and for each pixel (h, w) its row of them; n for none."""
     if not isinstance(quantized.model, GaussianMixture):
         raise OptionError("k-means has no posteriors: take colorquant em")
     projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
-    voters = Voters.of(picture.rgb, picture.alpha)
-    histogram = ColorHistogram.count(voters.rgb)
-    index = histogram.spread(np.arange(1, len(histogram) + 1, dtype=np.int32), picture.rgb)
-    if voters.visible is not None:
-        index[~voters.visible] = 0
+    histogram, index = visible_colors(picture)
     return quantized.model.posteriors(projection.features(histogram.colors)), index
+
+
+def visible_colors(picture: Picture) -> tuple[ColorHistogram, Int32Array]:
+    """The n colours of the pixels that have a vote, and for each pixel (h, w) its row of them; n for the others."""
+    voters = Voters.of(picture.rgb, picture.alpha)
+    histogram = ColorHistogram.count(voters.rgb, voters.alpha)
+    index: Int32Array = histogram.spread(np.arange(len(histogram), dtype=np.int32), picture.rgb)
+    if voters.visible is not None:
+        index[~voters.visible] = len(histogram)
+    return histogram, index
 
 
 def trace_csv(quantized: Quantized) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from colorquant._version import __version__
-from colorquant.errors import ColorquantError, OptionError
+from colorquant.errors import ColorquantError, OptionError, does_not_load
 
 COMMANDS = {
     "kmeans": "Quantize images with k-means.",
@@ -54,10 +54,7 @@ class LazyGroup(click.Group):
         except ColorquantError as error:
             raise click.ClickException(_printable(str(error))) from error
         except ImportError as error:
-            reason = " ".join(str(error).split())
-            raise click.ClickException(
-                f"a library does not load ({reason}): see what colorquant doctor says"
-            ) from error
+            raise click.ClickException(does_not_load(error)) from error
         except MemoryError as error:
             raise click.ClickException("not enough memory to begin: end other programs") from error
         except KeyboardInterrupt:

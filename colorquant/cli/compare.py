@@ -10,7 +10,14 @@ from typing import Any
 import click
 
 from colorquant import batch, metrics, naming
-from colorquant.cli.options import CommaList, images_argument, list_option, reading_options
+from colorquant.cli.options import (
+    CommaList,
+    force_option,
+    images_argument,
+    list_option,
+    reading_options,
+    verbose_option,
+)
 from colorquant.cli.quantization import check_stdin, source
 from colorquant.cli.tally import shown
 from colorquant.cli.voices import Voice, speaking
@@ -75,9 +82,9 @@ Plan = Sequence[tuple[naming.Input, Destination]]
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the cells of all images into a CSV file.")
 @click.option("--html", "html_file", metavar="FILE", help="Write a page that holds the results against each other.")
 @reading_options
-@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+@force_option
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Tracebacks of failures.")
+@verbose_option
 def command(
     images: tuple[str, ...],
     reading: Reading,

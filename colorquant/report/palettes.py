@@ -9,8 +9,6 @@ from pathlib import PurePath
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.errors import OptionError
-
 UInt8Array = npt.NDArray[np.uint8]
 Int64Array = npt.NDArray[np.int64]
 
@@ -61,12 +59,6 @@ PALETTE_WRITERS: dict[str, Callable[[UInt8Array, Int64Array], str]] = {
     ".hex": _hex,
     ".csv": _csv,
 }
-
-
-def check_palette_name(name: str) -> None:
-    """Raises OptionError where no writer goes with the name's ending."""
-    if PurePath(name).suffix.lower() not in PALETTE_WRITERS:
-        raise OptionError(f"--palette-out {name}: unknown ending, take one of {', '.join(PALETTE_WRITERS)}")
 
 
 def encode_palette(name: str, palette: UInt8Array, counts: Int64Array) -> bytes:
