@@ -14,8 +14,8 @@ from benchmarks.report import Cell, Section, Table
 from benchmarks.rivals import OURS, RIVALS, Paint, warm_up
 from benchmarks.settings import Settings, say
 from benchmarks.timing import Usage, measure
-from colorquant.models import FitOptions
-from colorquant.pipeline import Quantized, quantize
+from colorquant.fitting.options import FitOptions
+from colorquant.quantization import Quantized, quantize
 
 KS = (16, 64, 256)
 OPENCV = "cv2.kmeans, PP"

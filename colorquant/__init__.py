@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from colorquant._version import __version__
 
 if TYPE_CHECKING:
-    from colorquant.engines import ENGINES
+    from colorquant.batch.jobs import Destination, Recipe, quantize_file
+    from colorquant.color.histogram import ColorHistogram
+    from colorquant.color.spaces import SPACES
     from colorquant.errors import ColorquantError
-    from colorquant.histogram import ColorHistogram
+    from colorquant.fitting.engines import ENGINES
+    from colorquant.fitting.models import Centroids, GaussianMixture
+    from colorquant.fitting.options import FitOptions
     from colorquant.images import read_image
-    from colorquant.models import Centroids, FitOptions, GaussianMixture
-    from colorquant.outputs import Destination, Recipe, quantize_file
-    from colorquant.pipeline import Quantized, quantize
-    from colorquant.spaces import SPACES
+    from colorquant.quantization import Quantized, quantize
 
 __all__ = [
     "ENGINES",
@@ -36,18 +37,18 @@ __all__ = [
 ]
 
 _HOME = {
-    "ENGINES": "engines",
-    "SPACES": "spaces",
-    "Centroids": "models",
-    "ColorHistogram": "histogram",
+    "ENGINES": "fitting.engines",
+    "SPACES": "color.spaces",
+    "Centroids": "fitting.models",
+    "ColorHistogram": "color.histogram",
     "ColorquantError": "errors",
-    "Destination": "outputs",
-    "FitOptions": "models",
-    "GaussianMixture": "models",
-    "Quantized": "pipeline",
-    "Recipe": "outputs",
-    "quantize": "pipeline",
-    "quantize_file": "outputs",
+    "Destination": "batch.jobs",
+    "FitOptions": "fitting.options",
+    "GaussianMixture": "fitting.models",
+    "Quantized": "quantization",
+    "Recipe": "batch.jobs",
+    "quantize": "quantization",
+    "quantize_file": "batch.jobs",
     "read_image": "images",
 }
 

@@ -248,9 +248,9 @@ def _try_engine(engine: str) -> Iterator[str]:
 
 def _try_package(name: str) -> Iterator[str]:
     if name == "scikit-image":
-        import_module("colorquant.metrics").ssim(_noise(), _noise())
+        import_module("colorquant.analysis.measures").ssim(_noise(), _noise())
     elif name == "imagequant":
-        import_module("colorquant.rivals").quantize(_noise(), None, "imagequant", 3)
+        import_module("colorquant.analysis.baselines").quantize(_noise(), None, "imagequant", 3)
     elif name == "matplotlib":
         import_module("matplotlib.figure").Figure().savefig(io.BytesIO(), format="png")
     else:

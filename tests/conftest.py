@@ -13,24 +13,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from colorquant.cli import cli
-from colorquant.engines import ENGINES
-from colorquant.spaces import SPACES
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it in the background: Ctrl-C is tested
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-
-engine_names = pytest.mark.parametrize("engine", list(ENGINES))
-space_names = pytest.mark.parametrize("space", list(SPACES))
-method_names = pytest.mark.parametrize("method", ["kmeans", "em"])
-
-
-def shared(place: str) -> Path:
-    """A file or folder that is only on the developers' machines; the test is skipped, and says so, elsewhere."""
-    if not (SHARED / place).exists():
-        pytest.skip(f"needs shared/{place}")
-    return SHARED / place
 
 
 @pytest.fixture(scope="session")
@@ -69,8 +54,3 @@ def run() -> Callable[..., Result]:
         return result
 
     return invoke
-
-
-def random_picture(seed: int, height: int = 20, width: int = 30, levels: int = 256) -> np.ndarray:
-    """Noise, (height, width, 3) uint8."""
-    return np.random.default_rng(seed).integers(0, levels, (height, width, 3), dtype=np.uint8)

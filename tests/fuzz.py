@@ -22,8 +22,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import damage
-from forked import Ended, run, warm
+from support import damage
+from support.forked import Ended, run, warm
 
 SECONDS = 20
 MEMORY = 4 << 30

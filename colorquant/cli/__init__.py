@@ -75,7 +75,7 @@ def cli() -> None:
 
 def _printable(words: str) -> str:
     """Words that may hold the name of a file, as a terminal survives them."""
-    from colorquant.report.rows import printable
+    from colorquant.report.records import printable
 
     return printable(words)
 

@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
-from colorquant import batch, metrics, naming
+from colorquant.analysis import measures
+from colorquant.analysis.baselines import RIVALS
+from colorquant.analysis.compare import Comparison, Destination, compare_file
+from colorquant.analysis.grid import Axes, Grid, variant
+from colorquant.batch import naming
+from colorquant.batch import run as batch
+from colorquant.batch.jobs import check_ending
+from colorquant.cli.console import Voice, speaking
 from colorquant.cli.options import (
     CommaList,
     force_option,
@@ -19,23 +26,18 @@ from colorquant.cli.options import (
     verbose_option,
 )
 from colorquant.cli.quantization import check_stdin, source
-from colorquant.cli.tally import shown
-from colorquant.cli.voices import Voice, speaking
-from colorquant.combinations import Axes, Grid, variant
-from colorquant.comparison import Comparison, Destination, compare_file
-from colorquant.engines import ENGINES, METHODS
+from colorquant.cli.summary import shown
+from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
 from colorquant.files import check_place, check_writable, write_whole
+from colorquant.fitting.engines import ENGINES, METHODS
+from colorquant.fitting.options import COVARIANCES
 from colorquant.images import SUFFIXES
 from colorquant.images.decoding import Reading
-from colorquant.models import COVARIANCES
-from colorquant.outputs import check_ending
-from colorquant.report.comparisons import agreement_words, encode_csv, failure, records, table_title
+from colorquant.report.comparison_records import agreement_words, encode_csv, failure, records, table_title
 from colorquant.report.figures import check_figure
 from colorquant.report.figures.compared import COMPARED, choose
-from colorquant.report.rows import notes_line, printable
-from colorquant.rivals import RIVALS
-from colorquant.spaces import SPACES
+from colorquant.report.records import notes_line, printable
 
 Plan = Sequence[tuple[naming.Input, Destination]]
 
@@ -184,13 +186,13 @@ def _plan(
 
 def _notes(grid: Grid) -> list[str]:
     """What is missing, and why."""
-    no_ssim = [] if metrics.has_ssim() else ["no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'"]
+    no_ssim = [] if measures.has_ssim() else ["no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'"]
     return [*(f"left out: {printable(reason)}" for reason in grid.left_out), *no_ssim]
 
 
 def _page(told: Sequence[batch.Outcome[Comparison]], grid: Grid, axes: Mapping[str, Any]) -> bytes:
     """The page of all images."""
-    from colorquant.report.pages.comparison import Failure, comparison_page
+    from colorquant.report.html.comparison import Failure, comparison_page
 
     compared = [(outcome.input.name, outcome.result) for outcome in told if outcome.result is not None]
     failures = [Failure(outcome.input.name, outcome.error or "") for outcome in told if outcome.result is None]

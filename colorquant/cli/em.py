@@ -8,8 +8,9 @@ import click
 
 from colorquant.cli.options import fit_options, images_argument, output_options, reading_options
 from colorquant.cli.quantization import run_quantization
-from colorquant.engines import ENGINES
-from colorquant.models import ASSIGNMENTS, COVARIANCES, FitOptions
+from colorquant.fitting.engines import ENGINES
+from colorquant.fitting.models import ASSIGNMENTS
+from colorquant.fitting.options import COVARIANCES, FitOptions
 
 
 @click.command("em")

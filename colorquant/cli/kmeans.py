@@ -8,8 +8,8 @@ import click
 
 from colorquant.cli.options import fit_options, images_argument, output_options, reading_options
 from colorquant.cli.quantization import run_quantization
-from colorquant.engines import ENGINES
-from colorquant.models import FitOptions
+from colorquant.fitting.engines import ENGINES
+from colorquant.fitting.options import FitOptions
 
 
 @click.command("kmeans")

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
-from colorquant.engines import EFFORTS, ENGINES
+from colorquant.color.spaces import SPACES
+from colorquant.fitting.engines import EFFORTS, ENGINES
+from colorquant.fitting.options import MAX_COLORS
 from colorquant.images.decoding import MAX_PIXELS, Reading
-from colorquant.models import MAX_COLORS
-from colorquant.painting import PAINTS
+from colorquant.mapping.painting import PAINTS
+from colorquant.palette.files import PALETTE_WRITERS
 from colorquant.report.figures import FIGURES
-from colorquant.report.palettes import PALETTE_WRITERS
-from colorquant.spaces import SPACES
 
 F = TypeVar("F", bound=Callable[..., Any])
 

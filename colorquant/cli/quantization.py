@@ -10,15 +10,18 @@ from pathlib import Path
 
 import click
 
-from colorquant import batch, naming, outputs
-from colorquant.cli.tally import Done, Tally, rehearse
-from colorquant.cli.voices import speaking
-from colorquant.engines import Progress, resolve
+from colorquant.batch import jobs as outputs
+from colorquant.batch import naming
+from colorquant.batch import run as batch
+from colorquant.cli.console import speaking
+from colorquant.cli.summary import Done, Tally, rehearse
+from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
+from colorquant.fitting.engines import Progress, resolve
+from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
-from colorquant.models import FitOptions
-from colorquant.report import figures, rows
-from colorquant.spaces import Projection
+from colorquant.report import figures
+from colorquant.report import records as rows
 
 Plan = naming.Plan[outputs.Destination]
 M_ARENA_MAX = -8  # of malloc.h

@@ -11,22 +11,23 @@ from typing import Any
 
 import click
 
-from colorquant import naming, timing
+from colorquant.analysis import timing
+from colorquant.batch import naming
+from colorquant.batch.jobs import check_ending
 from colorquant.cli import options as shared
+from colorquant.cli.console import Voice, speaking
 from colorquant.cli.quantization import check_stdin, source
-from colorquant.cli.voices import Voice, speaking
-from colorquant.engines import ENGINES, METHODS
+from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
 from colorquant.files import check_place, check_writable, write_whole
+from colorquant.fitting.engines import ENGINES, METHODS
+from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.images import Picture, read_image
 from colorquant.images.decoding import Reading
-from colorquant.models import COVARIANCES, FitOptions
-from colorquant.outputs import check_ending
-from colorquant.report import timings as report
+from colorquant.report import timing_records as report
 from colorquant.report.figures import check_figure, timed
 from colorquant.report.machine import Machine
-from colorquant.report.rows import notes_line, printable
-from colorquant.spaces import SPACES
+from colorquant.report.records import notes_line, printable
 
 
 @click.command("timing")
@@ -164,7 +165,7 @@ def _run(
     if figure is not None:
         files.append((Path(figure), timed.encode(found, Path(figure).suffix.lower())))
     if html:
-        from colorquant.report.pages.timing import timing_page
+        from colorquant.report.html.timing import timing_page
 
         files.append((Path(html), timing_page(found, machine, grid.criteria, left_out)))
     write_whole(files, force=force)

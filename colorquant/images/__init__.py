@@ -15,8 +15,7 @@ from colorquant.images import metadata, pixels, profiles
 from colorquant.images.alpha import treated
 from colorquant.images.decoding import MAX_PIXELS, Loaded, Reading, decode
 from colorquant.images.metadata import Density, Metadata
-
-UInt8Array = npt.NDArray[np.uint8]
+from colorquant.types import UInt8Array
 
 # MPO comes with JPEG. No format that runs a program (EPS, PDF) or that Pillow reads in part (PSD, WMF).
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO", "QOI")

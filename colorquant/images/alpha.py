@@ -7,10 +7,9 @@ import re
 import numpy as np
 import numpy.typing as npt
 
+from colorquant.blocks import blocks
 from colorquant.errors import OptionError
-from colorquant.histogram import blocks
-
-UInt8Array = npt.NDArray[np.uint8]
+from colorquant.types import UInt8Array
 
 TREATMENTS = ("keep", "drop")  # or a colour, #rrggbb
 COLOR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")

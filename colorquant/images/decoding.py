@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from colorquant.errors import ImageReadError
-from colorquant.images import wholeness
+from colorquant.images import integrity as wholeness
 from colorquant.images.alpha import check_alpha
 from colorquant.images.metadata import DAMAGED, ORIENTATION, QUARTER_TURNS
 from colorquant.images.pixels import STRIP, is_tiff

@@ -12,11 +12,11 @@ from PIL import Image
 
 from colorquant.errors import ImageReadError
 from colorquant.images.profiles import MODES
+from colorquant.types import UInt8Array
 
 if TYPE_CHECKING:
     from PIL import TiffImagePlugin
 
-UInt8Array = npt.NDArray[np.uint8]
 T = TypeVar("T", bound=np.generic)
 
 STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole picture is in memory twice, not three times

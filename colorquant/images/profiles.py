@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from colorquant.types import UInt8Array
+
 if TYPE_CHECKING:
     from PIL import ImageCms
 
-UInt8Array = npt.NDArray[np.uint8]
 
 MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}  # a profile's space, and Pillow's mode of its pixels
 ROWS = 1 << 20  # pixels converted at a time

@@ -11,7 +11,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_info
 
 from colorquant._version import __version__
-from colorquant.engines import one_thread
+from colorquant.threads import one_thread
 
 LIBRARIES = {"numpy": "numpy", "OpenCV": "cv2", "scikit-learn": "sklearn"}
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from colorquant.report.rows import printable
+from colorquant.report.records import printable
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from colorquant import FitOptions, quantize
-from colorquant.pipeline import encode_png
+from colorquant.quantization import encode_png
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "labs.md"

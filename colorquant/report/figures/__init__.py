@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from colorquant.engines import ENGINES, METHODS
+from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
-from colorquant.models import FitOptions
-from colorquant.spaces import Projection
+from colorquant.fitting.engines import ENGINES, METHODS
+from colorquant.fitting.options import FitOptions
 
 if TYPE_CHECKING:
     from colorquant.report.figures.subject import Subject
@@ -77,7 +77,7 @@ def check_figure(name: str) -> None:
 
 
 def choose(options: FitOptions, kind: str | None = None, bands: Sequence[str] = ()) -> Drawing:
-    """The figure of a fit with ``options``, as :func:`colorquant.engines.resolve` returns them.
+    """The figure of a fit with ``options``, as :func:`colorquant.fitting.engines.resolve` returns them.
 
     ``kind`` None takes the one that suits what is run; ``bands`` are names of bands in any case, with or without
     ``*``. Raises OptionError where matplotlib is missing, or the fit cannot have the figure.

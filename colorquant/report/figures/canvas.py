@@ -8,11 +8,9 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from colorquant.report.rows import printable
-
-FloatArray = npt.NDArray[np.float64]
+from colorquant.report.records import printable
+from colorquant.types import FloatArray
 
 WIDTH, HEIGHT = 8.0, 5.0  # inches
 DPI = 150

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from colorquant.errors import OptionError
-from colorquant.report import sheets
+from colorquant.report import contact_sheet as sheets
 from colorquant.report.figures import canvas, curves, grids
 from colorquant.report.figures.subject import called
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A compared image: ``comparison`` is a :class:`colorquant.comparison.Comparison`, ``original`` a tile, ``rows``
-    those of :func:`colorquant.report.comparisons.tile_rows`.
+    """A compared image: ``comparison`` is a Comparison, ``original`` a tile, ``rows``
+    those of :func:`colorquant.report.comparison_records.tile_rows`.
     """
 
     name: str

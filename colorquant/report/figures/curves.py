@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from colorquant.models import largest_shift
+from colorquant.fitting.models import largest_shift
 from colorquant.report.figures import canvas
 from colorquant.report.figures.subject import Subject
 

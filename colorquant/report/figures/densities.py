@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from colorquant.palette.files import hex_color
 from colorquant.report.figures import canvas
 from colorquant.report.figures.subject import GRAY_LEVEL, Subject
-from colorquant.report.palettes import hex_color
-
-FloatArray = npt.NDArray[np.float64]
+from colorquant.types import FloatArray
 
 LABELLED = 8  # clusters up to which the legend names each
 SHOWN = 256  # clusters that are drawn apart

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from colorquant.report import sheets
+from colorquant.report import contact_sheet as sheets
 from colorquant.report.figures import canvas
 from colorquant.report.figures.subject import Subject
 

@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from colorquant.report.figures import canvas
 from colorquant.report.figures.subject import Subject
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from colorquant.types import FloatArray, IntArray
 
 SIGMAS = 2.0  # Mahalanobis distance of the outlines: 86 % of a Gaussian in two bands, 74 % in three
 POINTS = 20_000  # of the picture's colours, at most

@@ -9,22 +9,21 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from colorquant.histogram import count_labelled, voting
+from colorquant.color.histogram import count_labelled, voting
+from colorquant.color.spaces import SPACES, Projection
+from colorquant.fitting.models import GaussianMixture
 from colorquant.images import Picture
-from colorquant.models import FloatArray, GaussianMixture, IntArray
 from colorquant.report.figures import Drawing
-from colorquant.spaces import SPACES, Projection
+from colorquant.types import FloatArray, IntArray, UInt8Array
 
-UInt8Array = npt.NDArray[np.uint8]
 METHODS = {"kmeans": "k-means", "em": "EM"}
 GRAY_LEVEL = "gray level"  # stands in for a lightness where the space has none
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A quantized picture. ``quantized`` is a :class:`colorquant.pipeline.Quantized`; ``sweep`` quantizes the same
+    """A quantized picture. ``quantized`` is a :class:`colorquant.quantization.Quantized`; ``sweep`` quantizes the same
     picture with other numbers of colours, and has this one among its results, by rising k.
     """
 

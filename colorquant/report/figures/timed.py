@@ -1,4 +1,4 @@
-"""The figure of timings, each a :class:`colorquant.timing.Timing`: a bar for each row, or lines against megapixels."""
+"""The figure of timings: a bar for each row, or lines against megapixels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from colorquant.report.figures import canvas
 from colorquant.report.figures.subject import called
-from colorquant.report.timings import CLOCK_WORDS, STAGE_WORDS
+from colorquant.report.timing_records import CLOCK_WORDS, STAGE_WORDS
 
 MOST = 60  # bars or lines, so that each can be read
 ROW = 0.34  # inches of a bar

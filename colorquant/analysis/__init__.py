@@ -1,0 +1,1 @@
+"""Measures, comparison and timing of quantized images."""

@@ -1,0 +1,1 @@
+"""Many inputs: their names, their outputs, and how they are run."""

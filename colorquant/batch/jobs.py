@@ -1,0 +1,290 @@
+"""``quantize_file()``: an image file in, the picture and whatever else was asked for out, all of it or nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from colorquant import images
+from colorquant.analysis import posteriors as posterior_maps
+from colorquant.analysis import sweep as sweeps
+from colorquant.errors import OptionError
+from colorquant.files import check_writable, write_whole
+from colorquant.fitting import engines
+from colorquant.fitting.options import FitOptions
+from colorquant.images import encoding
+from colorquant.images.decoding import Reading
+from colorquant.palette import files as palettes
+from colorquant.quantization import Quantized, encode_png, quantize
+from colorquant.report import figures, trace
+
+Files = list[tuple[Path, bytes]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done with an input, wherever it comes from and goes to.
+
+    ``options`` of the fit; ``paint`` and ``assign`` as :func:`colorquant.quantize` takes them. With ``keep_metadata``
+    the input's go into the picture. ``drawing`` is a choice of :func:`colorquant.report.figures.choose`, None draws the
+    usual figure.
+    """
+
+    options: FitOptions
+    paint: str = "members"
+    assign: str | None = None
+    reading: Reading = Reading()  # noqa: RUF009  it is frozen
+    keep_metadata: bool = False
+    drawing: figures.Drawing | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A quantized input, of which outputs are made.
+
+    ``name`` is what its user calls it; ``recipe`` is that of the run, ``bytes_out`` the PNG's size, ``notes`` what was
+    lost on the way.
+    """
+
+    name: str
+    picture: images.Picture
+    quantized: Quantized
+    recipe: Recipe
+    bytes_out: int = 0
+    notes: tuple[str, ...] = ()
+
+    def sweep(self) -> list[Quantized]:
+        """The picture with several numbers of colours, by rising k; its own among them."""
+        options = self.quantized.options
+        others = [k for k in sweeps.sweep_ks(options.k) if k != options.k]
+        found = sweeps.sweep(self.picture, options, others, paint=self.recipe.paint, assign=self.recipe.assign)
+        return sorted([*found, self.quantized], key=lambda one: one.options.k)
+
+
+@dataclass(frozen=True)
+class Output:
+    """A kind of file that can be had beside the picture.
+
+    ``encode`` makes it, given the path. ``suffixes`` are the endings that its name can have, ``per_label`` those with
+    which there is a file for each label, called by :func:`numbered`. With ``beside`` the user says only the ending, and
+    it is named after the picture; else he names the file, or with ``folder`` the folder. ``history`` says that the
+    fit's iterations are needed, ``watches`` that they are taken where the engine tells them. ``methods`` can have it.
+    """
+
+    flag: str
+    encode: Callable[[Finished, Path], Files]
+    suffixes: tuple[str, ...]
+    per_label: tuple[str, ...] = ()
+    beside: bool = False
+    folder: bool = False
+    history: bool = False
+    watches: bool = False
+    methods: tuple[str, ...] = engines.METHODS
+
+
+def numbered(path: Path, label: int, k: int) -> Path:
+    """The file of a label among k: mask.png becomes mask-07.png."""
+    return path.with_name(f"{path.stem}-{label:0{len(str(k - 1))}d}{path.suffix}")
+
+
+def _labels(done: Finished, path: Path) -> Files:
+    quantized = done.quantized
+    return [(path, encoding.encode_label_map(quantized.labels, len(quantized.palette), path.suffix[1:]))]
+
+
+def _palette(done: Finished, path: Path) -> Files:
+    return [(path, palettes.encode_palette(path.name, done.quantized.palette, done.quantized.counts))]
+
+
+def _posteriors(done: Finished, path: Path) -> Files:
+    values = posterior_maps.posteriors(done.picture, done.quantized)
+    if path.suffix == ".npy":
+        return [(path, encoding.encode_npy(values))]
+    k = values.shape[2]
+    return [
+        (numbered(path, label, done.quantized.options.k), encoding.encode_share(values[:, :, label]))
+        for label in range(k)
+    ]
+
+
+def _uncertainty(done: Finished, path: Path) -> Files:
+    return [(path, encoding.encode_gray(posterior_maps.uncertainty(done.picture, done.quantized)))]
+
+
+def _masks(done: Finished, path: Path) -> Files:
+    quantized = done.quantized
+    return [
+        (numbered(path, label, quantized.options.k), encoding.encode_gray(quantized.labels == label))
+        for label in range(len(quantized.palette))
+    ]
+
+
+def _trace(done: Finished, path: Path) -> Files:
+    return [(path, trace.trace_csv(done.quantized).encode())]
+
+
+def _figure(done: Finished, path: Path) -> Files:
+    from colorquant.report.figures.subject import Subject
+
+    drawing = done.recipe.drawing or figures.choose(done.quantized.options)
+    subject = Subject(done.name, done.picture, done.quantized, drawing, done.sweep)
+    return [(path, figures.encode(subject, path.suffix.lower()))]
+
+
+def _html(done: Finished, path: Path) -> Files:
+    from colorquant.report.html.exhibits import exhibit
+    from colorquant.report.html.quantization import quantization_page
+
+    return [(path, quantization_page(exhibit(done)))]
+
+
+OUTPUTS: dict[str, Output] = {
+    "labels": Output("--labels", _labels, (".png", ".npy"), beside=True),
+    "posteriors": Output("--posteriors", _posteriors, (".npy", ".png"), (".png",), beside=True, methods=("em",)),
+    "palette": Output("--palette-out", _palette, tuple(palettes.PALETTE_WRITERS)),
+    "uncertainty": Output("--uncertainty", _uncertainty, (".png",), methods=("em",)),
+    "masks": Output("--masks", _masks, (".png",), (".png",), folder=True),
+    "trace": Output("--trace", _trace, (".csv",), history=True),
+    "figure": Output("--figure", _figure, figures.SUFFIXES),
+    "html": Output("--html", _html, (".html", ".htm"), watches=True),
+}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the results of one input go.
+
+    ``image`` None leaves the PNG in :attr:`Result.png` instead of a file. ``others`` maps keys of OUTPUTS to paths.
+    Existing files are overwritten only with ``force``; with ``in_place`` the picture is written over its input. With
+    ``skip_existing`` nothing is done where all files exist, and where some are missing all are written. ``name`` is
+    what reports call the input.
+    """
+
+    image: Path | None
+    others: Mapping[str, Path] = field(default_factory=dict)
+    force: bool = False
+    name: str = ""
+    in_place: bool = False
+    skip_existing: bool = False
+
+    def files(self, k: int) -> list[Path]:
+        """All files that can be written, with ``k`` labels at most."""
+        found = [] if self.image is None else [self.image]
+        for kind, path in self.others.items():
+            per_label = path.suffix in OUTPUTS[kind].per_label
+            found += [numbered(path, label, k) for label in range(k)] if per_label else [path]
+        return found
+
+    def series(self, k: int) -> list[tuple[Path, Path | None]]:
+        """The files beside the picture: of numbered ones the first and the last, of others the last is None."""
+        return [
+            (numbered(path, 0, k), numbered(path, k - 1, k)) if path.suffix in OUTPUTS[kind].per_label else (path, None)
+            for kind, path in self.others.items()
+        ]
+
+    def is_complete(self, k: int) -> bool:
+        """Whether all files exist; of numbered ones the first is enough, as the picture is written after them."""
+        files = [self.image, *(path for path, _ in self.series(k))]
+        return all(path is not None and os.path.isfile(path) for path in files)
+
+    def check(self, k: int) -> None:
+        """Raises OutputError where a file cannot be, or may not be overwritten."""
+        over_input = self.in_place and self.image is not None
+        check_writable(self.files(k)[over_input:], force=self.force or self.skip_existing)
+        if over_input and self.image is not None:
+            check_writable([self.image], force=True)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one file; ``png`` holds the bytes where no file was asked for, ``notes`` say what was lost."""
+
+    quantized: Quantized
+    bytes_in: int
+    bytes_out: int
+    png: bytes | None
+    seconds: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+
+def check_outputs(options: FitOptions, others: Mapping[str, str]) -> None:
+    """Raises OptionError where ``others``, keys of OUTPUTS with what the user said, do not go with the fit.
+
+    ``options`` as :func:`colorquant.fitting.engines.resolve` returns them.
+    """
+    for kind, said in others.items():
+        output = OUTPUTS[kind]
+        if not said:
+            raise OptionError(f"{output.flag} has an empty name: is a variable unset?")
+        if options.method not in output.methods:
+            raise OptionError(f"{output.flag} is not for {options.method}: take colorquant {output.methods[0]}")
+        if output.history and not engines.ENGINES[options.engine][options.method].tells:
+            raise OptionError(f"{output.flag}: --engine {options.engine} does not tell its iterations, take numpy")
+        if not output.folder and not output.beside:
+            check_ending(kind, said)
+
+
+def check_ending(kind: str, said: str) -> None:
+    """Raises OptionError where a file's name does not end as the output ``kind`` can."""
+    output = OUTPUTS[kind]
+    if Path(said).suffix.lower() not in output.suffixes:
+        raise OptionError(f"{output.flag} {said}: unknown ending, take one of {', '.join(output.suffixes)}")
+
+
+def _unweighed(quantized: Quantized) -> tuple[str, ...]:
+    """The note on a fit that could not weigh its pixels; empty where there was nothing to weigh."""
+    options = quantized.options
+    if engines.ENGINES[options.engine][options.method].weighs or quantized.weight == int(quantized.counts.sum()):
+        return ()
+    return (f"partly transparent pixels count whole in the fit: --engine {options.engine} takes no weights",)
+
+
+def quantize_file(
+    source: Path | bytes,
+    recipe: Recipe,
+    destination: Destination,
+    *,
+    progress: engines.Progress | None = None,
+) -> Result:
+    """Read an image file, :func:`quantize` it, and write what ``destination`` asks for.
+
+    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
+    """
+    options = recipe.options
+    destination.check(options.k)
+    start = time.perf_counter()
+    picture = images.read_image(source, recipe.reading)
+    seconds = {"read": time.perf_counter() - start}
+    drawn = recipe.drawing is not None and figures.FIGURES[recipe.drawing.kind].history
+    record = drawn or any(OUTPUTS[kind].history or OUTPUTS[kind].watches for kind in destination.others)
+    quantized = quantize(
+        *(picture.rgb, options),
+        alpha=picture.alpha,
+        paint=recipe.paint,
+        assign=recipe.assign,
+        record=record,
+        progress=progress,
+    )
+    bytes_in, told = picture.bytes_in, picture.metadata
+    kept, dropped = (told, told.without_place) if recipe.keep_metadata else (None, told.dropped)
+    notes = (*picture.notes, *dropped, *_unweighed(quantized))
+    chunks = encoding.picture_chunks(picture.density, kept)
+    shown = picture if destination.others else None
+    del picture  # its pixels are not needed for the picture alone
+    seconds.update(quantized.seconds)
+    start = time.perf_counter()
+    png = encode_png(quantized, chunks)
+    encoded: Files = []
+    if shown is not None:
+        done = Finished(destination.name, shown, quantized, recipe, len(png), notes)
+        for kind, path in destination.others.items():
+            encoded += OUTPUTS[kind].encode(done, path)
+    if destination.image is not None:
+        encoded.append((destination.image, png))  # the last: where it is, the others are
+    destination.check(options.k)
+    write_whole(encoded, force=destination.force or destination.in_place or destination.skip_existing)
+    seconds["write"] = time.perf_counter() - start
+    return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds, notes)

@@ -1,0 +1,1 @@
+"""Colour: histograms of distinct colours, and colour spaces."""

@@ -1,0 +1,231 @@
+"""The colour histogram: distinct colours with their pixel counts and votes, and the way back to the pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from colorquant.blocks import blocks
+from colorquant.color.packing import morton_codes, morton_colors, morton_order, pack, unpack
+from colorquant.types import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array, UInt64Array
+
+# Morton codes (m,) of colours, the counts (m,) of their pixels, and the sums (m,) of these pixels' alpha.
+Tally = tuple[UInt32Array, IntArray, IntArray]
+
+STRIP = 1 << 25  # pixels counted at a time: memory for gigapixels, one sort for photographs
+ALPHA_STRIP = 1 << 22  # pixels counted at a time where each has an alpha, which takes three times the memory
+OPAQUE = 255
+
+
+def _starts(ascending: AnyArray) -> IntArray:
+    """Where the runs of equal values begin."""
+    first = np.zeros(min(1, len(ascending)), np.int64)
+    return np.concatenate([first, np.flatnonzero(ascending[1:] != ascending[:-1]) + 1])
+
+
+def count_distinct(colors: UInt8Array) -> int:
+    """The number of different colours among (…, 3) uint8."""
+    keys = pack(colors)
+    keys.sort()
+    return int(np.count_nonzero(keys[1:] != keys[:-1])) + min(1, len(keys))
+
+
+def count_labelled(rgb: UInt8Array, labels: AnyArray) -> tuple[UInt8Array, IntArray, IntArray]:
+    """The distinct pairs of a colour and a label that pixels (…, 3) uint8 with labels (…), 0 to 2²⁴ - 1, have.
+
+    The colours (m, 3) uint8, ascending by r, then g, then b, their labels (m,), and how many pixels (m,) have both.
+    """
+    keys = pack(rgb).astype(np.uint64) << np.uint64(24) | labels.reshape(-1).astype(np.uint32)
+    keys.sort()
+    starts = _starts(keys)
+    pairs = keys[starts]
+    colors, found = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.int64)
+    return unpack(colors), found, np.diff(starts, append=len(keys))
+
+
+def count_pairs(
+    before: UInt8Array, after: UInt8Array, alpha: UInt8Array | None = None
+) -> tuple[UInt8Array, UInt8Array, IntArray]:
+    """The distinct pairs of colours that pixels (n, 3) uint8 have before and after: (m, 3) uint8 each, votes (m,).
+
+    The votes are their pixels, or the sum of their ``alpha`` (n,) uint8.
+    """
+    keys = pack(before).astype(np.uint64) << np.uint64(24) | pack(after)
+    if alpha is not None:
+        keys = keys << np.uint64(8) | alpha
+    keys.sort()
+    pairs = keys if alpha is None else keys >> np.uint64(8)
+    starts = _starts(pairs)
+    votes = np.diff(starts, append=len(keys)) if alpha is None else _alpha_sums(keys, starts)
+    pairs = pairs[starts]
+    first, second = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.uint32)
+    return unpack(first), unpack(second), votes
+
+
+def _alpha_sums(keys: UInt64Array, starts: IntArray) -> IntArray:
+    """The sum of the lowest eight bits of each run of keys (n,)."""
+    if not len(starts):
+        return np.empty(0, np.int64)
+    sums: IntArray = np.add.reduceat((keys & np.uint64(255)).astype(np.int64), starts)
+    return sums
+
+
+def voting(alpha: UInt8Array | None) -> BoolArray | None:
+    """The pixels (h, w) that have a vote, those that are not fully transparent; None for all."""
+    return None if alpha is None or alpha.all() else alpha > 0
+
+
+@dataclass(frozen=True)
+class Voters:
+    """The pixels of a picture that have a vote: those that are not fully transparent.
+
+    ``rgb`` (…, 3) uint8 are theirs, in picture order. ``alpha`` (n,) uint8 is the weight of each, in 255ths of a pixel;
+    None where all are opaque. ``visible`` (h, w) marks them in the picture, None for all.
+    """
+
+    rgb: UInt8Array
+    alpha: UInt8Array | None
+    visible: BoolArray | None
+
+    @classmethod
+    def of(cls, rgb: UInt8Array, alpha: UInt8Array | None) -> Voters:
+        """The voters of pixels (h, w, 3) uint8 with alpha (h, w) uint8, None where all are opaque."""
+        if alpha is None:
+            return cls(rgb, None, None)
+        visible = voting(alpha)
+        if visible is None:
+            return cls(rgb, None if np.min(alpha, initial=OPAQUE) == OPAQUE else alpha.reshape(-1), None)
+        partly = bool(np.any(visible & (alpha < OPAQUE)))
+        return cls(
+            _picked(rgb.reshape(-1, 3), visible), _picked(alpha.reshape(-1), visible) if partly else None, visible
+        )
+
+
+def _picked(rows: UInt8Array, visible: BoolArray) -> UInt8Array:
+    """The rows (n, …) that ``visible`` marks; block by block, as numpy's index of all of them would be huge."""
+    marks = visible.reshape(-1)
+    picked = np.empty((int(np.count_nonzero(marks)), *rows.shape[1:]), np.uint8)
+    start = 0
+    for part in blocks(len(rows)):
+        chosen = rows[part][marks[part]]
+        picked[start : start + len(chosen)] = chosen
+        start += len(chosen)
+    return picked
+
+
+@dataclass(frozen=True)
+class ColorHistogram:
+    """Distinct colours, how many pixels have each, and what these weigh.
+
+    ``colors`` (n, 3) uint8 without repetition; ``counts`` (n,) int64, each at least 1. The colours stand in Morton
+    order (the bits of r, g and b interleaved): every cell of an octree over them is a run of rows. ``alpha`` (n,) int64
+    is the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. Integers, so that sums
+    of histograms are the same in any order.
+    """
+
+    colors: UInt8Array
+    counts: IntArray
+    alpha: IntArray | None = None
+
+    @classmethod
+    def count(cls, rgb: UInt8Array, alpha: UInt8Array | None = None) -> ColorHistogram:
+        """Count the colours of pixels (…, 3) uint8, with ``alpha`` (n,) uint8 from 1 where some are not opaque.
+
+        Sorting packed colours beats every table, as numpy sorts with SIMD; strip by strip, as fresh memory is dear.
+        """
+        flat = rgb.reshape(-1, 3)
+        if alpha is not None:
+            return _count_with_alpha(flat, alpha)
+        parts = [_count_strip(flat[rows]) for rows in blocks(len(flat), STRIP)]
+        if not parts:
+            return cls(np.empty((0, 3), np.uint8), np.empty(0, np.int64))
+        keyed = np.concatenate(parts)
+        keyed.sort()
+        codes = (keyed >> np.uint64(32)).astype(np.uint32)
+        counts = (keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        if len(parts) > 1:
+            starts = _starts(codes)
+            codes, counts = codes[starts], np.add.reduceat(counts, starts)
+        return cls(morton_colors(codes), counts)
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __add__(self, other: ColorHistogram) -> ColorHistogram:
+        """The histogram of both pictures' pixels together."""
+        codes = np.concatenate([morton_codes(self.colors), morton_codes(other.colors)])
+        codes, index = np.unique(codes, return_inverse=True)
+        counts = np.zeros(len(codes), np.int64)
+        np.add.at(counts, index, np.concatenate([self.counts, other.counts]))
+        if self.alpha is None and other.alpha is None:
+            return ColorHistogram(morton_colors(codes), counts)
+        alpha = np.zeros(len(codes), np.int64)
+        parts = [OPAQUE * part.counts if part.alpha is None else part.alpha for part in (self, other)]
+        np.add.at(alpha, index, np.concatenate(parts))
+        return ColorHistogram(morton_colors(codes), counts, alpha)
+
+    @property
+    def pixels(self) -> int:
+        """The number of pixels counted."""
+        return int(self.counts.sum())
+
+    @property
+    def votes(self) -> IntArray:
+        """What each colour weighs (n,), in units of which an opaque pixel has :attr:`whole`: exact."""
+        return self.counts if self.alpha is None else self.alpha
+
+    @property
+    def whole(self) -> int:
+        """The votes of an opaque pixel: 255 where some are partly transparent, else 1."""
+        return 1 if self.alpha is None else OPAQUE
+
+    def spread(self, values: AnyArray, rgb: UInt8Array) -> AnyArray:
+        """Paint: each pixel of ``rgb`` (h, w, 3) uint8 gets the entry of ``values`` (n,) of its colour, (h, w).
+
+        Pixels whose colour was not counted get 0.
+        """
+        table = np.zeros(1 << 24, values.dtype)
+        table[pack(self.colors)] = values
+        out = np.empty(rgb.shape[0] * rgb.shape[1], values.dtype)
+        flat = rgb.reshape(-1, 3)
+        for rows in blocks(len(flat)):
+            np.take(table, pack(flat[rows]), out=out[rows], mode="clip")
+        return out.reshape(rgb.shape[:2])
+
+
+def _count_strip(pixels: UInt8Array) -> UInt64Array:
+    """The distinct colours of pixels (n, 3), each as its Morton code << 32 | its count."""
+    keys = pack(pixels)
+    keys.sort()
+    starts = _starts(keys)
+    counts = np.diff(starts, append=len(keys)).astype(np.uint64)
+    return morton_codes(unpack(keys[starts])).astype(np.uint64) << np.uint64(32) | counts
+
+
+def _count_with_alpha(pixels: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
+    parts: list[Tally] = []
+    limit = ALPHA_STRIP
+    for rows in blocks(len(pixels), ALPHA_STRIP):
+        parts.append(_count_alpha_strip(pixels[rows], alpha[rows]))
+        if sum(len(codes) for codes, _, _ in parts) > limit:  # memory for the colours, not for the strips
+            parts = [_merged(parts)]
+            limit = max(ALPHA_STRIP, 2 * len(parts[0][0]))
+    codes, counts, sums = _merged(parts)
+    return ColorHistogram(morton_colors(codes), counts, sums)
+
+
+def _merged(parts: list[Tally]) -> Tally:
+    codes, counts, sums = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = morton_order(codes)
+    starts = _starts(codes[order])
+    return codes[order[starts]], np.add.reduceat(counts[order], starts), np.add.reduceat(sums[order], starts)
+
+
+def _count_alpha_strip(pixels: UInt8Array, alpha: UInt8Array) -> Tally:
+    """The distinct colours of pixels (n, 3)."""
+    keys = pack(pixels).astype(np.uint64) << np.uint64(8) | alpha
+    keys.sort()
+    colors = (keys >> np.uint64(8)).astype(np.uint32)
+    starts = _starts(colors)
+    return morton_codes(unpack(colors[starts])), np.diff(starts, append=len(keys)), _alpha_sums(keys, starts)

@@ -1,0 +1,1 @@
+"""EM on the colour histogram, in numpy."""

@@ -1,0 +1,134 @@
+"""EM on the colour histogram: exact, and as fast as the number of distinct colours allows.
+
+By default (``init`` search) split-and-merge EM on coarse cells finds the mixture, and exact iterations over every
+distinct colour finish it. ``init`` kmeans and random are the textbook's algorithm from such a start; so is the default
+where the user says how many iterations, or with which tolerance: then those iterations are all there is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from colorquant.fitting.em.mixtures import default_reg_covar, random_start, standardized, unstandardized
+from colorquant.fitting.em.search import CELLS_PER_COMPONENT, EFFORTS, coarse_mixture
+from colorquant.fitting.em.start import hard_mixture, pyramid
+from colorquant.fitting.em.steps import Mixture, Rows, Rule, Sums, expand, iterate
+from colorquant.fitting.engines import Progress, unheard
+from colorquant.fitting.features import Samples
+from colorquant.fitting.kmeans import fit as numpy_kmeans
+from colorquant.fitting.models import Fit, GaussianMixture, Iteration, Model
+from colorquant.fitting.options import FitOptions
+from colorquant.types import FloatArray
+
+MAX_ITER, TOL = 100, 1e-3
+SEARCHED_TOL = 5e-4  # after a search, where EM starts on a plateau and 1e-3 would end it at once
+NO_LABELS = np.empty(0, np.int32)
+LEAST_VARIANCE = 1e-9  # of the colours' mean variance: less is lost in the rounding of a double
+SEARCH_MAX = 128  # components; above, the search would take too long
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The samples centred and scaled to a deviation of one, in which EM runs: small numbers lose no digits."""
+
+    samples: Samples
+    rows: Rows
+    rule: Rule
+    center: FloatArray
+    scale: float
+
+    @classmethod
+    def around(cls, samples: Samples, covariance: str, reg_covar: float) -> Frame:
+        """``reg_covar`` in squared units of the samples' features."""
+        center = np.average(samples.features, axis=0, weights=samples.weights)
+        points = samples.features - center
+        scale = float(np.sqrt(np.average(np.square(points).mean(axis=1), weights=samples.weights))) or 1.0
+        rows = Rows(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
+        level = samples.projection.space.level
+        variance = max(reg_covar / scale**2, LEAST_VARIANCE)
+        return cls(samples, rows, Rule(covariance, variance, level**2 / scale**2), center, scale)
+
+    def inside(self, model: GaussianMixture) -> Mixture:
+        """A mixture in the samples' units, in the frame's."""
+        return Mixture(model.weights, (model.means - self.center) / self.scale, model.covariances / self.scale**2)
+
+    def outside(self, mixture: Mixture) -> GaussianMixture:
+        """A mixture in the frame's units, in the samples'."""
+        means, covariances = mixture.means * self.scale + self.center, mixture.covariances * self.scale**2
+        return GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.rule.covariance)
+
+    def iterated(self, start: Mixture, max_iter: int, tol: float, progress: Progress) -> Fit:
+        """Exact iterations from ``start``, told in the samples' units; its labels are left to the caller."""
+        shift = self.rows.d * float(np.log(self.scale))
+
+        def watch(number: int, value: float, mixture: Mixture, sums: Sums) -> None:
+            progress(Iteration(number, value - shift, self.outside(mixture), sums.moments[:, 0].copy()))
+
+        mixture, trace, converged = iterate(self.rows, start, self.rule, max_iter, tol, watch)
+        told = tuple(value - shift for value in trace)
+        return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, told, told[-1])
+
+
+def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+    """The best of ``attempts`` fits; see the module's text."""
+    scaled, mean, deviation = samples, np.zeros(1), np.ones(1)
+    if options.standardize:
+        scaled, mean, deviation = standardized(samples)
+    frame = Frame.around(scaled, str(options.covariance), options.reg_covar or default_reg_covar(samples, deviation))
+    shift = float(np.log(deviation).sum()) if options.standardize else 0.0
+
+    def undone(model: Model) -> GaussianMixture:
+        assert isinstance(model, GaussianMixture)
+        return unstandardized(model, mean, deviation) if options.standardize else model
+
+    def tell(now: Iteration) -> None:
+        progress(replace(now, objective=now.objective - shift, model=undone(now.model)))
+
+    found = [
+        found
+        for attempt in range(options.attempts or 1)
+        for found in _attempt(frame, options, options.seed + attempt, tell)
+    ]
+    best = max(found, key=lambda fit: fit.trace[-1])
+    told = tuple(value - shift for value in best.trace)
+    best = replace(best, model=undone(best.model), trace=told, objective=told[-1])
+    return replace(best, labels=best.model.predict(samples.features))
+
+
+def iterate_from(samples: Samples, start: GaussianMixture, reg_covar: float, max_iter: int, tol: float) -> Fit:
+    """EM from ``start``, until the log-likelihood per pixel gains less than ``tol`` or ``max_iter`` are done."""
+    frame = Frame.around(samples, start.covariance, reg_covar)
+    found = frame.iterated(frame.inside(start), max_iter, tol, unheard)
+    return replace(found, labels=found.model.predict(samples.features))
+
+
+def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -> list[Fit]:
+    """One fit; with ``effort`` best a balanced one, and what a longer search finds."""
+    k, said = options.k, options.max_iter is not None or options.tol is not None
+    init = options.init or ("kmeans" if said or k > SEARCH_MAX else "search")
+    usual = SEARCHED_TOL if init == "search" else TOL
+    max_iter, tol = options.max_iter or MAX_ITER, usual if options.tol is None else options.tol
+    if init != "search":
+        start = _random_start(frame, k, seed) if init == "random" else _kmeans_start(frame, k, seed)
+        return [frame.iterated(start, max_iter, tol, progress)]
+    found = []
+    for effort in ("balanced", "best") if options.effort == "best" else (str(options.effort),):
+        levels = pyramid(frame.rows, max(EFFORTS[effort].cells, CELLS_PER_COMPONENT * k))
+        start = coarse_mixture(levels, k, frame.rule, EFFORTS[effort], seed)
+        found.append(frame.iterated(start, max_iter, tol, progress))
+    return found
+
+
+def _random_start(frame: Frame, k: int, seed: int) -> Mixture:
+    rng = np.random.default_rng(seed)
+    reg_covar = frame.rule.reg_covar * frame.scale**2
+    return frame.inside(random_start(frame.samples, k, frame.rule.covariance, reg_covar, rng))
+
+
+def _kmeans_start(frame: Frame, k: int, seed: int) -> Mixture:
+    """The M-step of a k-means partition, as scikit-learn starts."""
+    options = FitOptions("kmeans", k, init="split", attempts=1, seed=seed, effort="fast")
+    labels = numpy_kmeans.fit(frame.samples, options, unheard).labels
+    return hard_mixture(frame.rows, labels.astype(np.int64), k, frame.rule)

@@ -1,0 +1,61 @@
+"""What the mixture engines share: the scale of the features, the floor of the variance, the random start."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from colorquant.fitting.features import Samples
+from colorquant.fitting.models import GaussianMixture
+from colorquant.types import FloatArray
+
+
+def default_reg_covar(samples: Samples, deviation: FloatArray | float = 1.0) -> float:
+    """The variance of rounding to 8 bits, 1/12 of a squared level, in squared units of the features.
+
+    ``deviation`` (d,) is what :func:`standardized` divided the bands by: the mean over the bands is taken.
+    """
+    return float(np.mean((samples.projection.space.level / np.asarray(deviation)) ** 2) / 12)
+
+
+def standardized(samples: Samples) -> tuple[Samples, FloatArray, FloatArray]:
+    """Samples as z-scores over pixels, and the mean (d,) and deviation (d,) to undo it; a constant band has 1."""
+    mean = np.average(samples.features, axis=0, weights=samples.weights)
+    deviation = np.sqrt(np.average((samples.features - mean) ** 2, axis=0, weights=samples.weights))
+    deviation[deviation == 0] = 1.0
+    return dataclasses.replace(samples, features=(samples.features - mean) / deviation), mean, deviation
+
+
+def unstandardized(model: GaussianMixture, mean: FloatArray, deviation: FloatArray) -> GaussianMixture:
+    """A mixture fitted to z-scores, in the space's own units again."""
+    return dataclasses.replace(
+        model,
+        means=model.means * deviation + mean,
+        covariances=model.covariances * np.outer(deviation, deviation),
+    )
+
+
+def constrained(covariances: FloatArray, covariance: str) -> FloatArray:
+    """Covariances (k, d, d) under the constraint: only the diagonal, or its mean."""
+    d = covariances.shape[1]
+    if covariance in ("full", "tied"):
+        return covariances
+    diagonals = np.diagonal(covariances, axis1=1, axis2=2)
+    if covariance == "spherical":
+        diagonals = np.repeat(diagonals.mean(axis=1, keepdims=True), d, axis=1)
+    return np.asarray(diagonals[:, :, None] * np.eye(d))
+
+
+def random_start(
+    samples: Samples, k: int, covariance: str, reg_covar: float, rng: np.random.Generator
+) -> GaussianMixture:
+    """k distinct colours drawn by their counts as means, equal weights, and the covariance of all pixels for each."""
+    d = samples.features.shape[1]
+    drawn = rng.choice(len(samples), k, replace=False, p=samples.weights / samples.weights.sum())
+    if covariance == "identity":
+        whole = np.eye(d) * samples.projection.space.level**2
+    else:
+        whole = np.atleast_2d(np.cov(samples.features.T, aweights=samples.weights, ddof=0)) + np.eye(d) * reg_covar
+    covariances = constrained(np.repeat(whole[None], k, axis=0), covariance)
+    return GaussianMixture(np.full(k, 1 / k), samples.features[drawn], covariances, covariance)

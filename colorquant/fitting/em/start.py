@@ -1,0 +1,107 @@
+"""Where EM starts: cells that stand for many colours, k-means on them, and split-and-merge EM (Ueda et al. 2000)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorquant.fitting.em.steps import Mixture, Rows, Rule, Sums, update
+from colorquant.fitting.kmeans.steps import assign, lloyd, make_points, plus_plus, totals
+from colorquant.types import FloatArray, IntArray
+
+FIRST_BITS, LAST_BITS = 4, 8  # of the tree of cells, per axis
+LLOYD_ITERATIONS = 20
+
+
+def grid_steps(points: FloatArray, bits: int) -> NDArray[np.int64]:
+    """Integer coordinates (n, d) on a grid with 2**bits steps along the widest axis."""
+    low = points.min(axis=0)
+    width = float(np.max(points - low)) / 2**bits or 1.0
+    steps: IntArray = np.minimum(((points - low) / width).astype(np.int64), 2**bits - 1)
+    return steps
+
+
+def faces(points: FloatArray) -> NDArray[np.int64]:
+    """Which faces of the bounding box each point (n, d) lies on, as a number below 3**d."""
+    sides = np.where(points == points.max(axis=0), 2, points == points.min(axis=0))
+    return sides.astype(np.int64) @ (3 ** np.arange(points.shape[1]))
+
+
+def cell_keys(points: FloatArray, weights: FloatArray, target: int) -> NDArray[np.int64]:
+    """Adaptive cell (n,) of each point (n, d): cells heavier than total / target are split again.
+
+    Clipped values (the least and greatest of an axis) never share a cell with others: components
+    as thin as a face of the colour cube are common and would be blurred.
+    A tree with 2**d children per node, from 2**FIRST_BITS steps per axis down to single levels:
+    narrow peaks keep their shape, and wide tails take few cells.
+    """
+    steps, d = grid_steps(points, LAST_BITS), points.shape[1]
+    limit = weights.sum() / target
+    keys, base = np.empty(len(weights), np.int64), 0
+    open_ = np.arange(len(weights))
+    nodes = (steps >> (LAST_BITS - FIRST_BITS)) @ (1 << (FIRST_BITS * np.arange(d)))
+    nodes += faces(points) << (FIRST_BITS * d)
+    for level in range(FIRST_BITS, LAST_BITS + 1):
+        mass = np.bincount(nodes, weights[open_])
+        heavy = mass > (limit if level < LAST_BITS else np.inf)
+        split = heavy[nodes]
+        keys[open_[~split]] = base + nodes[~split]
+        base += len(mass)
+        open_ = open_[split]
+        if not len(open_):
+            break
+        parents = (np.cumsum(heavy) - 1)[nodes[split]]
+        child = (steps[open_] >> (LAST_BITS - level - 1)) & 1
+        nodes = (parents << d) | (child @ (1 << np.arange(d)))
+    return keys
+
+
+def coarsen(rows: Rows, keys: NDArray[np.int64]) -> Rows:
+    """One row per key in use: the mean of phi over its rows, and their weight."""
+    used = np.bincount(keys) > 0
+    index = (np.cumsum(used) - 1)[keys]
+    cells = int(np.max(index)) + 1
+    weights = totals(index, rows.weights, cells)
+    phi = np.stack([totals(index, rows.weights * feature, cells) for feature in rows.phi])
+    return Rows(phi / weights, weights, rows.d, rows.total)
+
+
+def pyramid(rows: Rows, target: int) -> list[Rows]:
+    """The rows, finer cells and coarser cells, as far as each is much smaller than the one before."""
+    levels = [rows]
+    for share in (4 * target, target):
+        finer = levels[-1]
+        points = np.ascontiguousarray(finer.phi[1 : 1 + rows.d].T)
+        cells = coarsen(finer, cell_keys(points, finer.weights, share))
+        if len(cells.weights) < 0.6 * len(finer.weights):
+            levels.append(cells)
+    return levels
+
+
+def hard_mixture(rows: Rows, labels: NDArray[np.intp], k: int, rule: Rule) -> Mixture:
+    """The M-step of a partition: what scikit-learn makes of its k-means labels."""
+    moments = np.stack([totals(labels, rows.weights * feature, k) for feature in rows.phi], axis=1)
+    mixture = update(Sums(moments, 0.0), rule)
+    return place_empty(rows, mixture, moments[:, 0])
+
+
+def place_empty(rows: Rows, mixture: Mixture, counts: FloatArray) -> Mixture:
+    """Move means of components without rows to the data's mean, at weight zero."""
+    empty = counts <= 0
+    if not empty.any():
+        return mixture
+    centre = rows.phi[1 : 1 + rows.d] @ rows.weights / rows.total
+    return replace(mixture, means=np.where(empty[:, None], centre, mixture.means))
+
+
+def cold_start(cells: Rows, k: int, rule: Rule, *, random: bool, rng: np.random.Generator) -> Mixture:
+    """A mixture of k components from weighted k-means on the cells, or from random cells."""
+    points = make_points(cells.phi[1 : 1 + cells.d], cells.weights)
+    if random:
+        chosen = rng.choice(len(points), min(k, len(points)), replace=False, p=cells.weights / cells.total)
+        centers = np.ascontiguousarray(points.x[:, chosen].T)
+    else:
+        centers = lloyd(points, plus_plus(points, k, rng), LLOYD_ITERATIONS, 0.0).centers
+    return hard_mixture(cells, assign(points, centers), k, rule)

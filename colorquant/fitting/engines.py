@@ -1,0 +1,138 @@
+"""How a model is fitted: one file per engine and method, one ``fit()`` each, loaded when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import numpy as np
+
+from colorquant.errors import OptionError
+from colorquant.fitting.features import Samples
+from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration
+from colorquant.fitting.options import COVARIANCES, FitOptions
+from colorquant.threads import one_thread
+
+Progress = Callable[[Iteration], None]  # called with the start, and after each iteration
+
+
+def unheard(iteration: Iteration) -> None:
+    """Progress that nobody follows."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One row of :data:`ENGINES`.
+
+    ``module`` of this package holds ``function(samples, options, progress)``. ``defaults`` maps each option that the
+    engine honours beside k, space and seed to its default value. ``choices`` limits the values of some of them.
+    ``tells`` says whether the engine reports each iteration, ``weighs`` whether it weighs pixels by their alpha.
+    """
+
+    module: str
+    function: str
+    defaults: Mapping[str, object]
+    choices: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    tells: bool = False
+    weighs: bool = True
+
+
+EFFORTS = ("fast", "balanced", "best")
+_KMEANS = {"init": "pp", "attempts": 1, "max_iter": 100, "tol": 0.01}
+_KMEANS_CHOICES = {"init": ("pp", "random")}
+_NUMPY_KMEANS = {"init": "split", "attempts": 1, "max_iter": None, "tol": None, "effort": "balanced"}
+_NUMPY_KMEANS_CHOICES = {"init": ("split", "pp", "random"), "effort": EFFORTS}
+_EM = {
+    "init": "kmeans",
+    "attempts": 1,
+    "max_iter": 100,
+    "tol": 1e-3,
+    "covariance": "full",
+    "reg_covar": None,  # depends on the space: see default_reg_covar
+    "standardize": False,
+}
+_EM_CHOICES = {"init": ("kmeans", "random"), "covariance": COVARIANCES}
+
+ENGINES: dict[str, dict[str, Engine]] = {
+    "numpy": {
+        "kmeans": Engine("kmeans.fit", "fit", _NUMPY_KMEANS, _NUMPY_KMEANS_CHOICES, tells=True),
+        "em": Engine(
+            "em.fit",
+            "fit",
+            {**_EM, "init": None, "max_iter": None, "tol": None, "effort": "balanced"},
+            {**_EM_CHOICES, "init": ("search", "kmeans", "random"), "effort": EFFORTS},
+            tells=True,
+        ),
+    },
+    "opencv": {
+        "kmeans": Engine("opencv", "fit_kmeans", _KMEANS, _KMEANS_CHOICES, weighs=False),
+        "em": Engine(
+            "opencv",
+            "fit_em",
+            {option: _EM[option] for option in ("init", "max_iter", "tol", "covariance", "standardize")},
+            {"init": ("kmeans",), "covariance": ("spherical", "diagonal", "full")},
+            weighs=False,
+        ),
+    },
+    "sklearn": {
+        "kmeans": Engine("sklearn", "fit_kmeans", _KMEANS, _KMEANS_CHOICES),
+        "em": Engine(
+            "sklearn",
+            "fit_em",
+            _EM,
+            {**_EM_CHOICES, "covariance": ("spherical", "diagonal", "full", "tied")},
+            weighs=False,
+        ),
+    },
+}
+METHODS = ("kmeans", "em")
+FIT_OPTIONS = ("init", "attempts", "max_iter", "tol", "effort", "covariance", "reg_covar", "standardize")
+
+
+def resolve(options: FitOptions) -> FitOptions:
+    """Fill in the engine's defaults. Raises OptionError where an option is given that the engine cannot honour."""
+    if options.method not in METHODS or options.engine not in ENGINES:
+        raise OptionError(f"no engine {options.engine!r} for {options.method!r}: take one of {', '.join(ENGINES)}")
+    engine = ENGINES[options.engine][options.method]
+    for name in FIT_OPTIONS:
+        value = getattr(options, name)
+        allowed = engine.choices.get(name, (value,))
+        if value is None or (name in engine.defaults and value in allowed):
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        said = flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
+        able = [str(choice) for choice in engine.choices.get(name, ())] if name in engine.defaults else []
+        remedy = f"take {' or '.join(able)}" if able else "leave it out, or take another engine"
+        raise OptionError(f"{said} cannot be honoured by --engine {options.engine} in {options.method}: {remedy}")
+    if options.covariance == "identity" and options.standardize:
+        raise OptionError("--covariance identity is fixed in 8-bit units, which --standardize changes: leave one out")
+    return options.replace(
+        **{name: default for name, default in engine.defaults.items() if getattr(options, name) is None}
+    )
+
+
+def fit(samples: Samples, options: FitOptions, progress: Progress | None = None) -> Fit:
+    """Fit the model that ``options`` describe (see :func:`resolve`) to ``samples``, on one BLAS thread.
+
+    Where k covers every distinct feature there is nothing to fit: each becomes a cluster of its own.
+    """
+    options = resolve(options)
+    if len(samples) <= options.k:
+        return _one_cluster_each(samples, options)
+    engine = ENGINES[options.engine][options.method]
+    module = import_module(f"colorquant.fitting.{engine.module}")
+    with one_thread():
+        result: Fit = getattr(module, engine.function)(samples, options, progress or unheard)
+    return result
+
+
+def _one_cluster_each(samples: Samples, options: FitOptions) -> Fit:
+    labels = np.arange(len(samples), dtype=np.int32)
+    if options.method == "kmeans":
+        return Fit(Centroids(samples.features), labels, 0, True, (0.0,), 0.0, fitted=False)
+    m, d = samples.features.shape
+    variance = samples.projection.space.level**2 / 12  # of rounding: the colours themselves have none
+    covariances = np.repeat(np.eye(d)[None] * variance, m, axis=0)
+    model = GaussianMixture(samples.weights / samples.weights.sum(), samples.features, covariances)
+    return Fit(model, labels, n_iter=0, converged=True, fitted=False)

@@ -1,0 +1,1 @@
+"""k-means on the colour histogram, in numpy."""

@@ -1,0 +1,139 @@
+"""k-means on the colour histogram, coarse to fine: exact, and as fast as the number of distinct colours allows.
+
+By default (``init`` split) a search on coarse cells finds the centres, and a few exact passes over every distinct
+colour finish them. ``init`` pp and random are the textbook's algorithm: Lloyd's iterations from such a start.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from colorquant.color.packing import pack
+from colorquant.fitting.engines import Progress, unheard
+from colorquant.fitting.features import Samples
+from colorquant.fitting.kmeans.search import EFFORTS, Octree, coarse_centers, coreset, leaves_wanted
+from colorquant.fitting.kmeans.steps import Lloyd, Points, assign, cluster_sums, make_points, plus_plus, reseed, totals
+from colorquant.fitting.models import Centroids, Fit, Iteration
+from colorquant.fitting.options import FitOptions
+from colorquant.types import FloatArray, IntArray
+
+MAX_ITER, TOL = 100, 0.01  # of the textbook's algorithm, and where the user gives one of them
+REPAIRS = 8  # rounds of giving every centre a member and a colour of its own
+PP_CELLS = 1 << 15  # k-means++ draws from about so many cells at most: it looks at all of them for every centre
+
+
+class Passes(NamedTuple):
+    """What exact passes leave: labels (n,) of the nearest of ``centers`` (k, d), and the inertia about them."""
+
+    centers: FloatArray
+    labels: IntArray
+    inertia: float
+    n_iter: int
+    converged: bool
+    trace: tuple[float, ...]
+
+
+def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+    """The best of ``attempts`` fits; see the module's text. Every centre has a member and, rounded, its own colour."""
+    points = make_points(samples.columns, samples.weights, exact=options.init != "split")
+    best: Passes | None = None
+    for attempt in range(options.attempts or 1):
+        rng = np.random.default_rng([options.seed, attempt])
+        for found in _attempt(points, samples, options, rng, progress):
+            best = found if best is None or found.inertia < best.inertia else best
+    assert best is not None
+    best = _repaired(points, best, samples)
+    return _as_fit(best)
+
+
+def iterate(samples: Samples, centers: FloatArray, max_iter: int, tol: float) -> Fit:
+    """Lloyd's iterations from ``centers`` (k, d), until none moves further than ``tol`` or ``max_iter`` are done."""
+    points = make_points(samples.columns, samples.weights, exact=True)
+    found = _exact_passes(points, centers, max_iter, tol, 0.0, unheard)
+    return _as_fit(found)
+
+
+def _attempt(
+    points: Points, samples: Samples, options: FitOptions, rng: np.random.Generator, progress: Progress
+) -> list[Passes]:
+    """One fit; with ``effort`` best a balanced one, and what a longer search makes of it."""
+    said = options.max_iter is not None or options.tol is not None
+    max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
+    if options.init != "split":
+        start = _textbook_start(points, samples, str(options.init), options.k, rng)
+        return [_exact_passes(points, start, max_iter, tol, 0.0, progress)]
+    found: list[Passes] = []
+    efforts = [EFFORTS[name] for name in (("balanced", "best") if options.effort == "best" else (str(options.effort),))]
+    tree = Octree.of(samples.codes, points.w, max(leaves_wanted(options.k, effort)[1] for effort in efforts))
+    for effort in efforts:
+        start = coarse_centers(points, tree, options.k, effort, rng, found[-1].centers if found else None)
+        updates, gain = (max_iter, 0.0) if said else (effort.updates, effort.gain)
+        found.append(_exact_passes(points, start, updates, tol, gain, progress))
+    return found
+
+
+def _exact_passes(
+    points: Points, centers: FloatArray, max_iter: int, tol: float, gain: float, progress: Progress
+) -> Passes:
+    """Lloyd's iterations over all points, and a last assignment, so that the labels belong to the centres.
+
+    They end when no centre moves further than ``tol``, or the inertia falls by less than ``gain`` of itself.
+    """
+    trace: list[float] = []
+    before: Lloyd | None = None
+    converged = False
+    while True:
+        labels = assign(points, centers)
+        clusters = cluster_sums(points, labels, len(centers), before)
+        means = clusters.means(centers)
+        moved = np.einsum("ij,ij->i", means - centers, means - centers)
+        trace.append(max(clusters.loss, 0.0) + float(clusters.w @ moved))
+        progress(Iteration(len(trace) - 1, trace[-1], Centroids(np.array(centers, np.float64)), clusters.w))
+        converged = converged or (len(trace) > 1 and trace[-2] - trace[-1] <= gain * trace[-1])
+        if converged or len(trace) > max_iter:
+            return Passes(centers, labels, trace[-1], len(trace) - 1, converged, tuple(trace))
+        converged = float(moved.max()) <= tol**2 and bool(clusters.w.all())
+        before = Lloyd(means, labels, clusters)
+        centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
+
+
+def _repaired(points: Points, now: Passes, samples: Samples) -> Passes:
+    """Move centres without members, and all but one of those that round to one colour, to the worst fitted points.
+
+    The last round looks only for members: a colour of its own is then found in painting.
+    """
+    for last in [False] * REPAIRS + [True] * len(now.centers):
+        sizes = totals(now.labels, points.w, len(now.centers))
+        if samples.projection.injective and not last:
+            sizes[_repeated(pack(samples.projection.to_rgb(now.centers)))] = 0
+        if sizes.all():
+            break
+        centers = reseed(points, now.centers, now.labels, sizes)
+        moved = _exact_passes(points, centers, 1 - last, 0.0, 0.0, unheard)
+        now = moved._replace(n_iter=now.n_iter, converged=now.converged, trace=now.trace)
+    return now
+
+
+def _repeated(keys: npt.NDArray[np.uint32]) -> IntArray:
+    """The indices of keys (k,) that occur earlier, too."""
+    order = np.argsort(keys, kind="stable")
+    repeated: IntArray = order[1:][keys[order[1:]] == keys[order[:-1]]]
+    return repeated
+
+
+def _as_fit(found: Passes) -> Fit:
+    labels = found.labels.astype(np.int32)
+    return Fit(Centroids(found.centers), labels, found.n_iter, found.converged, found.trace, found.inertia)
+
+
+def _textbook_start(points: Points, samples: Samples, init: str, k: int, rng: np.random.Generator) -> FloatArray:
+    """Centres (k, d): distinct points drawn by their weights, or by k-means++."""
+    if init == "random":
+        return points.x[:, rng.choice(len(points), k, replace=False, p=points.w / points.w.sum())].T
+    if len(points) > PP_CELLS:
+        leaves = Octree.of(samples.codes, points.w, max(PP_CELLS, 2 * k)).leaves(max(PP_CELLS, 2 * k))
+        points = coreset(points, leaves)
+    return plus_plus(points, k, rng)

@@ -1,0 +1,285 @@
+"""Where k-means starts: centres found on coarse cells by splitting, and by a split-and-remove search.
+
+The points come in Morton order, so every cell of the octree over them is a run of consecutive rows. Two coresets are
+made of it: a small one for the search, a finer one on which its result settles. Each leaf is the exact weighted mean of
+its points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorquant.fitting.kmeans.steps import (
+    Lloyd,
+    Points,
+    assign,
+    assign_two,
+    lloyd,
+    make_points,
+    reseed,
+    sums,
+    swing,
+    totals,
+)
+from colorquant.types import BoolArray, FloatArray, IntArray
+
+MORTON_BITS = 24  # of a Morton code: eight for each of up to three bands
+COARSE_POWER, FINE_POWER = 0.4, 0.5  # the leaves of the two coresets grow with these powers of k
+LEAVES_PER_CENTER = 8  # at least
+SETTLE_LEAST = 8  # iterations on the finer coreset for few centres; a quarter of their number is added
+SETTLE_BUDGET = 1 << 15  # iterations on the finer coreset times centres, at most
+BREATH_SHARE = 0.75  # of the centres that the first breath splits; the last one splits one
+BREATH_NOISE = 0.5  # standard deviation of the log-normal noise on the gains that pick the centres to split
+BREATH_GROW, BREATH_SHRINK = 4, 20  # Lloyd iterations after the splits; swinging ones after the removals
+BREATH_MAX_CENTERS = 2048  # above, the search would take too long: start and settle only
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a fit may spend.
+
+    ``coarse`` and ``fine`` scale the leaves of the two coresets, ``breaths`` and ``budget`` (breaths times centres)
+    bound the search, ``settle`` the iterations on the finer coreset, ``updates`` the exact ones, which end when one
+    lowers the inertia by less than ``gain`` of itself.
+    """
+
+    coarse: int
+    fine: int
+    breaths: int
+    budget: int
+    settle: int
+    updates: int
+    gain: float
+
+
+EFFORTS = {
+    "fast": Effort(150, 1000, 2, 128, 6, 1, 1e-2),
+    "balanced": Effort(330, 2600, 15, 896, 28, 1, 1e-3),
+    "best": Effort(660, 8000, 80, 8192, 60, 60, 1e-5),
+}
+
+
+class Splits(NamedTuple):
+    """Two-way splits: a, b (k, d) the halves' means, gain (k,) the fall of the loss, far (m,) whether in half a."""
+
+    a: FloatArray
+    b: FloatArray
+    gain: FloatArray
+    far: BoolArray
+
+
+def split_clusters(points: Points, labels: IntArray, k: int, rounds: int = 2) -> Splits:
+    """A good two-way split of every cluster: across its main direction, then between the halves' means."""
+    w = totals(labels, points.w, k)
+    wx = _weighted(points)
+    s = sums(labels, wx, k).T
+    safe = np.where(w > 0, w, 1)
+    mean = s / safe[:, None]
+    axis = _main_axes(points, labels, w, mean)
+    offset = np.einsum("ij,ij->i", axis, mean)
+    for _ in range(rounds):
+        side = -offset[labels]
+        for j, column in enumerate(points.x):
+            side += axis[:, j][labels] * column
+        far = side > 0
+        half = np.where(far, labels, k)  # the bin k takes the other half
+        wa = totals(half, points.w, k + 1)[:k]
+        sa = sums(half, wx, k + 1)[:, :k].T
+        wb = w - wa
+        split = (np.minimum(wa, wb) > 1e-9 * w)[:, None]
+        a = np.where(split, sa / np.where(wa > 0, wa, 1)[:, None], mean)
+        b = np.where(split, (s - sa) / np.where(wb > 0, wb, 1)[:, None], mean)
+        axis, offset = a - b, 0.5 * np.einsum("ij,ij->i", a - b, a + b)
+    gain = wa * wb / safe * np.einsum("ij,ij->i", axis, axis)
+    return Splits(a, b, gain, far)
+
+
+def _weighted(points: Points) -> FloatArray:
+    return points.x * points.w if points.wx is None else points.wx
+
+
+def _main_axes(points: Points, labels: IntArray, w: FloatArray, mean: FloatArray) -> FloatArray:
+    """(k, d) main direction of every cluster: the greatest column of its covariance to the power eight."""
+    k, d = mean.shape
+    if d == 1:
+        return np.ones((k, 1))
+    wx = _weighted(points)
+    cov = np.empty((k, d, d))
+    for i in range(d):
+        for j in range(i, d):
+            cov[:, i, j] = cov[:, j, i] = totals(labels, wx[i] * points.x[j], k)
+    cov -= w[:, None, None] * mean[:, :, None] * mean[:, None, :]
+    for _ in range(3):
+        cov /= np.maximum(np.abs(cov).max(axis=(1, 2)), 1e-300)[:, None, None]
+        cov = cov @ cov
+    column = np.einsum("kii->ki", cov).argmax(axis=1)
+    axes: FloatArray = cov[np.arange(k), :, column]
+    return axes
+
+
+def lbg_start(points: Points, k: int) -> FloatArray:
+    """At most k centres by splitting those that gain most, twice as many at each level (LBG 1980).
+
+    Lloyd iterations between the levels up to BREATH_MAX_CENTERS, from there on splits alone.  There are
+    fewer than k centres where the points have fewer distinct places.
+    """
+    labels = np.zeros(len(points), np.intp)
+    centers: FloatArray = points.middle[None, :]
+    while len(centers) < k:
+        count = len(centers)
+        splits = split_clusters(points, labels, count)
+        chosen = _largest(splits.gain, min(count, k - count))
+        if len(chosen) == 0:
+            break
+        centers = np.vstack([centers, splits.b[chosen]])
+        centers[chosen] = splits.a[chosen]
+        if len(centers) <= BREATH_MAX_CENTERS:
+            centers, labels, _ = lloyd(points, centers, 2, 1e-3)
+        else:
+            twin = np.arange(count)
+            twin[chosen] = np.arange(count, len(centers))
+            labels = np.where(splits.far, labels, twin[labels])
+    return centers
+
+
+def _largest(values: FloatArray, count: int) -> IntArray:
+    """Indices of the `count` greatest values, positive ones only, greatest first."""
+    order = np.argsort(-values, kind="stable")[:count]
+    positive: IntArray = order[values[order] > 0]
+    return positive
+
+
+def removals(points: Points, centers: FloatArray, count: int) -> IntArray:
+    """`count` centres whose removal costs least, none of them the nearest neighbour of another one."""
+    k = len(centers)
+    labels, rise = assign_two(points, centers)
+    cost = totals(labels, points.w * rise, k)
+    scores = centers @ centers.T - 0.5 * np.einsum("ij,ij->i", centers, centers)
+    np.fill_diagonal(scores, -np.inf)
+    neighbour = scores.argmax(axis=1).tolist()
+    frozen = [False] * k
+    removed: list[int] = []
+    kept: list[int] = []
+    for c in np.argsort(cost, kind="stable").tolist():
+        if frozen[c] or len(removed) == count:
+            kept.append(c)
+        else:
+            removed.append(c)
+            frozen[neighbour[c]] = True
+    return np.array((removed + kept)[:count], np.intp)
+
+
+def breathe(points: Points, now: Lloyd, count: int, rng: np.random.Generator) -> Lloyd:
+    """One breath: split `count` centres, settle, remove as many, settle."""
+    splits = split_clusters(points, now.labels, len(now.centers))
+    noise = np.exp(BREATH_NOISE * rng.standard_normal(len(now.centers)))
+    chosen = _largest(splits.gain * noise, count)
+    grown = np.vstack([now.centers, splits.b[chosen]])
+    grown[chosen] = splits.a[chosen]
+    grown = lloyd(points, grown, BREATH_GROW, 0.0).centers
+    kept = np.delete(grown, removals(points, grown, len(chosen)), axis=0)
+    return swing(points, kept, BREATH_SHRINK, rng)
+
+
+def search(points: Points, centers: FloatArray, breaths: int, rng: np.random.Generator) -> FloatArray:
+    """Breaths, each kept if it lowers the loss, the first ones splitting many centres, the last ones few."""
+    k = len(centers)
+    now = swing(points, centers, BREATH_SHRINK, rng)
+    if not 1 < k < len(points):
+        return now.centers
+    for i in range(breaths):
+        count = max(1, round((BREATH_SHARE * k) ** (1 - i / breaths)))
+        new = breathe(points, now, count, rng)
+        if new.clusters.loss < now.clusters.loss:
+            now = new
+    return now.centers
+
+
+@dataclass(frozen=True)
+class Octree:
+    """Levels of an octree over points in Morton order.
+
+    For each level the first rows of its cells, the cells' scatter and that of the cells above them. Weight times side
+    squared stands for the scatter; that of the finest cells counts as 0.
+    """
+
+    starts: list[IntArray]
+    scatter: list[FloatArray]
+    above: list[FloatArray]
+
+    @classmethod
+    def of(cls, codes: NDArray[np.uint32], weights: FloatArray, most: int) -> Octree:
+        """The octree of points with the Morton codes (m,), ascending, and weights (m,), for up to ``most`` leaves."""
+        starts: list[IntArray] = []
+        for level in range(2, 9):
+            cell = codes >> np.uint32(MORTON_BITS - 3 * level)
+            starts.append(np.flatnonzero(np.concatenate(([True], cell[1:] != cell[:-1]))))
+            if len(starts[-1]) > 2 * most:
+                break
+        sums = [np.add.reduceat(weights, starts[-1])]
+        parents: list[IntArray] = []
+        for coarse, fine in zip(starts[-2::-1], starts[:0:-1], strict=True):
+            first = np.searchsorted(fine, coarse)
+            parents.insert(0, np.repeat(np.arange(len(coarse)), np.diff(first, append=len(fine))))
+            sums.insert(0, np.add.reduceat(sums[0], first))
+        scatter = [total / 4.0**level for level, total in enumerate(sums)]
+        above = [np.full(len(starts[0]), np.inf)] + [s[p] for s, p in zip(scatter, parents, strict=False)]
+        scatter[-1] = np.zeros(len(starts[-1]))
+        return cls(starts, scatter, above)
+
+    def leaves(self, wanted: int) -> IntArray:
+        """First rows (m,) of about ``wanted`` leaves: cells are divided while their scatter exceeds a threshold."""
+        low, high = 0.0, float(np.max(self.scatter[0])) * 1.01
+        for _ in range(30):
+            cut = float(np.sqrt(max(low, 1e-9 * high) * high))
+            size = sum(int(np.count_nonzero(leaves)) for leaves in self._leaves(cut))
+            if abs(size - wanted) < 0.05 * wanted:
+                break
+            low, high = (cut, high) if size > wanted else (low, cut)
+        return np.sort(np.concatenate([s[leaves] for s, leaves in zip(self.starts, self._leaves(cut), strict=True)]))
+
+    def _leaves(self, cut: float) -> list[BoolArray]:
+        return [(s <= cut) & (a > cut) for s, a in zip(self.scatter, self.above, strict=True)]
+
+
+def coreset(points: Points, starts: IntArray) -> Points:
+    """The weighted means of the runs of rows that begin at `starts` (m,)."""
+    if len(starts) == len(points):
+        return points
+    weight = np.add.reduceat(points.w, starts)
+    sums = np.stack([np.add.reduceat(column * points.w, starts) for column in points.x])
+    return make_points(sums / weight, weight)
+
+
+def coarse_centers(
+    points: Points, tree: Octree, k: int, effort: Effort, rng: np.random.Generator, centers: FloatArray | None
+) -> FloatArray:
+    """Centres (k, d) settled on the finer coreset, from a search that starts at ``centers`` where there are some."""
+    coarse, fine = (coreset(points, tree.leaves(size)) for size in leaves_wanted(k, effort))
+    if centers is None:
+        centers = lbg_start(coarse, k)
+    if k <= BREATH_MAX_CENTERS:
+        centers = search(coarse, centers, max(1, min(effort.breaths, effort.budget // k)), rng)
+    if len(centers) < k:
+        centers = fill(points, centers, k)
+    settle = min(effort.settle, SETTLE_LEAST + k // 4, max(1, SETTLE_BUDGET // k))
+    return swing(fine, centers, settle, rng).centers
+
+
+def leaves_wanted(k: int, effort: Effort) -> tuple[int, int]:
+    """Leaves of the coarse and of the fine coreset for k centres."""
+    least = LEAVES_PER_CENTER * k
+    return max(least, int(effort.coarse * k**COARSE_POWER)), max(least, int(effort.fine * k**FINE_POWER))
+
+
+def fill(points: Points, centers: FloatArray, k: int) -> FloatArray:
+    """k centres, those missing being the points of greatest weighted error (fewer where too few points differ)."""
+    labels = assign(points, centers)
+    grown = np.vstack([centers, np.full((min(k, len(points)) - len(centers), centers.shape[1]), np.nan)])
+    grown = reseed(points, grown, labels, np.isfinite(grown[:, 0]).astype(np.float64))
+    filled: FloatArray = grown[np.isfinite(grown[:, 0])]
+    return filled

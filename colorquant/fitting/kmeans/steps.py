@@ -1,0 +1,282 @@
+"""Lloyd iterations on weighted points: the nearest centre, the sums of the clusters, their means.
+
+Points come in Morton order (the bits of the bands interleaved), so that a block of rows is compact in space, and the
+centres that can be nearest to one of its points are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorquant.fitting.models import sums_by_label
+from colorquant.types import BoolArray, FloatArray, IntArray
+
+Real = NDArray[np.floating[Any]]  # float32 for speed, float64 where ties matter
+
+SCORE_ELEMENTS = 1 << 17  # of a block of scores (float32): 512 KiB, so that it stays in the second-level cache
+PRUNE_ROWS = 1024  # rows of a block whose bounding box rules out centres before any distance is computed
+PRUNE_GROUP = 16  # blocks that share a first ruling out
+PRUNE_CENTERS = 128  # with fewer centres, or fewer than PRUNE_POINTS points, ruling out costs more than it saves
+PRUNE_POINTS = 64 * PRUNE_ROWS
+PRUNE_ALWAYS = 1 << 27  # with more points times centres, centres are ruled out in any case
+LEAST_ROWS = 16  # of a block of scores
+MANY_POINTS = 1 << 16  # with more points, products with the weights are not kept
+DELTA_POINTS = 8192  # with more points, sums over the clusters are updated for the changed labels only
+SWING_STEP = 2.0
+SWING_MOMENTUM = (0.95, 0.75)  # of the first and of the last swinging iteration
+SWING_JITTER = 0.1  # noise on the centres at the first swinging iteration, in mean deviations of the clusters
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Weighted points in Morton order, prepared for Lloyd iterations.
+
+    x: (d, m) the points by column;  w: (m,) weights;  middle: (d,) their weighted mean;  h: (m, d+1) float32 or
+    float64, the points about it and a column of ones;  total: sum of the weighted squared norms;  wx: (d, m) weights
+    times points, None where they are so many that memory costs more than the products.
+    """
+
+    x: FloatArray
+    w: FloatArray
+    middle: FloatArray
+    h: Real
+    total: float
+    wx: FloatArray | None
+
+    def __len__(self) -> int:
+        return len(self.w)
+
+
+def make_points(x: FloatArray, w: FloatArray, *, exact: bool = False) -> Points:
+    """Points from columns x (d, m) and weights w (m,); distances ``exact`` to double precision.
+
+    In float32 a colour can go to the second nearest centre where the two differ by about 1e-6 of its squared length.
+    """
+    d, m = x.shape
+    middle = x @ w / w.sum()
+    h = np.ones((m, d + 1), np.float64 if exact else np.float32)
+    for j in range(d):
+        np.subtract(x[j], middle[j], out=h[:, j], casting="same_kind")
+    total = sum(float(np.einsum("i,i,i->", w, column, column)) for column in x)
+    return Points(x, w, middle, h, total, x * w if m <= MANY_POINTS else None)
+
+
+def plus_plus(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
+    """Centres (k, d) among the points, drawn by weighted k-means++ (Arthur and Vassilvitskii 2007)."""
+    distance = np.full(len(points), np.inf)
+    drawn = [int(rng.choice(len(points), p=points.w / points.w.sum()))]
+    while len(drawn) < k:
+        offset = points.x - points.x[:, drawn[-1], None]
+        np.minimum(distance, np.einsum("ij,ij->j", offset, offset), out=distance)
+        chance = np.cumsum(distance * points.w)
+        drawn.append(int(min(np.searchsorted(chance, rng.random() * chance[-1], "right"), len(points) - 1)))
+    return np.ascontiguousarray(points.x[:, drawn].T)
+
+
+def score_matrix(points: Points, centers: FloatArray) -> Real:
+    """(d+1, k) matrix whose product with Points.h is x.c - |c|^2/2, greatest for the nearest centre."""
+    k, d = centers.shape
+    centers = centers - points.middle
+    matrix = np.empty((d + 1, k), points.h.dtype)
+    matrix[:d] = centers.T
+    matrix[d] = -0.5 * np.einsum("ij,ij->i", centers, centers)
+    return matrix
+
+
+def assign(points: Points, centers: FloatArray) -> IntArray:
+    """Labels (m,): the nearest of the centers (k, d) to every point."""
+    m, k = len(points), len(centers)
+    matrix = score_matrix(points, centers)
+    labels = np.empty(m, np.intp)
+    scratch = np.empty(max(SCORE_ELEMENTS, LEAST_ROWS * k), points.h.dtype)
+    if (k < PRUNE_CENTERS or m < PRUNE_POINTS) and k * m < PRUNE_ALWAYS:
+        _nearest(points.h, matrix, scratch, labels)
+        return labels
+    for rows, candidates in candidate_blocks(points.x, centers):
+        _nearest(points.h[rows], matrix[:, candidates], scratch, labels[rows])
+        labels[rows] = candidates[labels[rows]]
+    return labels
+
+
+def _nearest(h: Real, matrix: Real, scratch: Real, labels: IntArray) -> None:
+    """Write the best column of h (m, d+1) times matrix (d+1, k) to labels (m,), a block of rows at a time."""
+    m, k = len(h), matrix.shape[1]
+    step = max(LEAST_ROWS, min(4096, SCORE_ELEMENTS // k))
+    for i in range(0, m, step):
+        block = h[i : i + step]
+        out = scratch[: len(block) * k].reshape(len(block), k)
+        np.matmul(block, matrix, out=out)
+        np.argmax(out, axis=1, out=labels[i : i + step])
+
+
+def candidate_blocks(x: FloatArray, centers: FloatArray) -> Iterator[tuple[slice, IntArray]]:
+    """Blocks of rows, and the centres that can be nearest to one of them (the filter of Kanungo et al. 2002).
+
+    x: (d, m) points in Morton order, so that blocks are compact;  centers: (k, d).
+    """
+    m = x.shape[1]
+    starts = np.arange(0, m, PRUNE_ROWS)
+    low = np.minimum.reduceat(x, starts, axis=1).T
+    high = np.maximum.reduceat(x, starts, axis=1).T
+    for g in range(0, len(starts), PRUNE_GROUP):
+        lo, hi = low[g : g + PRUNE_GROUP], high[g : g + PRUNE_GROUP]
+        near = np.flatnonzero(possible(lo.min(axis=0)[None], hi.max(axis=0)[None], centers)[0])
+        for i, keep in enumerate(possible(lo, hi, centers[near]), g):
+            first = int(starts[i])
+            yield slice(first, min(first + PRUNE_ROWS, m)), near[keep]
+
+
+def possible(low: FloatArray, high: FloatArray, centers: FloatArray) -> BoolArray:
+    """(b, k): whether a centre can be nearest to a point of the box low, high (b, d).
+
+    It cannot if the centre nearest to the middle of the box is nearer to all of its corners.
+    """
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    norms = 0.5 * np.einsum("ij,ij->i", centers, centers)
+    score = middle @ centers.T - norms  # greatest for the centre nearest to the middle
+    best = score.argmax(axis=1)
+    reach = score - score[np.arange(len(best)), best][:, None]
+    for j in range(centers.shape[1]):
+        reach += half[:, j : j + 1] * np.abs(centers[:, j] - centers[best, j : j + 1])
+    slack = 1e-6 * (np.abs(middle).max() + np.abs(half).max() + 1e-300) ** 2
+    near: BoolArray = reach >= -slack
+    return near
+
+
+def assign_two(points: Points, centers: FloatArray) -> tuple[IntArray, Real]:
+    """Labels (m,) and (m,) the rise of the squared distance if the nearest centre were removed."""
+    m, k = len(points), len(centers)
+    matrix = score_matrix(points, centers)
+    step = max(64, min(4096, SCORE_ELEMENTS // k))
+    labels, rise = np.empty(m, np.intp), np.empty(m, points.h.dtype)
+    for i in range(0, m, step):
+        scores = points.h[i : i + step] @ matrix
+        rows = np.arange(len(scores))
+        nearest = scores.argmax(axis=1)
+        best = scores[rows, nearest]
+        scores[rows, nearest] = -np.inf
+        labels[i : i + step] = nearest
+        rise[i : i + step] = 2 * (best - scores.max(axis=1))
+    return labels, rise
+
+
+class Clusters(NamedTuple):
+    """Sums over the members: w (k,) weights, s (d, k) weighted points, loss: squared error about the means."""
+
+    w: FloatArray
+    s: FloatArray
+    loss: float
+
+    def means(self, empty: FloatArray) -> FloatArray:
+        """(k, d) means; a cluster without members keeps its row of `empty` (k, d)."""
+        if self.w.all():
+            return np.ascontiguousarray((self.s / self.w).T)
+        some = self.w > 0
+        return np.where(some[:, None], (self.s / np.where(some, self.w, 1)).T, empty)
+
+
+def totals(labels: IntArray, weights: FloatArray, k: int) -> FloatArray:
+    """(k,) the sum of the weights (m,) of each label (m,), 0 to k - 1."""
+    return np.bincount(labels, weights, k).astype(np.float64, copy=False)
+
+
+def sums(labels: IntArray, columns: FloatArray, k: int) -> FloatArray:
+    """(d, k) sums of the columns (d, m) over the members."""
+    out = np.empty((len(columns), k))
+    for row, column in zip(out, columns, strict=True):
+        row[:] = totals(labels, column, k)
+    return out
+
+
+def cluster_sums(points: Points, labels: IntArray, k: int, before: Lloyd | None = None) -> Clusters:
+    """Sums of the clusters; from those `before`, where there are many points and few labels have changed."""
+    w = totals(labels, points.w, k)
+    s = None
+    if before and len(labels) > DELTA_POINTS:
+        changed = np.flatnonzero(labels != before.labels)
+        if 3 * len(changed) < len(labels):
+            columns = points.x[:, changed] * points.w[changed]
+            s = before.clusters.s + sums(labels[changed], columns, k) - sums(before.labels[changed], columns, k)
+    if s is None:
+        s = sums(labels, points.wx, k) if points.wx is not None else sums_by_label(labels, points.w, points.x, k)
+    explained = np.einsum("ij,ij->j", s, s) / np.maximum(w, 1e-300)
+    return Clusters(w, s, points.total - float(explained.sum()))
+
+
+class Lloyd(NamedTuple):
+    """Where iterations on a coreset stand: centers (k, d) are the means of the labels (m,)."""
+
+    centers: FloatArray
+    labels: IntArray
+    clusters: Clusters
+
+
+def lloyd(points: Points, centers: FloatArray, iterations: int, gain: float) -> Lloyd:
+    """Lloyd's iterations (Lloyd 1982) until the loss falls by less than ``gain`` of itself."""
+    now: Lloyd | None = None
+    for _ in range(iterations):
+        labels = assign(points, centers)
+        clusters = cluster_sums(points, labels, len(centers), now)
+        means = clusters.means(centers)
+        before, now = now, Lloyd(means, labels, clusters)
+        if before is not None and before.clusters.loss - clusters.loss <= gain * clusters.loss:
+            break
+        centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
+    assert now is not None
+    return now
+
+
+def swing(points: Points, centers: FloatArray, iterations: int, rng: np.random.Generator) -> Lloyd:
+    """Lloyd iterations with long steps, momentum and noise, all dying away; returns the best state met.
+
+    The centres overshoot, which carries them over shallow local minima: at equal cost the loss ends
+    lower than that of converged Lloyd iterations.
+    """
+    best: Lloyd | None = None
+    now: Lloyd | None = None
+    velocity = np.zeros_like(centers)
+    for i in range(1, iterations + 1):
+        labels = assign(points, centers)
+        clusters = cluster_sums(points, labels, len(centers), now)
+        means = clusters.means(centers)
+        now = Lloyd(means, labels, clusters)
+        if best is None or clusters.loss < best.clusters.loss:
+            best = now
+        gone = i / iterations
+        momentum = SWING_MOMENTUM[0] + gone * (SWING_MOMENTUM[1] - SWING_MOMENTUM[0])
+        jitter = SWING_JITTER * (1 - gone) ** 2 * _deviation(points, clusters)
+        velocity = SWING_STEP * (means - centers) + momentum * velocity
+        centers = centers + velocity + jitter * rng.standard_normal(centers.shape)
+        if not clusters.w.all():
+            velocity[clusters.w == 0] = 0
+            centers = reseed(points, centers, labels, clusters.w)
+    assert best is not None
+    return best
+
+
+def _deviation(points: Points, clusters: Clusters) -> float:
+    """Root mean square deviation from the means, per dimension."""
+    return float(np.sqrt(max(clusters.loss, 0.0) / clusters.w.sum() / len(points.x)))
+
+
+def reseed(points: Points, centers: FloatArray, labels: IntArray, weights: FloatArray) -> FloatArray:
+    """Move the centres without members to different points of the greatest weighted errors."""
+    empty = np.flatnonzero(weights == 0)
+    error = np.zeros(len(points))
+    for j, column in enumerate(points.x):
+        error += (column - centers[:, j][labels]) ** 2
+    error *= points.w
+    count = min(4 * len(empty) + 64, len(error))
+    worst = np.argpartition(-error, count - 1)[:count]
+    worst = worst[np.argsort(-error[worst], kind="stable")]
+    worst = worst[error[worst] > 0]
+    _, first = np.unique(points.x[:, worst], axis=1, return_index=True)
+    worst = worst[np.sort(first)][: len(empty)]
+    centers = centers.copy()
+    centers[empty[: len(worst)]] = points.x[:, worst].T
+    return centers

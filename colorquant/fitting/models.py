@@ -1,0 +1,218 @@
+"""What a fit yields: centroids or a Gaussian mixture. ``predict`` lives here and only here."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from colorquant.blocks import blocks, row_blocks
+from colorquant.types import AnyArray, FloatArray, Int32Array, IntArray
+
+BLOCK_ROWS = 1 << 16  # rows per sum
+
+
+@dataclass(frozen=True)
+class Centroids:
+    """What k-means yields: ``centers`` (k, d) float64 in the space's units."""
+
+    centers: FloatArray
+
+    @property
+    def points(self) -> FloatArray:
+        """The position (k, d) of each cluster."""
+        return self.centers
+
+    def predict(self, features: FloatArray) -> Int32Array:
+        """The nearest centre of each row of ``features`` (n, d); the first of equals. (n,) int32."""
+        labels = np.empty(len(features), np.int32)
+        offset = self.centers.sum(axis=0) / max(
+            1, len(self.centers)
+        )  # small numbers lose no digits in the product below
+        centers = self.centers - offset
+        half_norms = np.einsum("ij,ij->i", centers, centers) / 2
+        for rows in row_blocks(len(features), len(centers)):
+            labels[rows] = np.argmax((features[rows] - offset) @ centers.T - half_norms, axis=1)
+        return labels
+
+    def inertia(self, features: FloatArray, weights: FloatArray, labels: npt.NDArray[np.integer]) -> float:
+        """Weighted sum of squared distances of ``features`` (n, d) to the centres that ``labels`` (n,) name."""
+        total = 0.0
+        for rows in blocks(len(features)):
+            difference = features[rows] - self.centers[labels[rows]]
+            total += float(np.einsum("ij,ij->i", difference, difference) @ weights[rows])
+        return total
+
+    def reordered(self, order: IntArray) -> Centroids:
+        """The same clusters, ``order[i]`` becoming number i."""
+        return Centroids(self.centers[order])
+
+
+@dataclass(frozen=True)
+class GaussianMixture:
+    """What EM yields.
+
+    ``weights`` (k,) sum to 1; ``means`` (k, d) and ``covariances`` (k, d, d) are float64 in the space's units, whatever
+    the constraint ``covariance`` under which they were fitted.
+    """
+
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    covariance: str = "full"
+
+    @property
+    def points(self) -> FloatArray:
+        """The position (k, d) of each component."""
+        return self.means
+
+    @property
+    def n_parameters(self) -> int:
+        """The number of free parameters, as BIC counts them."""
+        k, d = self.means.shape
+        full = d * (d + 1) // 2
+        free = {"spherical": k, "diagonal": k * d, "full": k * full, "tied": full, "identity": 0}
+        return int(k - 1 + k * d + free[self.covariance])
+
+    @cached_property
+    def _coefficients(self) -> FloatArray:
+        """(k, 1 + d + d²): ``log_joint`` as a linear function of [1, y, y⊗y], y measured from ``_offset``.
+
+        log πN(x|μ,Σ) = log π - ½(d·log 2π + log|Σ|) - ½(x-μ)ᵀΣ⁻¹(x-μ) (Bishop 2006, eq. 2.43), multiplied out.
+        """
+        k, d = self.means.shape
+        precisions = np.linalg.inv(self.covariances)
+        means = self.means - self._offset
+        linear = np.einsum("kij,kj->ki", precisions, means)
+        with np.errstate(divide="ignore"):  # a component without weight has log π = -inf: it labels nothing
+            log_weights = np.log(self.weights)
+        log_det = np.linalg.slogdet(self.covariances)[1]
+        constant = log_weights - (d * math.log(2 * math.pi) + log_det + np.einsum("ki,ki->k", linear, means)) / 2
+        return np.concatenate([constant[:, None], linear, -precisions.reshape(k, d * d) / 2], axis=1)
+
+    @cached_property
+    def _offset(self) -> FloatArray:
+        offset: FloatArray = self.means.mean(axis=0)
+        return offset
+
+    def log_joint(self, features: FloatArray) -> FloatArray:
+        """log π_j N(x_i | μ_j, Σ_j) of each row of ``features`` (n, d) under each component, (n, k)."""
+        centered = features - self._offset
+        products = (centered[:, :, None] * centered[:, None, :]).reshape(len(features), -1)
+        log_joint: FloatArray = (
+            np.concatenate([centered, products], axis=1) @ self._coefficients[:, 1:].T + self._coefficients[:, 0]
+        )
+        return log_joint
+
+    def predict(self, features: FloatArray) -> Int32Array:
+        """The component of highest posterior for each row of ``features`` (n, d); the first of equals. (n,) int32."""
+        labels = np.empty(len(features), np.int32)
+        for rows in row_blocks(len(features), len(self.weights)):
+            labels[rows] = np.argmax(self.log_joint(features[rows]), axis=1)
+        return labels
+
+    def posteriors(self, features: FloatArray) -> npt.NDArray[np.float32]:
+        """The probability of each component given each row of ``features`` (n, d), (n, k); rows sum to 1."""
+        posteriors = np.empty((len(features), len(self.weights)), np.float32)
+        for rows in row_blocks(len(features), len(self.weights)):
+            log_joint = self.log_joint(features[rows])
+            joint = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+            posteriors[rows] = joint / joint.sum(axis=1, keepdims=True)
+        return posteriors
+
+    def log_likelihood(self, features: FloatArray, weights: FloatArray) -> float:
+        """Mean over pixels of log p(x), natural; ``features`` (n, d) with their pixel counts ``weights`` (n,)."""
+        total = 0.0
+        for rows in row_blocks(len(features), len(self.weights)):
+            log_joint = self.log_joint(features[rows])
+            peak = log_joint.max(axis=1)
+            total += float((np.log(np.exp(log_joint - peak[:, None]).sum(axis=1)) + peak) @ weights[rows])
+        return total / float(weights.sum())
+
+    def reordered(self, order: IntArray) -> GaussianMixture:
+        """The same mixture, ``order[i]`` becoming component i."""
+        return dataclasses.replace(
+            self, weights=self.weights[order], means=self.means[order], covariances=self.covariances[order]
+        )
+
+
+Model = Centroids | GaussianMixture
+
+
+def nearest_l1(points: FloatArray, features: FloatArray) -> Int32Array:
+    """The one of ``points`` (k, d) at the least sum of absolute differences to each of ``features`` (n, d), (n,)."""
+    labels = np.empty(len(features), np.int32)
+    for rows in row_blocks(len(features), len(points) * features.shape[1]):
+        labels[rows] = np.argmin(np.abs(features[rows, None, :] - points).sum(axis=2), axis=1)
+    return labels
+
+
+ASSIGNMENTS: dict[str, Callable[[GaussianMixture, FloatArray], Int32Array]] = {
+    "posterior": lambda model, features: model.predict(features),
+    "nearest": lambda model, features: Centroids(model.means).predict(features),
+    "nearest-l1": lambda model, features: nearest_l1(model.means, features),
+}
+
+
+def assigned(model: Model, features: FloatArray, assign: str | None) -> Int32Array:
+    """The label of each row of ``features`` (n, d), (n,) int32: a mixture's by ``assign``, of ASSIGNMENTS."""
+    if assign is None or not isinstance(model, GaussianMixture):
+        return model.predict(features)
+    return ASSIGNMENTS[assign](model, features)
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """Where a fit stands after ``number`` iterations; 0 is its start.
+
+    ``objective`` is the inertia, or the log-likelihood per pixel, of ``model`` (or, where a step of EM fell, of the
+    best one so far); ``sizes`` (k,) float64 is what each cluster weighs, in pixels, for a mixture on average.
+    """
+
+    number: int
+    objective: float
+    model: Model
+    sizes: FloatArray
+
+
+def largest_shift(before: Model, after: Model) -> float:
+    """How far the cluster moved that moved furthest, in the space's units."""
+    return float(np.max(np.linalg.norm(after.points - before.points, axis=1)))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What an engine returns.
+
+    ``labels`` (m,) int32 belong to the rows of the samples. ``trace`` has the objective after each iteration (inertia,
+    or log-likelihood per pixel); it, ``n_iter`` and ``converged`` as far as the engine tells. ``objective`` is that of
+    ``model`` and ``labels``, over all pixels, where the engine knows it. ``pixel_labels`` (pixels,) stand in picture
+    order where the engine labels pixels itself, and are then the ones that count. ``fitted`` is false where each row
+    became a cluster of its own.
+    """
+
+    model: Model
+    labels: Int32Array
+    n_iter: int | None
+    converged: bool | None
+    trace: tuple[float, ...] = ()
+    objective: float | None = None
+    pixel_labels: Int32Array | None = None
+    fitted: bool = True
+
+
+def sums_by_label(labels: AnyArray, weights: AnyArray, columns: AnyArray, k: int) -> FloatArray:
+    """Per label, 0 to k - 1, the sum of ``columns`` (c, n) times ``weights`` (n,) over its rows, (c, k) float64.
+
+    Sums of integers are exact. Block by block, so that the products stay in the processor's cache.
+    """
+    sums = np.zeros((len(columns), k))
+    for rows in blocks(len(labels), max(BLOCK_ROWS, 4 * k)):
+        for total, column in zip(sums, columns, strict=True):
+            total += np.bincount(labels[rows], np.multiply(weights[rows], column[rows], dtype=np.float64), k)
+    return sums

@@ -1,0 +1,58 @@
+"""What a fit depends on."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from colorquant.errors import OptionError
+
+MAX_COLORS = 65536
+LARGEST = 1e9  # of a tolerance or a variance: OpenCV squares it, and crashes on infinity
+MAX_SEED = 2**31 - 1  # OpenCV's generator takes a C int
+COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """All that a fit depends on; each field is named like its flag.
+
+    None means that the user did not say: :func:`colorquant.fitting.engines.resolve` fills in the engine's default.
+    ``tol`` is the largest shift of a centre in the space's units (kmeans) or the gain of log-likelihood per pixel (em)
+    at which to stop; ``reg_covar`` is a variance in squared units of what is fitted: the space's, with
+    ``standardize`` z-scores'.
+    """
+
+    method: str = "kmeans"
+    k: int = 16
+    space: str = "rgb"
+    keep_luma: bool | None = None
+    engine: str = "numpy"
+    init: str | None = None
+    attempts: int | None = None
+    max_iter: int | None = None
+    tol: float | None = None
+    seed: int = 0
+    effort: str | None = None
+    covariance: str | None = None
+    reg_covar: float | None = None
+    standardize: bool | None = None
+
+    def __post_init__(self) -> None:
+        _check_range("-k", self.k, 1, MAX_COLORS)
+        _check_range("--attempts", self.attempts, 1, 10_000)
+        _check_range("--max-iter", self.max_iter, 1, 1_000_000)
+        _check_range("--seed", self.seed, 0, MAX_SEED)
+        if self.tol is not None and not 0 <= self.tol <= LARGEST:
+            raise OptionError(f"--tol {self.tol:g} is out of range: take a number from 0 to {LARGEST:g}")
+        if self.reg_covar is not None and not 0 < self.reg_covar <= LARGEST:
+            raise OptionError(f"--reg-covar {self.reg_covar:g} is out of range: take one above 0, up to {LARGEST:g}")
+
+    def replace(self, **changes: object) -> FitOptions:
+        """A copy with some fields changed."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+
+def _check_range(flag: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise OptionError(f"{flag} {value} is out of range: take a whole number from {least} to {most}")

@@ -1,0 +1,98 @@
+"""The options of reading, and the notes on what was lost, in every command that reads images."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.builders import encoded, png, profile
+from support.pictures import random_picture
+
+COMMANDS = {
+    "kmeans": ("kmeans", "-k", 2),
+    "em": ("em", "-k", 2),
+    "compare": ("compare", "-k", 2, "--method", "kmeans"),
+    "timing": ("timing", "--engine", "numpy", "--space", "rgb", "--repeat", 1, "--warmup", 0),
+}
+NOTE = "of 3 frames only number 2 is taken (--frame)"
+
+
+@pytest.fixture
+def animation(tmp_path):
+    """Frames of one, two and three colours."""
+    pictures = [Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8) % (frame + 1) * 90) for frame in range(3)]
+    path = tmp_path / "a.gif"
+    path.write_bytes(encoded(pictures[0], "GIF", save_all=True, append_images=pictures[1:]))
+    return path
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_a_frame_is_read_and_said(words, run, animation):
+    result = run(*words, animation, "--frame", 2, "--json", "-v")
+    assert result.exit_code == 0, result.output
+    row = json.loads(result.stdout.splitlines()[0])
+    assert row.get("colors_in", row.get("colors")) == 3
+    assert row.get("notes", [NOTE]) == [NOTE]
+    assert result.stderr.count(NOTE) == 1
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        (("--frame", 3), "has 3 frames, there is no --frame 3: give 0 to 2"),
+        (("--max-pixels", 63), "claims 8 × 8, more than 63 pixels: give a smaller picture, or allow more with"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(words, extra, reason, run, animation):
+    result = run(*words, animation, *extra)
+    assert result.exit_code == 1
+    assert [reason in line for line in result.stderr.splitlines() if line.startswith("Error")] == [True]
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_strict_reaches_the_reader(words, run, tmp_path):
+    path = tmp_path / "more.png"
+    path.write_bytes(png(random_picture(1), 8, 2, more=b"more"))
+    assert run(*words, path).exit_code == 0
+    result = run(*words, path, "--strict", "-f")
+    assert result.exit_code == 1
+    assert "more data than its header has rows" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("--frame", -1), ("--max-pixels", 0)])
+def test_impossible_values_are_wrong_usage(words, run, animation):
+    assert run("kmeans", animation, *words).exit_code == 2
+
+
+def test_notes_are_always_in_the_record(run, photo, tmp_path):
+    assert json.loads(run("kmeans", photo, "--json").stdout)["notes"] == []
+    path = tmp_path / "told.png"
+    path.write_bytes(encoded(Image.fromarray(random_picture(2)), "PNG", icc_profile=profile("swapped"), exif=_artist()))
+    quiet = run("kmeans", path, "--json")
+    assert "note:" not in quiet.stderr
+    converted, dropped = json.loads(quiet.stdout)["notes"]
+    assert converted.startswith("converted from its colour profile (")
+    assert dropped == "metadata dropped: EXIF"
+    assert f"note: {converted}; {dropped}" in run("kmeans", path, "-f", "-v").stderr
+
+
+def _artist() -> Image.Exif:
+    exif = Image.Exif()
+    exif[315] = "A painter"
+    return exif
+
+
+def test_a_profiles_name_cannot_write_to_the_terminal(run, tmp_path):
+    name = profile("swapped")
+    path = tmp_path / "told.png"
+    text = "sRGB built-in".encode("utf-16-be")
+    assert text in name
+    evil = name.replace(text, "\x1b[31mRed\x07!!!".encode("utf-16-be").ljust(len(text), b"\0"))
+    path.write_bytes(encoded(Image.fromarray(random_picture(3)), "PNG", icc_profile=evil))
+    result = run("kmeans", path, "-v")
+    assert result.exit_code == 0
+    assert "colour profile (" in result.stderr
+    assert "\x1b" not in result.stderr
+    assert "\x07" not in result.stderr

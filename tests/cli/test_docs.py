@@ -1,0 +1,104 @@
+"""The README's commands run, the documents' links lead somewhere, and the golden cases hold."""
+
+import json
+import re
+import shlex
+import shutil
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from colorquant.analysis.baselines import RIVALS
+from colorquant.color.spaces import SPACES
+from colorquant.fitting.engines import ENGINES
+from colorquant.palette.files import PALETTE_WRITERS
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = [line for line in README.splitlines() if line.startswith("colorquant ")]
+CASES = sorted((ROOT / "tests" / "cases").glob("*.toml"))
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_readmes_commands_run(line, run, thumbnail, tmp_path, monkeypatch):
+    (tmp_path / "holiday" / "beach").mkdir(parents=True)
+    for name in ("photo.jpg", "plate.jpg", "holiday/a.jpg", "holiday/beach/b.jpg"):
+        Image.fromarray(thumbnail).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(line.split("#")[0].split("|")[0])
+    result = run(*words[1:])
+    assert result.exit_code == 0, result.output
+
+
+def test_the_readme_shows_enough_commands():
+    assert len(COMMANDS) >= 8
+    assert {line.split()[1] for line in COMMANDS} == {"kmeans", "em", "compare", "timing", "doctor"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        assert target.startswith("http") or (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_tables_of_the_library_are_documented():
+    for name in [*SPACES, *ENGINES]:
+        assert f"`{name}`" in README
+    formats = (ROOT / "docs" / "formats.md").read_text()
+    for ending in PALETTE_WRITERS:
+        assert f"`{ending}`" in formats
+
+
+def test_every_json_key_is_documented(run, photo):
+    formats = (ROOT / "docs" / "formats.md").read_text()
+    for method in ("kmeans", "em"):
+        for key in json.loads(run(method, photo, "--json", "-f").stdout):
+            assert f"`{key}`" in formats, f"--json's {key} is not in docs/formats.md"
+
+
+def test_the_columns_of_a_comparison_are_documented(run, photo):
+    words = (ROOT / "docs" / "compare.md").read_text()
+    for key in json.loads(run("compare", photo, "-k", 2, "--method", "em", "--json").stdout):
+        assert f"`{key}`" in words, f"--json's {key} is not in docs/compare.md"
+    for name in RIVALS:
+        assert f"`{name}`" in words
+
+
+def test_every_key_of_a_timing_is_documented(run, photo):
+    page = (ROOT / "docs" / "timing.md").read_text()
+    words = ("--engine", "numpy", "--space", "rgb", "--repeat", 1, "--warmup", 0)
+    for key in [*json.loads(run("timing", photo, *words, "--json").stdout), "error"]:
+        assert f"`{key}`" in page, f"--json's {key} is not in docs/timing.md"
+
+
+def test_every_option_of_timing_is_documented():
+    page = (ROOT / "docs" / "timing.md").read_text()
+    for option in import_module("colorquant.cli.timing").command.params:
+        for flag in option.opts + option.secondary_opts:
+            assert not flag.startswith("--") or f"`{flag}" in page, flag
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_golden_case(path, run, tmp_path):
+    """A command on a sample picture, and facts of its JSON record: exact ones, and numbers within 1 %."""
+    case = tomllib.loads(path.read_text())
+    picture = tmp_path / Path(case["picture"]).name
+    shutil.copy(ROOT / "sample_images" / case["picture"], picture)
+    words = shlex.split(case["command"])
+    result = run(words[0], picture, *words[1:], "--json", "-o", tmp_path / "out.png")
+    assert result.exit_code == 0, result.output
+    row = json.loads(result.stdout)
+    for key, value in case.get("exactly", {}).items():
+        assert row[key] == value, key
+    for key, value in case.get("about", {}).items():
+        assert row[key] == pytest.approx(value, rel=0.01), key
+    for key, value in case.get("at_most", {}).items():
+        assert row[key] <= value, key
+
+
+def test_there_are_golden_cases():
+    assert len(CASES) >= 5

@@ -1,0 +1,131 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorquant.batch import naming
+from colorquant.errors import ImageReadError, OptionError
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """a.png, b.jpg, notes.txt, .hidden.png, sub/c.PNG, and a link that runs in a circle."""
+    (tmp_path / "sub").mkdir()
+    for name in ("a.png", "b.jpg", ".hidden.png", "sub/c.PNG"):
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "sub" / "circle").symlink_to(tmp_path)
+    return tmp_path
+
+
+def names(inputs):
+    return [item.path.name for item in inputs]
+
+
+def test_a_folder_stands_for_its_images(tree):
+    assert names(naming.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg"]
+    assert names(naming.expand([str(tree)], recursive=True)) == ["a.png", "b.jpg", "c.PNG"]
+
+
+def test_files_are_taken_whatever_they_are_called(tree):
+    assert names(naming.expand([str(tree / "notes.txt"), str(tree / "missing.png")], recursive=False)) == [
+        "notes.txt",
+        "missing.png",
+    ]
+
+
+def test_a_folder_without_images_is_a_failure(tree):
+    (tree / "empty").mkdir()
+    (item,) = naming.expand([str(tree / "empty")], recursive=True)
+    assert isinstance(item.problem, ImageReadError)
+
+
+def plan(names, *, recursive=False, **said):
+    inputs = naming.expand([str(name) for name in names], recursive=recursive)
+    return naming.Naming("kmeans16", 16, **said).plan(inputs)
+
+
+def test_default_names_stand_beside_the_inputs(tree):
+    outputs = [destination.image for _, destination in plan([tree])]
+    assert outputs == [tree / "a-kmeans16.png", tree / "b-kmeans16.png"]
+
+
+def test_a_png_is_a_file_for_one_input_and_a_folder_for_more(tree):
+    ((_, one),) = plan([tree / "a.png"], output=str(tree / "x.png"))
+    assert one.image == tree / "x.png"
+    two = plan([tree / "a.png", tree / "b.jpg"], output=str(tree / "x.png"))
+    assert [destination.image for _, destination in two] == [
+        tree / "x.png" / "a-kmeans16.png",
+        tree / "x.png" / "b-kmeans16.png",
+    ]
+
+
+def test_a_folder_keeps_the_tree(tree):
+    outputs = [destination.image for _, destination in plan([tree], recursive=True, output=str(tree / "out"))]
+    assert outputs[-1] == tree / "out" / "sub" / "c-kmeans16.png"
+
+
+def test_labels_and_palettes_are_named_after_the_output(tree):
+    _, destination = plan(
+        [tree], output=str(tree / "out"), others={"labels": "npy", "palette": str(tree / "{stem}.gpl")}
+    )[0]
+    assert destination.others["labels"] == tree / "out" / "a-kmeans16-labels.npy"
+    assert destination.others["palette"] == tree / "a.gpl"
+
+
+def test_outputs_of_an_earlier_run_are_not_inputs(tree):
+    for name in ("a-kmeans3.png", "a-em16-labels.png", "lonely-em16.png"):
+        (tree / name).write_bytes((tree / "a.png").read_bytes())
+    assert names(naming.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg", "lonely-em16.png"]
+    assert names(naming.expand([str(tree / "a-kmeans3.png")], recursive=False)) == ["a-kmeans3.png"]
+
+
+def test_what_is_named_twice_is_taken_once(tree):
+    inputs = naming.expand([str(tree / "a.png"), str(tree), f"{tree}/./a.png"], recursive=False)
+    assert names(inputs) == ["a.png", "b.jpg"]
+
+
+def test_odd_things_in_a_folder_are_no_inputs(tree):
+    os.mkfifo(tree / "pipe.png")
+    (tree / "loop.png").symlink_to("loop.png")
+    (tree / "folder.png").mkdir()
+    assert names(naming.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg"]
+
+
+def test_names_that_cannot_be(tree):
+    for name in ("loop.png", "x" * 300 + ".png"):
+        if name == "loop.png":
+            (tree / name).symlink_to(name)
+        ((item, _),) = plan([tree / name])
+        assert item.name.endswith(name)
+    with pytest.raises(OptionError, match="empty name"):
+        naming.expand([""], recursive=False)
+
+
+def test_two_inputs_for_one_output_are_refused_by_name(tree):
+    (tree / "a.jpg").write_bytes((tree / "b.jpg").read_bytes())
+    with pytest.raises(OptionError, match=r"a\.jpg and .*a\.png would both write"):
+        plan([tree])
+
+
+@pytest.mark.parametrize(
+    ("files", "said", "words"),
+    [
+        (["a.png"], {"output": "{tree}/a.png"}, "write over the input"),
+        (["a.png"], {"output": "{tree}/x.jpg"}, "written as PNG"),
+        (["a.png"], {"output": ""}, "empty name"),
+        (["a.png", "b.jpg"], {"output": "-"}, "give one input"),
+        (["a.png", "b.jpg"], {"others": {"palette": "p.gpl"}}, "{stem}"),
+        (["a.png"], {"output": "-", "others": {"labels": "png"}}, "--labels needs a file"),
+    ],
+)
+def test_outputs_that_cannot_be(tree, files, said, words):
+    said = {**said, **({"output": said["output"].replace("{tree}", str(tree))} if "output" in said else {})}
+    with pytest.raises(OptionError, match=words):
+        plan([tree / name for name in files], **said)
+
+
+def test_standard_input_is_read_once():
+    with pytest.raises(OptionError, match="only once"):
+        naming.Naming("em4", 4).plan(naming.expand(["-", "-"], recursive=False))

@@ -1,0 +1,377 @@
+"""The grid, the cells and what they are measured by, the rivals, the contact sheet and the table."""
+
+import csv
+import io
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFont
+from rich.console import Console
+from support.pictures import random_picture
+
+from colorquant import FitOptions, quantize
+from colorquant.analysis import agreement
+from colorquant.analysis import baselines as rivals
+from colorquant.analysis import compare as comparison
+from colorquant.analysis.baselines import RIVALS
+from colorquant.analysis.compare import Destination, compare_file
+from colorquant.analysis.grid import Axes, Grid, tag
+from colorquant.analysis.measures import has_ssim
+from colorquant.batch import naming
+from colorquant.errors import EngineError, ImageReadError, OptionError, OutputError
+from colorquant.images import read_image, read_label_map
+from colorquant.images.encoding import encode_label_map
+from colorquant.report import comparison_records as comparisons
+from colorquant.report import comparison_table
+from colorquant.report import contact_sheet as sheets
+
+rival_names = pytest.mark.parametrize(
+    "rival", [pytest.param(name, marks=pytest.mark.skipif(RIVALS[name].missing, reason=name)) for name in RIVALS]
+)
+
+
+def compared(path, axes, folder=None, **destination):
+    place = Destination(folder, path.stem, **destination)
+    return compare_file(naming.Input(str(path)), path, Grid.of(axes), place)
+
+
+def tags(axes):
+    return [tag(options) for options in Grid.of(axes).combinations]
+
+
+def test_the_grid_is_every_combination():
+    assert tags(Axes((4, 8), space=("rgb", "lab"), covariance=("full", "diagonal"))) == [
+        *("kmeans4-numpy-rgb", "kmeans8-numpy-rgb", "kmeans4-numpy-lab", "kmeans8-numpy-lab"),
+        *("em4-numpy-rgb-full", "em8-numpy-rgb-full", "em4-numpy-rgb-diagonal", "em8-numpy-rgb-diagonal"),
+        *("em4-numpy-lab-full", "em8-numpy-lab-full", "em4-numpy-lab-diagonal", "em8-numpy-lab-diagonal"),
+    ]
+
+
+def test_what_is_said_reaches_the_fit():
+    options = Grid.of(Axes((4,), ("em",), init="random", max_iter=7, tol=0.5, seed=3)).combinations[0]
+    said = (options.init, options.max_iter, options.tol, options.seed, options.covariance)
+    assert said == ("random", 7, 0.5, 3, "full")
+
+
+def test_the_impossible_is_left_out_and_named():
+    axes = Axes((8, 300), ("em",), ("opencv", "pillow-median"), ("rgb", "lab"), ("full", "tied"))
+    grid = Grid.of(axes)
+    assert [tag(options) for options in grid.combinations] == [
+        *("em8-opencv-rgb-full", "em300-opencv-rgb-full", "em8-opencv-lab-full", "em300-opencv-lab-full"),
+        "quantizer8-pillow-median-rgb",
+    ]
+    assert [line.split(":")[0] for line in grid.left_out] == [
+        *("em-opencv-rgb-tied", "em-opencv-lab-tied", "quantizer300-pillow-median-rgb", "quantizer-pillow-median-lab")
+    ]
+    assert "--covariance tied" in grid.left_out[0]
+    grid = Grid.of(Axes((8,), init="kmeans"))
+    assert [tag(options) for options in grid.combinations] == ["em8-numpy-rgb-full"]
+    assert "--init kmeans" in grid.left_out[0]
+
+
+def test_a_rival_that_is_not_installed_is_left_out(monkeypatch):
+    monkeypatch.setattr(rivals, "find_spec", lambda name: None)
+    grid = Grid.of(Axes((8,), engine=("pillow-octree", "imagequant")))
+    assert len(grid.combinations) == 1
+    assert "imagequant" in grid.left_out[0]
+    assert "not installed" in grid.left_out[0]
+
+
+@pytest.mark.parametrize(
+    ("axes", "said"),
+    [
+        (Axes((4,), engine=("pillow-median",), space=("lab",)), "nothing is left"),
+        (Axes((4,), ("em",), ("opencv",), covariance=("tied",)), "nothing is left"),
+        (Axes((4,), ("kmeans",), covariance=("full",)), "--covariance"),
+        (Axes((4,), engine=("pillow-median",), tol=1.0), "--tol"),
+        (Axes((4,), engine=("pillow-median",), init="random"), "--init"),
+        (Axes((4,), engine=("pillow-median",), seeds=2), "--seeds"),
+        (Axes((4,), engine=("pillow-octree",), seed=2), "--seed"),
+        (Axes((4, 0)), "-k 0"),
+        (Axes((4,), seed=2**31 - 1, seeds=2), "--seed"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_refused(axes, said):
+    with pytest.raises(OptionError, match=said):
+        Grid.of(axes)
+
+
+@rival_names
+def test_rivals_obey_the_laws(rival, thumbnail):
+    for k in (RIVALS[rival].least, 7, 256):
+        labels, palette = rivals.quantize(thumbnail, None, rival, k)
+        assert labels.shape == thumbnail.shape[:2]
+        sizes = np.bincount(labels.reshape(-1))
+        assert 1 <= len(palette) == len(sizes) <= k
+        assert (np.diff(sizes) <= 0).all()
+        assert sizes[-1] > 0
+        again = rivals.quantize(thumbnail, None, rival, k)
+        assert np.array_equal(labels, again[0])
+        assert np.array_equal(palette, again[1])
+
+
+@rival_names
+def test_rivals_do_not_see_transparent_pixels(rival):
+    rgb = random_picture(1, 20, 20, 4) * np.uint8(60)
+    visible = np.arange(400).reshape(20, 20) % 3 > 0
+    rgb[~visible] = (255, 0, 255)
+    labels, palette = rivals.quantize(rgb, visible, rival, 8)
+    assert (labels[~visible] == len(palette)).all()
+    assert labels[visible].max() == len(palette) - 1
+    assert not (palette == (255, 0, 255)).all(axis=1).any()
+    assert rivals.quantize(rgb, np.zeros_like(visible), rival, 8)[1].shape == (0, 3)
+
+
+def test_a_cell_is_what_quantize_makes(photo, thumbnail, tmp_path):
+    result = compared(photo, Axes((5,), space=("rgb", "ycrcb")), tmp_path / "out")
+    assert [cell.name for cell in result.cells] == [
+        *("kmeans5-numpy-rgb", "kmeans5-numpy-ycrcb", "em5-numpy-rgb-full", "em5-numpy-ycrcb-full")
+    ]
+    for cell in result.cells:
+        expected, measures = quantize(thumbnail, cell.options), cell.measures
+        assert np.array_equal(read_image(cell.output).rgb, expected.rgb)
+        assert measures.mse == pytest.approx(expected.mse)
+        assert measures.psnr == pytest.approx(expected.psnr)
+        assert measures.colors == expected.colors_out
+        assert measures.bytes == cell.output.stat().st_size
+        assert measures.bits_per_pixel == 8 * measures.bytes / (thumbnail.size / 3)
+        assert measures.index_bits == (11 if cell.options.space == "ycrcb" else 3), "a luma costs 8 bits more"
+        assert (measures.log_likelihood, measures.bic) == (expected.log_likelihood, expected.bic)
+        assert 0 < measures.ciede2000_mean <= measures.ciede2000_p95
+        assert (measures.ssim is not None) == has_ssim()
+
+
+def test_transparent_pixels_are_measured_nowhere(tmp_path):
+    rgb = random_picture(2, 30, 30)
+    alpha = np.where(np.arange(900).reshape(30, 30) % 2, 255, 0).astype(np.uint8)
+    results = []
+    for name, color in (("a", 0), ("b", 200)):
+        hidden = np.where(alpha[:, :, None] > 0, rgb, color).astype(np.uint8)
+        Image.fromarray(np.dstack([hidden, alpha])).save(tmp_path / f"{name}.png")
+        results.append(compared(tmp_path / f"{name}.png", Axes((4,), engine=("numpy", "pillow-octree"))))
+    for one, other in zip(results[0].cells, results[1].cells, strict=True):
+        assert replace(one.measures, seconds=0) == replace(other.measures, seconds=0)
+        assert one.agreement == other.agreement
+
+
+def test_a_picture_that_is_all_transparent(tmp_path):
+    Image.new("RGBA", (9, 9), (1, 2, 3, 0)).save(tmp_path / "none.png")
+    result = compared(tmp_path / "none.png", Axes((4,), engine=("numpy", "pillow-median")), tmp_path / "out")
+    assert [cell.measures.mse for cell in result.cells] == [0, 0, 0]
+    assert [cell.measures.colors for cell in result.cells] == [0, 0, 0]
+
+
+def test_agreement_is_that_of_the_labels(photo, thumbnail):
+    one, other = compared(photo, Axes((3, 6), ("kmeans",))).cells
+    labels = [quantize(thumbnail, cell.options).labels.reshape(-1) for cell in (one, other)]
+    expected = agreement.Contingency.of(*labels)
+    assert one.agreement[0].other == other.name
+    assert other.agreement[0].other == one.name
+    for cell in (one, other):
+        assert cell.agreement[0].ari == pytest.approx(expected.adjusted_rand_index)
+        assert cell.agreement[0].matched == pytest.approx(expected.matched_share)
+
+
+def test_a_truth_is_held_against_every_cell(photo, thumbnail, tmp_path):
+    quantized = quantize(thumbnail, FitOptions(k=4))
+    truth = tmp_path / "labels.png"
+    truth.write_bytes(encode_label_map(3 - quantized.labels, 4, "png"))
+    same, other = compared(photo, Axes((4, 8), ("kmeans",)), truth=truth).cells
+    assert (same.truth.ari, same.truth.mean_iou) == (1, 1)
+    assert 0 < other.truth.ari < 1
+    assert 0 < other.truth.mean_iou < 1
+
+
+def test_label_maps_are_gray_or_indexed_png(tmp_path):
+    labels = np.arange(12).reshape(3, 4)
+    for kind in (np.uint8, np.uint16):
+        Image.fromarray(labels.astype(kind)).save(tmp_path / "gray.png")
+        assert np.array_equal(read_label_map(tmp_path / "gray.png"), labels)
+    indexed = Image.fromarray(labels.astype(np.uint8))
+    indexed.putpalette(bytes(36))
+    indexed.save(tmp_path / "indexed.png")
+    assert np.array_equal(read_label_map(tmp_path / "indexed.png"), labels)
+    Image.fromarray(labels % 2 > 0).save(tmp_path / "bits.png")
+    assert np.array_equal(read_label_map(tmp_path / "bits.png"), labels % 2)
+    for name, image in (("rgb.png", Image.new("RGB", (4, 3))), ("gray.jpg", Image.new("L", (4, 3)))):
+        image.save(tmp_path / name)
+        with pytest.raises(ImageReadError, match="PNG"):
+            read_label_map(tmp_path / name)
+
+
+def test_several_seeds_tell_their_spread(photo, thumbnail):
+    (cell,) = compared(photo, Axes((6,), ("em",), max_iter=2, seed=5, seeds=3)).cells
+    runs = [quantize(thumbnail, cell.options.replace(seed=seed)) for seed in (5, 6, 7)]
+    errors = [run.mse for run in runs]
+    assert cell.measures.mse == pytest.approx(errors[0])
+    spread = cell.spread
+    assert spread.seeds == 3
+    assert spread.mse.mean == pytest.approx(np.mean(errors))
+    assert spread.mse.std == pytest.approx(np.std(errors, ddof=1))
+    assert (spread.mse.min, spread.mse.max) == pytest.approx((min(errors), max(errors)))
+    assert spread.log_likelihood.mean == pytest.approx(np.mean([run.log_likelihood for run in runs]))
+    pairs = [
+        agreement.Contingency.of(runs[a].labels.ravel(), runs[b].labels.ravel()) for a, b in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert spread.ari == pytest.approx(np.mean([pair.adjusted_rand_index for pair in pairs]))
+
+
+def test_rivals_have_no_spread(photo):
+    cells = compared(photo, Axes((4,), ("kmeans",), ("numpy", "pillow-median"), seeds=2)).cells
+    assert [cell.spread is None for cell in cells] == [False, True]
+
+
+@pytest.mark.parametrize("error", [EngineError("it gave up"), ZeroDivisionError("a bug"), MemoryError()])
+def test_a_combination_that_fails_is_a_cell_that_says_so(photo, tmp_path, monkeypatch, error):
+    def broken(rgb, options, **rest):
+        if options.method == "em":
+            raise error
+        return quantize(rgb, options, **rest)
+
+    monkeypatch.setattr(comparison, "quantize", broken)
+    good, bad = compared(photo, Axes((4,)), tmp_path / "out").cells
+    assert (good.error, bad.measures, bad.output, bad.agreement) == (None, None, None, ())
+    assert type(error).__name__ in bad.details
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["photo-compare.png", "photo-kmeans4-numpy-rgb.png"]
+
+
+def test_nothing_is_overwritten_unless_asked(photo, tmp_path):
+    axes, out = Axes((4,), ("kmeans",)), tmp_path / "out"
+    compared(photo, axes, out)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(OutputError, match="--force"):
+        compared(photo, axes, out)
+    compared(photo, axes, out, force=True)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def tile(title="k-means", words=(), pixels=None):
+    return sheets.Tile(title, words, pixels)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (90, 60), (700, 500), (3, 4000), (4000, 3)])
+def test_thumbnails_fill_a_column(size):
+    pixels = sheets.thumbnail(random_picture(1, *size), None)
+    height, width = pixels.shape[:2]
+    assert 1 <= width <= sheets.COLUMN
+    assert 1 <= height <= sheets.TALLEST
+    assert width > sheets.COLUMN / 2 or height > sheets.TALLEST / 2
+
+
+def test_a_thumbnail_shows_transparency_as_paper():
+    rgb, alpha = random_picture(1, 8, 8), np.zeros((8, 8), np.uint8)
+    assert (sheets.thumbnail(rgb, alpha) == 255).all()
+
+
+def test_no_text_of_a_sheet_is_clipped():
+    long = tile("a-very-" + "long-" * 30 + "name", ["several words " * 20])
+    for text, size, _ in sheets._set(long, sheets.COLUMN):
+        assert ImageFont.load_default(size).getlength(text) <= sheets.COLUMN
+
+
+def test_a_sheet_holds_every_tile():
+    head = tile("photo", ["12 by 12 pixels"], sheets.thumbnail(np.full((12, 12, 3), 90, np.uint8), None))
+    colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
+    tiles = [tile(pixels=np.full((40, 60, 3), color, np.uint8)) for color in colors]
+    png = sheets.contact_sheet(head, [[tiles[0], None], [tiles[1], tile("EM", ["failed: why"])], [tiles[2]]])
+    sheet = np.array(Image.open(io.BytesIO(png)))
+    assert sheet.shape[1] == 2 * sheets.COLUMN + 3 * sheets.GAP
+    for color in colors:
+        assert (sheet == color).all(axis=2).sum() == 40 * 60
+
+
+@pytest.mark.parametrize(
+    ("ks", "spaces", "across"),
+    [
+        ((2,), ("rgb",), 2),
+        ((2, 3, 4), ("rgb",), 3),
+        ((2, 3), ("rgb", "lab", "oklab"), 3),
+        ((2, 3, 4, 5, 6, 7), ("rgb", "lab"), 2),
+        ((2,), ("rgb", "gray", "ycrcb", "lab", "oklab"), 3),
+    ],
+)
+def test_a_sheet_suits_a_screen(photo, tmp_path, ks, spaces, across):
+    result = compared(photo, Axes(ks, ("kmeans",), space=spaces), tmp_path / "out")
+    with Image.open(result.sheet) as sheet:
+        assert sheet.width == across * (sheets.COLUMN + sheets.GAP) + sheets.GAP
+
+
+def test_letters_that_the_font_lacks_are_marked():
+    assert sheets._broken("日a\n", 16, 400) == ["?a\\n"]
+
+
+def records_of(photo, **axes):
+    return comparisons.records("photo.png", compared(photo, Axes((4, 8), **axes)))
+
+
+def test_the_best_of_each_k_is_marked(photo):
+    rows = records_of(photo, method=("kmeans",), engine=("numpy", "pillow-octree"))
+    lines = comparison_table.plain_table("photo", rows).splitlines()
+    heads, cells = lines[2], [line for line in lines if "numpy" in line or "octree" in line]
+    assert "MSE" in heads
+    assert "log-lik." not in heads, "no cell has one"
+    for line, row in zip(cells, sorted(rows, key=lambda row: row["k"]), strict=True):
+        assert row["engine"] in line
+        assert (f"{row['mse']:,.1f}*" in line) == (row["engine"] == "numpy")
+
+
+def test_likelihoods_are_compared_within_a_space(photo):
+    rows = records_of(photo, method=("em",), space=("rgb", "lab"))
+    columns = {column.key: column for column in comparison_table.COLUMNS}
+    assert all("*" not in comparison_table._cell(columns["log_likelihood"], row, rows).plain for row in rows)
+    assert any("*" in comparison_table._cell(columns["mse"], row, rows).plain for row in rows)
+
+
+def test_a_table_fits_the_terminal(photo):
+    rows = records_of(photo, engine=("numpy", "pillow-median"), space=("rgb", "ycrcb"))
+    for width in (70, 80, 100, 140):
+        stream = io.StringIO()
+        Console(file=stream, width=width, soft_wrap=True).print(comparison_table.comparison_table("photo", rows, width))
+        lines = stream.getvalue().splitlines()
+        assert all(len(line) <= width for line in lines)
+        assert "…" not in stream.getvalue(), "nothing is cut"
+        assert all(word in lines[2] for word in ("method", "k", "engine", "space", "MSE"))
+
+
+def test_colour_goes_where_it_is_wanted(photo, monkeypatch):
+    rows = records_of(photo)
+    for no_color in (False, True):
+        monkeypatch.setenv("NO_COLOR", "1") if no_color else monkeypatch.delenv("NO_COLOR", raising=False)
+        stream = io.StringIO()
+        Console(file=stream, force_terminal=True, color_system="standard", width=200).print(
+            comparison_table.comparison_table("photo", rows, 200)
+        )
+        assert ("\x1b[1;32m" in stream.getvalue()) != no_color
+    assert "\x1b" not in comparison_table.plain_table("photo", rows)
+
+
+def test_csv_has_a_row_for_each_cell_and_no_formula(photo):
+    rows = comparisons.records("=HYPERLINK(1)\n.png", compared(photo, Axes((4,))))
+    rows.append(comparisons.failure("-1+2.png", "@no"))
+    table = list(csv.DictReader(comparisons.encode_csv(rows).decode().splitlines()))
+    assert [row["input"] for row in table] == ["'=HYPERLINK(1)\\n.png"] * 2 + ["'-1+2.png"]
+    assert table[2]["error"] == "'@no"
+    assert float(table[0]["mse"]) == rows[0]["mse"]
+    assert float(table[1]["log_likelihood"]) < 0
+    assert table[0]["log_likelihood"] == ""
+    assert {*rows[0]} - {"agreement", "notes"} == set(table[0])
+
+
+def test_no_loss_is_the_best_psnr(photo):
+    rows = [dict(row) for row in records_of(photo, method=("kmeans", "em"), space=("rgb", "lab")) if row["k"] == 4]
+    rows[2] |= {"mse": 0.0, "psnr": None}
+    psnr = next(column for column in comparison_table.COLUMNS if column.key == "psnr")
+    words = [comparison_table.cell_words(psnr, row, rows) for row in rows]
+    assert words == [(f"{row['psnr']:.2f}", False) if row["mse"] else ("no loss", True) for row in rows]
+    assert [word for word, _ in words].count("no loss") == 1
+
+
+def test_lossless_cells_have_no_psnr(tmp_path):
+    Image.fromarray(random_picture(1, levels=2)).save(tmp_path / "few.png")
+    (row, *_) = comparisons.records("few.png", compared(Path(tmp_path / "few.png"), Axes((8,), ("kmeans",))))
+    assert (row["mse"], row["psnr"], row["ciede2000_mean"]) == (0, None, 0)
+    assert not any(isinstance(value, float) and not math.isfinite(value) for value in row.values())

@@ -1,0 +1,80 @@
+"""From a file to files, for any size, k, space, engine and alpha: the outputs agree with each other, to the byte."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from click.testing import CliRunner
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from support.pictures import random_picture
+
+from colorquant.cli import cli
+from colorquant.color.spaces import SPACES
+from colorquant.fitting.engines import ENGINES, METHODS
+
+ALPHAS = {
+    "none": lambda noise: None,
+    "opaque": lambda noise: np.full_like(noise, 255),
+    "nothing but transparency": np.zeros_like,
+    "on or off": lambda noise: np.where(noise > 100, 255, 0).astype(np.uint8),
+    "some levels": lambda noise: noise // 64 * 85,
+    "any level": lambda noise: noise,
+}
+
+
+def written(folder: Path, words: list[str]) -> dict[str, bytes] | str:
+    """What a run wrote, or its error."""
+    result = CliRunner().invoke(cli, words)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    found = {path.name: path.read_bytes() for path in folder.iterdir() if path.name.startswith("out")}
+    if result.exit_code == 0:
+        return found
+    assert result.exit_code == 1
+    assert not found
+    return result.stderr
+
+
+@given(
+    seed=st.integers(0, 2**31 - 1),
+    size=st.tuples(st.integers(1, 14), st.integers(1, 14)),
+    levels=st.sampled_from([1, 2, 4, 256]),
+    alpha=st.sampled_from(list(ALPHAS)),
+    k=st.one_of(st.integers(1, 12), st.integers(13, 300)),
+    method=st.sampled_from(METHODS),
+    engine=st.sampled_from(list(ENGINES)),
+    space=st.sampled_from(list(SPACES)),
+)
+@settings(max_examples=120, deadline=None)
+def test_the_outputs_agree(seed, size, levels, alpha, k, method, engine, space):
+    rgb, noise = random_picture(seed, *size, levels=levels), random_picture(seed + 1, *size)[:, :, 0]
+    opacity = ALPHAS[alpha](noise)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source, out = folder / "in.png", folder / "out.png"
+        Image.fromarray(rgb if opacity is None else np.dstack([rgb, opacity])).save(source)
+        words = [method, str(source), "-k", str(k), "--engine", engine, "--space", space, "--max-iter", "4"]
+        words += ["--no-keep-luma", "--seed", str(seed), "-o", str(out), "--labels", "npy"]
+        words += ["--palette-out", str(folder / "out.json"), "-q", "-f"]
+        first = written(folder, words)
+        if isinstance(first, str):
+            assert (method, engine) == ("em", "opencv"), first
+            assert "cv2.ml.EM" in first, "OpenCV gives up on some tiny pictures"
+            event("OpenCV gave up")
+            return
+        assert written(folder, words) == first, "the same seed gives the same bytes"
+        labels = np.load(folder / "out-labels.npy")
+        with Image.open(out) as image:
+            pixels = np.asarray(image.convert("RGBA"))
+    entries = json.loads(first["out.json"])
+    palette = np.array([entry["color"] for entry in entries], np.uint8).reshape(-1, 3)
+    seen = np.full(size, True) if opacity is None else opacity > 0
+    assert labels.shape == size
+    assert (labels[~seen] == -1).all()
+    assert len(palette) <= k
+    assert np.array_equal(np.unique(labels[seen]), np.arange(len(palette))), "every label is in range, and used"
+    assert [entry["pixels"] for entry in entries] == np.bincount(labels[seen], minlength=len(palette)).tolist()
+    assert np.array_equal(pixels[seen][:, :3], palette[labels[seen]])
+    assert np.array_equal(pixels[:, :, 3], np.full(size, 255) if opacity is None else opacity)

@@ -1,0 +1,427 @@
+"""Figures: what is drawn is what was fitted, in every format, the same each time, and no error is a traceback."""
+
+import io
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.pictures import random_picture
+
+pytest.importorskip("matplotlib", reason="needs matplotlib: the extra plot")
+
+from colorquant.analysis import sweep as sweeps
+from colorquant.batch import jobs as outputs
+from colorquant.color.histogram import count_labelled
+from colorquant.errors import OptionError
+from colorquant.fitting import criteria
+from colorquant.fitting.engines import resolve
+from colorquant.fitting.options import COVARIANCES, FitOptions
+from colorquant.images import Picture
+from colorquant.quantization import quantize
+from colorquant.report import figures
+from colorquant.report.figures import canvas, compared, densities, scatters
+from colorquant.report.figures.subject import Subject
+
+KINDS = pytest.mark.parametrize("kind", list(figures.FIGURES))
+
+
+def subject(rgb, options, kind=None, bands=(), alpha=None) -> Subject:
+    """What a figure is drawn from, its iterations recorded."""
+    options = resolve(options)
+    picture = Picture(rgb, alpha, 0)
+    quantized = quantize(rgb, options, alpha=alpha, record=True)
+    done = outputs.Finished("photo.png", picture, quantized, outputs.Recipe(options))
+    return Subject(done.name, picture, done.quantized, figures.choose(options, kind, bands), done.sweep)
+
+
+def possible(kind: str) -> FitOptions:
+    """Options with which there can be a figure of the kind, that are quick."""
+    return FitOptions("em" if kind == "gaussians" else "kmeans", 3, max_iter=4)
+
+
+def check_decodes(data: bytes, suffix: str) -> None:
+    if suffix == ".png":
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            assert min(image.size) >= 300
+            assert image.convert("L").getextrema()[0] < 128, "nothing is drawn"
+    elif suffix == ".svg":
+        assert ElementTree.fromstring(data).tag.endswith("svg")
+    else:
+        assert data.startswith(b"%PDF-")
+        assert data.rstrip().endswith(b"%%EOF")
+
+
+@KINDS
+@pytest.mark.parametrize("suffix", figures.SUFFIXES)
+def test_every_kind_in_every_format_twice_the_same(kind, suffix, thumbnail):
+    one = subject(thumbnail, possible(kind), kind)
+    data = figures.encode(one, suffix)
+    check_decodes(data, suffix)
+    assert figures.encode(one, suffix) == data
+
+
+def test_the_users_style_and_time_play_no_part(thumbnail, monkeypatch):
+    import matplotlib
+
+    one = subject(thumbnail, possible("ellipses"), "ellipses")
+    before = figures.encode(one, ".pdf")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    with matplotlib.rc_context({"font.size": 30, "axes.grid": True, "text.usetex": True}):
+        assert figures.encode(one, ".pdf") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        (FitOptions("kmeans", space="gray"), "segmented-histogram"),
+        (FitOptions("em", space="gray"), "gaussians"),
+        (FitOptions("kmeans", space="ycrcb"), "ellipses"),
+        (FitOptions("em", space="lab", keep_luma=True), "ellipses"),
+        (FitOptions("em", space="ycrcb", keep_luma=False), "colors3d"),
+        (FitOptions("kmeans"), "colors3d"),
+    ],
+)
+def test_the_usual_figure_suits_what_is_run(options, kind):
+    assert figures.choose(resolve(options)).kind == kind
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_ellipses_are_two_sigma_from_the_mean(thumbnail, covariance):
+    model = quantize(thumbnail, FitOptions("em", 3, "ycrcb", covariance=covariance)).model
+    for mean, matrix in zip(model.means, model.covariances, strict=True):
+        outline = scatters.ellipse(mean, matrix)
+        assert np.allclose(outline[0], outline[-1])
+        away = outline - mean
+        assert np.allclose(np.einsum("ni,ij,nj->n", away, np.linalg.inv(matrix), away), 4)
+        lengths = np.linalg.norm(away, axis=1)
+        variances = np.linalg.eigvalsh(matrix)
+        assert np.max(lengths) == pytest.approx(2 * np.sqrt(variances[-1]), rel=1e-3)
+        assert np.min(lengths) == pytest.approx(2 * np.sqrt(variances[0]), rel=1e-3)
+
+
+@pytest.mark.parametrize("detailed", [False, True])
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_ellipsoids_are_two_sigma_from_the_mean(thumbnail, covariance, detailed):
+    model = quantize(thumbnail, FitOptions("em", 2, covariance=covariance)).model
+    mean, matrix = model.means[0], model.covariances[0]
+    lines = scatters.ellipsoid(mean, matrix, detailed=detailed)
+    assert len(lines) == (7 if detailed else 3)
+    for line in lines:
+        away = line - mean
+        assert np.allclose(np.einsum("ni,ij,nj->n", away, np.linalg.inv(matrix), away), 4)
+
+
+def test_a_singular_covariance_is_a_line():
+    outline = scatters.ellipse(np.zeros(2), np.array([[1.0, 1.0], [1.0, 1.0]]))
+    assert np.allclose(outline[:, 0], outline[:, 1], atol=1e-6)
+    assert np.max(np.abs(outline)) == pytest.approx(2, abs=1e-2)
+
+
+@pytest.mark.parametrize("space", ["gray", "rgb", "lab"])
+def test_each_gaussians_area_is_its_weight_and_the_sum_one(thumbnail, space):
+    one = subject(thumbnail, FitOptions("em", 4, space), "gaussians")
+    for column in range(one.model.means.shape[1]):
+        deviation = float(np.sqrt(np.max(one.model.covariances[:, column, column])))
+        means = one.model.means[:, column]
+        at = densities.curve_points(one, column, np.min(means) - 8 * deviation, np.max(means) + 8 * deviation)
+        areas = np.trapezoid(densities.component_densities(one, column, at), at, axis=1)
+        assert areas == pytest.approx(one.model.weights, rel=0.01)
+        assert areas.sum() == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("space", "bands"), [("gray", ()), ("rgb", ()), ("rgb", ("g",)), ("lab", ()), ("lab", ("A",)), ("ycrcb", ())]
+)
+def test_the_histogram_by_cluster_counts_every_pixel_once(thumbnail, space, bands):
+    one = subject(thumbnail, FitOptions("kmeans", 5, space), "segmented-histogram", bands)
+    values = one.values((densities.shown_band(one),))[:, 0]
+    cuts = densities.edges(one, densities.shown_band(one), values)
+    heights = densities.histogram_by_label(one, values, cuts)
+    assert heights.sum(axis=0).tolist() == one.quantized.counts.tolist()
+    assert heights.sum(axis=1).tolist() == np.histogram(values, cuts, weights=one.counts)[0].tolist()
+
+
+def test_two_clusters_of_gray_divide_the_histogram_at_one_level(thumbnail):
+    one = subject(thumbnail, FitOptions("kmeans", 2, "gray"), "segmented-histogram")
+    cuts = np.arange(257) - 0.5
+    dark, light = sorted(
+        densities.histogram_by_label(one, one.values(("gray",))[:, 0], cuts).T, key=lambda part: part @ cuts[:-1]
+    )
+    assert np.max(np.flatnonzero(dark)) < np.min(np.flatnonzero(light))
+
+
+def test_colours_and_labels_are_counted_together(thumbnail):
+    labels = np.random.default_rng(1).integers(0, 3, thumbnail.shape[:2])
+    colors, found, counts = count_labelled(thumbnail, labels)
+    rows = np.column_stack([thumbnail.reshape(-1, 3), labels.reshape(-1)])
+    expected, sizes = np.unique(rows, axis=0, return_counts=True)
+    assert np.column_stack([colors, found]).tolist() == expected.tolist()
+    assert counts.tolist() == sizes.tolist()
+
+
+def test_points_are_thinned_without_losing_pixels_or_the_same_each_time():
+    rng = np.random.default_rng(2)
+    values, labels = rng.integers(0, 30, (5000, 2)).astype(float), rng.integers(0, 2, 5000)
+    points, _, sizes = scatters.thinned(values, labels, np.ones(5000, np.int64))
+    assert sizes.sum() == 5000
+    assert np.all(np.diff(sizes) <= 0)
+    assert len(np.unique(points, axis=0)) <= 900
+    many = rng.normal(size=(30_000, 2))
+    first, again = (scatters.thinned(many, np.zeros(30_000, int), np.ones(30_000, int))[0] for _ in range(2))
+    assert len(first) == scatters.POINTS
+    assert np.array_equal(first, again)
+
+
+def test_near_clusters_have_different_colours():
+    points = np.random.default_rng(3).normal(size=(40, 2))
+    colors = canvas.distinct_colors(points)
+    assert len(set(colors[: len(canvas.DISTINCT)])) == len(canvas.DISTINCT)
+    line = canvas.distinct_colors(np.arange(30.0)[:, None])
+    assert all(one != other for one, other in itertools.pairwise(line))
+
+
+def test_the_default_bands_are_the_chroma_or_those_that_differ_most(thumbnail):
+    assert scatters.plane(subject(thumbnail, FitOptions(k=2, space="ycrcb"), "ellipses")) == ("Cr", "Cb")
+    assert scatters.plane(subject(thumbnail, FitOptions(k=2, space="lab"), "ellipses")) == ("a*", "b*")
+    assert scatters.plane(subject(thumbnail, FitOptions(k=2), "ellipses", ("b", "R"))) == ("B", "R")
+    flat = thumbnail.copy()
+    flat[:, :, 1] = 128
+    assert scatters.plane(subject(flat, FitOptions(k=2), "ellipses")) == ("R", "B")
+
+
+@pytest.mark.parametrize("method", ["kmeans", "em"])
+def test_the_elbows_ks_lie_around_the_asked_one(thumbnail, method):
+    one = subject(thumbnail, FitOptions(method, 6, max_iter=3), "elbow")
+    found = one.sweep()
+    assert [each.options.k for each in found] == sweeps.sweep_ks(6)
+    assert found[[each.options.k for each in found].index(6)] is one.quantized
+
+
+def test_aic_differs_from_bic_by_its_price_of_a_parameter(thumbnail):
+    quantized = quantize(thumbnail, FitOptions("em", 3))
+    pixels, free = thumbnail.shape[0] * thumbnail.shape[1], quantized.model.n_parameters
+    assert quantized.aic == pytest.approx(2 * free - 2 * pixels * quantized.log_likelihood)
+    assert quantized.bic - quantized.aic == pytest.approx(free * (np.log(pixels) - 2))
+    assert quantize(thumbnail, FitOptions("kmeans", 3)).aic is None
+    assert criteria.aic(-3.0, 10, 4) == 68
+
+
+ODD = {
+    "a pixel": random_picture(1, 1, 1),
+    "one colour": np.full((8, 9, 3), 77, np.uint8),
+    "two colours": np.repeat(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8), 4, axis=0),
+    "a line": random_picture(2, 1, 40),
+    "transparent": random_picture(3, 6, 6),
+}
+
+
+@KINDS
+@pytest.mark.parametrize("name", list(ODD))
+def test_odd_pictures_have_figures(kind, name):
+    rgb, space = ODD[name], {"segmented-histogram": "gray", "gaussians": "gray", "ellipses": "ycrcb"}.get(kind, "rgb")
+    alpha = np.zeros(rgb.shape[:2], np.uint8) if name == "transparent" else None
+    for method in figures.FIGURES[kind].methods if name in ("one colour", "transparent") else ("em",):
+        one = subject(rgb, FitOptions(method, 4, space), kind, alpha=alpha)
+        check_decodes(figures.encode(one, ".png"), ".png")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "bands", "said"),
+    [
+        (FitOptions("kmeans"), "gaussians", (), "not for kmeans"),
+        (FitOptions("em", space="gray"), "ellipses", (), "needs 2 bands"),
+        (FitOptions("em", space="gray"), "colors3d", (), "needs 3 bands"),
+        (FitOptions("kmeans", engine="opencv"), "convergence", (), "does not tell"),
+        (FitOptions("kmeans"), "colors3d", ("R",), "not for"),
+        (FitOptions("kmeans"), "ellipses", ("R",), "shows 2 bands"),
+        (FitOptions("kmeans"), "ellipses", ("R", "r"), "different bands"),
+        (FitOptions("kmeans"), "ellipses", ("R", "Cb"), "no clustered band of rgb"),
+        (FitOptions("kmeans", space="ycrcb"), "ellipses", ("Y", "Cb"), "take Cr or Cb"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(options, kind, bands, said):
+    with pytest.raises(OptionError, match=said) as caught:
+        figures.choose(resolve(options), kind, bands)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_kind_of_a_space_is_had_by_somebody():
+    had = set()
+    for space in ("gray", "rgb", "ycrcb"):
+        for method in ("kmeans", "em"):
+            for kind in figures.FIGURES:
+                try:
+                    had.add((space, figures.choose(resolve(FitOptions(method, space=space)), kind).kind))
+                except OptionError:
+                    continue
+    assert {kind for space, kind in had if space != "gray"} == set(figures.FIGURES)
+    assert {kind for space, kind in had if space == "gray"} == set(figures.FIGURES) - {"ellipses", "colors3d"}
+
+
+@pytest.mark.parametrize(
+    "name", ["$x^{$ dollars.png", "日本語の写真.png", "a" * 300 + ".png", "line\nbreak.png", "\udce9.png"]
+)
+def test_any_name_can_stand_above(name, thumbnail):
+    one = subject(thumbnail, possible("ellipses"), "ellipses")
+    renamed = Subject(name, one.picture, one.quantized, one.drawing, one.sweep)
+    check_decodes(figures.encode(renamed, ".png"), ".png")
+
+
+def test_a_long_text_loses_its_middle():
+    text = canvas.elided("start" + "-" * 500 + "end.png", 13, 5)
+    assert text.startswith("start")
+    assert text.endswith("end.png")
+    assert canvas.width(text, 13) <= 5 < canvas.width(text + "----", 13)
+    assert canvas.elided("short.png", 13, 5) == "short.png"
+
+
+def test_a_line_is_broken_at_its_dots():
+    assert canvas.broken("PSNR 20 dB · CIEDE2000 10 · 20 kB", 8.5, 2) == ["PSNR 20 dB · CIEDE2000 10", "20 kB"]
+
+
+@pytest.mark.parametrize("method", ["kmeans", "em"])
+def test_the_command_draws(run, photo, method, tmp_path):
+    result = run(method, photo, "-k", 3, "--figure", tmp_path / "{stem}.svg", "-o", tmp_path / "out.png", "-q")
+    assert result.exit_code == 0, result.output
+    check_decodes((tmp_path / "photo.svg").read_bytes(), ".svg")
+    result = run(method, photo, "-k", 3, "--figure", tmp_path / "photo.svg", "-o", tmp_path / "other.png", "-q")
+    assert result.exit_code == 1
+    assert "exists already" in result.stderr
+    assert not (tmp_path / "other.png").exists()
+
+
+def test_threads_draw_the_same(run, photo, tmp_path, thumbnail):
+    for number in range(3):
+        Image.fromarray(np.roll(thumbnail, number, axis=2)).save(tmp_path / f"p{number}.png")
+    inputs = [tmp_path / f"p{number}.png" for number in range(3)]
+    for jobs in (1, 3):
+        figure, folder = tmp_path / f"{{stem}}-{jobs}.svg", tmp_path / f"out{jobs}"
+        assert run("kmeans", *inputs, "-k", 3, "-j", jobs, "--figure", figure, "-o", folder, "-q").exit_code == 0
+    for number in range(3):
+        assert (tmp_path / f"p{number}-1.svg").read_bytes() == (tmp_path / f"p{number}-3.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("kmeans", "-k", 3, "--figure", "x.gif"), "unknown ending"),
+        (("kmeans", "-k", 3, "--figure", ""), "empty name"),
+        (("kmeans", "-k", 3, "--figure-kind", "elbow"), "add --figure"),
+        (("kmeans", "-k", 3, "--figure-bands", "r,g"), "add --figure"),
+        (("em", "-k", 3, "--figure", "x.png", "--figure-kind", "ellipses", "--figure-bands", "r"), "shows 2 bands"),
+        (("compare", "-k", 3, "--figure", "x.gif"), "unknown ending"),
+        (("compare", "-k", 3, "--figure", ""), "empty name"),
+        (("compare", "-k", 3, "--figure-kind", "grid"), "add --figure"),
+        (("compare", "-k", 3, "--figure", "x.png", "--figure-kind", "elbow"), "several numbers"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_nothing_is_written(run, photo, words, said, monkeypatch):
+    monkeypatch.chdir(photo.parent)
+    result = run(words[0], photo, *words[1:])
+    assert result.exit_code == 2
+    assert said in result.stderr.replace("\n", " ")
+    assert [path.name for path in photo.parent.iterdir()] == [photo.name]
+
+
+@pytest.mark.parametrize("command", ["kmeans", "em", "compare"])
+def test_several_inputs_need_a_stem(run, photo, command, tmp_path):
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    result = run(command, photo, other, "-k", 3, "--figure", tmp_path / "x.png")
+    assert result.exit_code == 2
+    assert "{stem}" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["kmeans", "em", "compare", "timing"])
+def test_without_matplotlib_one_line_says_so_before_the_work(photo, command):
+    code = "import sys; sys.modules['matplotlib'] = None\nfrom colorquant.cli import main\nmain()"
+    words = [command, str(photo), "-k", "3", "--figure", str(photo.with_name("x.png"))]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "colorquant[plot]" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in photo.parent.iterdir()] == [photo.name]
+
+
+def test_a_plain_run_does_not_load_matplotlib(photo):
+    code = "import sys; from colorquant.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    code += "print([name for name in sys.modules if name.startswith('matplotlib')])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "kmeans", str(photo)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "suffix"),
+    [
+        (("-k", "2,4", "--method", "kmeans"), "elbow", ".png"),
+        (("-k", "2,4"), "grid", ".svg"),
+        (("-k", "4"), "grid", ".pdf"),
+        (("-k", "2,4", "--engine", "numpy,pillow-median", "--figure-kind", "elbow"), "elbow", ".svg"),
+    ],
+)
+def test_compare_draws(run, photo, tmp_path, words, kind, suffix, monkeypatch):
+    drawn = []
+    original = compared.COMPARED[kind]
+    monkeypatch.setitem(compared.COMPARED, kind, lambda *given: (drawn.append(kind), original(*given)))
+    target = tmp_path / f"figure{suffix}"
+    result = run("compare", photo, *words, "--figure", target, "-q")
+    assert result.exit_code == 0, result.output
+    check_decodes(target.read_bytes(), suffix)
+    assert drawn == [kind]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([photo.name, target.name])
+
+
+def test_a_failed_combination_leaves_the_rest_of_the_figure(run, photo, tmp_path, monkeypatch):
+    from colorquant.analysis import compare as comparison
+
+    def failing(subject, options):
+        if options.k == 4:
+            raise MemoryError
+        return original(subject, options)
+
+    original = comparison._paint
+    monkeypatch.setattr(comparison, "_paint", failing)
+    for kind in compared.COMPARED:
+        target = Path(tmp_path / f"{kind}.png")
+        result = run("compare", photo, "-k", "2,4", "--figure", target, "--figure-kind", kind, "-q")
+        assert result.exit_code == 1
+        check_decodes(target.read_bytes(), ".png")
+
+
+QUICK = ("--engine", "numpy", "--repeat", 2, "--warmup", 0)
+
+
+@pytest.mark.parametrize("words", [(), ("--scale", "0.5,1,2"), ("--method", "kmeans,em", "-k", "2,3")])
+def test_timing_draws(run, photo, tmp_path, words):
+    target = tmp_path / "cost.png"
+    result = run("timing", photo, *QUICK, *words, "--figure", target, "-q")
+    assert result.exit_code == 0, result.output
+    check_decodes(target.read_bytes(), ".png")
+
+
+def test_a_timings_figure_is_checked_before_the_work(run, photo, tmp_path):
+    taken = tmp_path / "taken.svg"
+    taken.write_text("mine")
+    for name, said in (("x.gif", "unknown ending"), ("", "no file"), (taken, "exists already")):
+        result = run("timing", photo, *QUICK, "--figure", name)
+        assert result.exit_code != 0
+        assert said in result.stderr
+        assert result.stdout == ""
+    assert taken.read_text() == "mine"
+
+
+def test_a_failed_row_leaves_the_rest_of_the_timings(run, photo, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    for inputs in ((photo, broken), (broken,)):
+        target = tmp_path / f"{len(inputs)}.svg"
+        assert run("timing", *inputs, *QUICK, "--figure", target, "-q").exit_code == 1
+        check_decodes(target.read_bytes(), ".svg")
