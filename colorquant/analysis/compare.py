@@ -140,8 +140,9 @@ class Cell:
 class Comparison:
     """All cells of one image, in the order of the grid; ``sheet`` is the contact sheet, if one was written.
 
-    ``notes`` say what was lost when the image was read. For a page ``pictures`` has PNGs or JPEGs as it
-    shows them, ``shown`` their size, width first: the original under the empty name, and each cell under its own.
+    ``notes`` say what was lost when the image was read, ``warnings`` those that a user should see without asking. For a
+    page ``pictures`` has PNGs or JPEGs as it shows them, ``shown`` their size, width first: the original under the
+    empty name, and each cell under its own.
     """
 
     width: int
@@ -151,6 +152,7 @@ class Comparison:
     cells: tuple[Cell, ...]
     sheet: Path | None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     shown: tuple[int, int] = (0, 0)
 
@@ -261,13 +263,14 @@ def compare_file(
             progress()
     height, width = picture.rgb.shape[:2]
     comparison = Comparison(
-        width,
-        height,
-        count_distinct(subject.voters.rgb),
-        picture.bytes_in,
-        _agreeing(runs),
-        destination.sheet,
-        picture.notes,
+        width=width,
+        height=height,
+        colors_in=count_distinct(subject.voters.rgb),
+        bytes_in=picture.bytes_in,
+        cells=_agreeing(runs),
+        sheet=destination.sheet,
+        notes=picture.notes,
+        warnings=picture.warnings,
     )
     done = [run for run in runs if isinstance(run, _Run)]
     _write(item, picture, comparison, done, destination)

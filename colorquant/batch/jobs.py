@@ -11,7 +11,7 @@ from pathlib import Path
 from colorquant import images
 from colorquant.analysis import posteriors as posterior_maps
 from colorquant.analysis import sweep as sweeps
-from colorquant.errors import OptionError
+from colorquant.errors import OptionError, OutputError
 from colorquant.files import check_writable, write_whole
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
@@ -200,7 +200,10 @@ class Destination:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one file; ``png`` holds the bytes where no file was asked for, ``notes`` say what was lost."""
+    """What became of one file; ``png`` holds the bytes where no file was asked for.
+
+    ``notes`` say what was lost; ``warnings`` are those among them that a user should see without asking.
+    """
 
     quantized: Quantized
     bytes_in: int
@@ -208,6 +211,7 @@ class Result:
     png: bytes | None
     seconds: dict[str, float]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def check_outputs(options: FitOptions, others: Mapping[str, str]) -> None:
@@ -242,6 +246,14 @@ def _unweighed(quantized: Quantized) -> tuple[str, ...]:
     return (f"partly transparent pixels count whole in the fit: --engine {options.engine} takes no weights",)
 
 
+def _check_single_frame(picture: images.Picture) -> None:
+    """Raises OutputError for a picture that would replace a file with more frames than it has itself."""
+    if picture.frames == 1:
+        return
+    count = "several" if picture.frames is None else f"{picture.frames}"
+    raise OutputError(f"--in-place would keep one of its {count} frames: choose it with --frame, or write it with -o")
+
+
 def quantize_file(
     source: Path | bytes,
     recipe: Recipe,
@@ -258,6 +270,8 @@ def quantize_file(
     start = time.perf_counter()
     picture = images.read_image(source, recipe.reading)
     seconds = {"read": time.perf_counter() - start}
+    if destination.in_place and recipe.reading.frame is None:
+        _check_single_frame(picture)
     drawn = recipe.drawing is not None and figures.FIGURES[recipe.drawing.kind].history
     record = drawn or any(OUTPUTS[kind].history or OUTPUTS[kind].watches for kind in destination.others)
     quantized = quantize(
@@ -271,6 +285,7 @@ def quantize_file(
     bytes_in, told = picture.bytes_in, picture.metadata
     kept, dropped = (told, told.without_place) if recipe.keep_metadata else (None, told.dropped)
     notes = (*picture.notes, *dropped, *_unweighed(quantized))
+    warnings = (*picture.warnings, *(dropped if destination.in_place else ()))
     chunks = encoding.picture_chunks(picture.density, kept)
     shown = picture if destination.others else None
     del picture  # its pixels are not needed for the picture alone
@@ -287,4 +302,5 @@ def quantize_file(
     destination.check(options.k)
     write_whole(encoded, force=destination.force or destination.in_place or destination.skip_existing)
     seconds["write"] = time.perf_counter() - start
-    return Result(quantized, bytes_in, len(png), png if destination.image is None else None, seconds, notes)
+    unwritten = png if destination.image is None else None
+    return Result(quantized, bytes_in, len(png), unwritten, seconds, notes, warnings)

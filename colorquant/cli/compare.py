@@ -228,8 +228,9 @@ def _tell(
             found = records(name, outcome.result)
             bad = [(f"{called}, {cell.name}", cell.error, cell.details) for cell in outcome.result.cells if cell.error]
             _say(called, outcome.result, found, voice)
-            if verbose and outcome.result.notes:
-                voice.say(notes_line(outcome.result.notes))
+            notes = outcome.result.notes if verbose else outcome.result.warnings
+            if notes:
+                voice.say(notes_line(notes))
         failures += [f"{where}: {printable(reason or '')}" for where, reason, _ in bad]
         for _, _, details in bad if verbose else ():
             voice.say(details)

@@ -94,7 +94,7 @@ def reading_options(function: F) -> F:
     """How images are read; the command gets a :class:`colorquant.images.decoding.Reading` as ``reading``."""
 
     @wraps(function)
-    def command(*args: Any, frame: int, max_pixels: int, strict: bool, alpha: str, **rest: Any) -> Any:
+    def command(*args: Any, frame: int | None, max_pixels: int, strict: bool, alpha: str, **rest: Any) -> Any:
         return function(*args, reading=Reading(frame, max_pixels, strict, alpha), **rest)
 
     return _stack(
@@ -102,9 +102,7 @@ def reading_options(function: F) -> F:
             "--frame",
             type=click.IntRange(min=0),
             metavar="N",
-            default=0,
-            show_default=True,
-            help="Which frame of an animation, page of a TIFF or size of an icon.",
+            help="Which frame of an animation, page of a TIFF or size of an icon, counted from 0.  [default: 0]",
         ),
         click.option(
             "--max-pixels",

@@ -93,8 +93,9 @@ class Tally:
             self.voice.say_row(row)
             if self.options is not None and row["status"] == "written":
                 self.voice.say(f"  {self.options}, seconds {row['seconds']}")
-                if row["notes"]:
-                    self.voice.say(rows.notes_line(row["notes"]))
+            notes = row.get("warnings" if self.options is None else "notes")
+            if notes:
+                self.voice.say(rows.notes_line(notes))
         if self.as_json:
             click.echo(line)
         self.voice.step()

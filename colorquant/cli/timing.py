@@ -149,8 +149,9 @@ def _run(
 
         def read(item: naming.Input) -> Picture:
             picture = read_image(source(item), reading)
-            if verbose and picture.notes:
-                voice.say(f"{printable(item.name)}: {notes_line(picture.notes).strip()}")
+            notes = picture.notes if verbose else picture.warnings
+            if notes:
+                voice.say(f"{printable(item.name)}: {notes_line(notes).strip()}")
             return picture
 
         found = _measured(inputs, cells, protocol, read, voice, as_json)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from colorquant.errors import ImageReadError
-from colorquant.images import metadata, pixels, profiles
+from colorquant.images import colorimetry, metadata, pixels, profiles
 from colorquant.images.alpha import treated
+from colorquant.images.colorimetry import ColorEncoding
 from colorquant.images.decoding import MAX_PIXELS, Loaded, Reading, decode
 from colorquant.images.metadata import Density, Metadata
 from colorquant.types import UInt8Array
@@ -26,13 +27,17 @@ SUFFIXES = frozenset(
         *("avif", "jp2", "j2k", "jpx", "tga", "ico", "qoi"),
     )
 )
+# Formats whose frames are an animation or pages, which a user misses; an icon has sizes, and an MPO has previews.
+SEQUENCES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
 
 
 @dataclass(frozen=True)
 class Picture:
     """A decoded image: ``rgb`` (h, w, 3) uint8 in sRGB, ``alpha`` (h, w) uint8 or None, ``bytes_in`` of its file.
 
-    ``notes`` say what was lost on the way, or changed. ``density`` and ``metadata`` are what the file told beside.
+    ``notes`` say what was lost on the way, or changed; ``warnings`` are those among them that a user should see without
+    asking. ``frames`` is the number of frames in the file, None where it cannot be known. ``density`` and ``metadata``
+    are what the file says beside its pixels.
     """
 
     rgb: UInt8Array
@@ -41,6 +46,8 @@ class Picture:
     notes: tuple[str, ...] = ()
     density: Density | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    warnings: tuple[str, ...] = ()
+    frames: int | None = 1
 
 
 def read_image(source: Path | str | bytes, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
@@ -58,9 +65,8 @@ def read_label_map(path: Path | str, reading: Reading = Reading()) -> npt.NDArra
 
 def _to_picture(loaded: Loaded, reading: Reading) -> Picture:
     image = loaded.image
-    native = pixels.native(image, loaded.low, loaded.bits)
-    told = image.info.get("icc_profile")
-    rgb, converted = profiles.to_srgb(native.values, native.space, told if isinstance(told, bytes) else None)
+    native, rgb, converted = _to_srgb(loaded)
+    dropped = _dropped_frames(loaded, reading)
     turn = metadata.orientation(image)
     density = metadata.density(image)
     quarter = loaded.turned or turn in metadata.QUARTER_TURNS
@@ -68,10 +74,37 @@ def _to_picture(loaded: Loaded, reading: Reading) -> Picture:
         pixels.upright(rgb, turn),
         None if native.alpha is None else pixels.upright(native.alpha, turn),
         bytes_in=0,
-        notes=(*_reduced(loaded), *_chosen(loaded, reading), *converted),
+        notes=(*_reduced(loaded), *dropped, *converted),
         density=density.turned() if density is not None and quarter else density,
         metadata=metadata.metadata(image),
+        warnings=dropped if reading.frame is None and image.format in SEQUENCES else (),
+        frames=loaded.frames,
     )
+
+
+def _to_srgb(loaded: Loaded) -> tuple[pixels.Native, UInt8Array, tuple[str, ...]]:
+    """The pixels as the file has them, their colours (h, w, 3) uint8 in sRGB, and notes on the conversion."""
+    image = loaded.image
+    profile = image.info.get("icc_profile")
+    profile = profile if isinstance(profile, bytes) else None
+    color = colorimetry.png_color(loaded.data) if image.format == "PNG" else colorimetry.PngColor()
+    if color.cicp is not None:
+        profile = None
+    encoding = color.cicp or (color.gamma if profile is None else None)
+    native, notes = _converted(loaded, encoding)
+    converted = profiles.to_srgb(native.values, native.space, profile)
+    rgb = converted.rgb
+    if converted.profile_ignored and color.gamma is not None:
+        native, notes = _converted(loaded, color.gamma)
+        rgb = profiles.to_srgb(native.values, native.space, None).rgb
+    return native, rgb, (*color.notes, *converted.notes, *notes)
+
+
+def _converted(loaded: Loaded, encoding: ColorEncoding | None) -> tuple[pixels.Native, tuple[str, ...]]:
+    if encoding is None or encoding.is_srgb:
+        return pixels.native(loaded.image, loaded.low, loaded.bits), ()
+    native = pixels.native(loaded.image, loaded.low, loaded.bits, encoding)
+    return native, (f"converted from {encoding.name} to sRGB",)
 
 
 def _reduced(loaded: Loaded) -> tuple[str, ...]:
@@ -80,11 +113,11 @@ def _reduced(loaded: Loaded) -> tuple[str, ...]:
     return (f"{loaded.bits} bits a channel {'reduced' if loaded.rounded else 'cut, not rounded,'} to 8",)
 
 
-def _chosen(loaded: Loaded, reading: Reading) -> tuple[str, ...]:
+def _dropped_frames(loaded: Loaded, reading: Reading) -> tuple[str, ...]:
     if loaded.frames == 1:
         return ()
     count = "several frames" if loaded.frames is None else f"{loaded.frames} frames"
-    return (f"of {count} only number {reading.frame} is taken (--frame)",)
+    return (f"of {count} only number {reading.frame_number} is taken (--frame)",)
 
 
 def _to_labels(loaded: Loaded) -> npt.NDArray[np.int64]:

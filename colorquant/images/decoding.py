@@ -49,11 +49,13 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs o
 class Reading:
     """How files are read: which ``frame``, counted from 0, and at most how many pixels (``max_pixels``).
 
+    Without ``frame`` it is the first, and a file with more of them gets a warning.
+
     ``alpha`` is what becomes of it: ``keep``, ``drop``, or a colour ``#rrggbb`` to composite the picture onto. With
     ``strict`` the data of every PNG and JPEG are followed to their end, not only where the picture ends blank.
     """
 
-    frame: int = 0
+    frame: int | None = None
     max_pixels: int = MAX_PIXELS
     strict: bool = False
     alpha: str = "keep"
@@ -61,10 +63,15 @@ class Reading:
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
 
+    @property
+    def frame_number(self) -> int:
+        """The frame to read, counted from 0."""
+        return self.frame or 0
+
 
 @dataclass(frozen=True)
 class Loaded:
-    """A decoded frame: ``image`` as Pillow has it, of a file with ``bits`` a channel.
+    """A decoded frame: ``image`` as Pillow has it, of a file with ``bits`` a channel and the bytes ``data``.
 
     ``low`` has the low bytes of colour of 16 bits where ``image`` has the high ones; None for other images. ``frames``
     counts those of the file; None where that cannot be told. ``turned``: Pillow has made it upright by a quarter turn,
@@ -72,6 +79,7 @@ class Loaded:
     """
 
     image: Image.Image
+    data: bytes
     low: Image.Image | None
     bits: int
     frames: int | None
@@ -147,23 +155,23 @@ def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator
         return
     with Image.open(io.BytesIO(data), formats=formats) as image:
         _check_size(image.size, reading)
-        frames = _seek(image, reading.frame)
+        frames = _seek(image, reading.frame_number)
         _check_size(image.size, reading)
         bits = _bits(image, data)
         _check_before(image, data, bits)
         low = None
         if bits == 16:
             _name_planes(image)
-            alone = reading.frame == 0 or is_tiff(image)  # later frames of a PNG lie on earlier ones
-            low = _low_bytes(image, data, reading.frame) if alone else None
+            alone = reading.frame_number == 0 or is_tiff(image)  # later frames of a PNG lie on earlier ones
+            low = _low_bytes(image, data, reading.frame_number) if alone else None
         if image.format == "PPM" and image.tile[0].codec_name == "ppm":
-            yield Loaded(_scaled_ppm(image, data), None, bits, frames)
+            yield Loaded(_scaled_ppm(image, data), data, None, bits, frames)
             return
         image.decodermaxblock = max(image.decodermaxblock, 8 * image.width)  # a row in parts takes quadratic time
         turned = is_tiff(image) and image.tag_v2.get(ORIENTATION) in QUARTER_TURNS  # no longer told once it is loaded
         image.load()
         _check_after(image, data, reading)
-        yield Loaded(image, low, bits, frames, turned)
+        yield Loaded(image, data, low, bits, frames, turned)
 
 
 def _seek(image: Image.Image, frame: int) -> int | None:
@@ -191,19 +199,20 @@ def _icon(data: bytes, reading: Reading) -> Iterator[Loaded]:
     entries = icon.entry
     if not entries:
         raise ImageReadError("an icon without a picture: give another file")
-    if reading.frame >= len(entries):
-        raise ImageReadError(f"has {len(entries)} pictures, there is no --frame {reading.frame}: give a smaller one")
-    inner = data[entries[reading.frame].offset :]
+    number = reading.frame_number
+    if number >= len(entries):
+        raise ImageReadError(f"has {len(entries)} pictures, there is no --frame {number}: give a smaller one")
+    inner = data[entries[number].offset :]
     if inner.startswith(wholeness.PNG_SIGNATURE):
         with _loaded(inner, ("PNG",), Reading(0, reading.max_pixels, reading.strict)) as loaded:
-            yield Loaded(loaded.image, loaded.low, loaded.bits, len(entries))
+            yield Loaded(loaded.image, inner, loaded.low, loaded.bits, len(entries))
         return
     old = inner.startswith(OLD_BITMAP)
     width, height = struct.unpack_from("<HH" if old else "<ii", inner, 4)
     _check_size((abs(width), abs(height) // 2), reading)
-    picture = icon.frame(reading.frame)
+    picture = icon.frame(number)
     picture.load()
-    yield Loaded(picture, None, 8, len(entries))
+    yield Loaded(picture, inner, None, 8, len(entries))
 
 
 def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
@@ -312,7 +321,7 @@ def _check_before(image: Image.Image, data: bytes, bits: int) -> None:
 def _check_after(image: Image.Image, data: bytes, reading: Reading) -> None:
     """Pixels that are missing look alike: black in a PNG, gray in a JPEG. Where a picture ends so, look closer."""
     width, height = image.size
-    if image.format == "PNG" and reading.frame == 0:
+    if image.format == "PNG" and reading.frame_number == 0:
         blank = not np.any(np.asarray(image.crop((0, height - 1, width, height))))
         if blank or reading.strict or image.info.get("interlace"):
             wholeness.check_png_rows(data, exact=reading.strict)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from colorquant.errors import ImageReadError
+from colorquant.images.colorimetry import ColorEncoding
 from colorquant.images.profiles import MODES
 from colorquant.types import UInt8Array
 
@@ -29,6 +30,7 @@ TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 class Native:
     """Pixels as their file has them: ``values`` (h, w, bands) uint8 in ``space``, a key of profiles.MODES.
 
+    Where the file describes its colours by numbers, ``values`` are sRGB, or gray of sRGB, already.
     ``alpha`` (h, w) uint8, None where all is opaque.
     """
 
@@ -42,21 +44,24 @@ def is_tiff(image: Image.Image) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
     return image.format == "TIFF"
 
 
-def native(image: Image.Image, low: Image.Image | None, bits: int) -> Native:
+def native(image: Image.Image, low: Image.Image | None, bits: int, encoding: ColorEncoding | None = None) -> Native:
     """The pixels of a loaded image of ``bits`` a channel; ``low`` as in :class:`colorquant.images.decoding.Loaded`.
 
+    With ``encoding``, of RGB and gray images alone, they are converted to sRGB, from 16 bits where there are so many.
     Raises ImageReadError for pixels of more than 16 bits.
     """
     if low is not None:
-        found = _deep(image, low)
+        found = _deep(image, low, encoding)
+    elif image.mode[0] in "IF":
+        found = _gray16(image, bits, encoding)
     else:
-        found = _gray16(image, bits) if image.mode[0] in "IF" else _shallow(image, bits)
+        found = _shallow(image, bits, encoding)
     if found.alpha is not None and np.min(found.alpha) == 255:
         return replace(found, alpha=None)
     return found
 
 
-def _shallow(image: Image.Image, bits: int) -> Native:
+def _shallow(image: Image.Image, bits: int, encoding: ColorEncoding | None) -> Native:
     """An image that Pillow holds at 8 bits a band or fewer."""
     gray = image.mode in GRAYS
     space = "GRAY" if gray else image.mode if image.mode in ("CMYK", "LAB") else "RGB"
@@ -73,6 +78,8 @@ def _shallow(image: Image.Image, bits: int) -> Native:
         if alpha is not None:
             opaque = pixels[:, :, 3] if translucent else np.where((values[rows] == transparent).all(axis=2), 0, 255)
             alpha[rows] = opaque
+        if encoding is not None:
+            values[rows] = encoding.to_srgb(values[rows])
     return Native(values, space, alpha)
 
 
@@ -94,7 +101,7 @@ def _strips(image: Image.Image, mode: str) -> Iterator[tuple[slice, UInt8Array]]
         yield slice(top, top + rows), pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _gray16(image: Image.Image, bits: int) -> Native:
+def _gray16(image: Image.Image, bits: int, encoding: ColorEncoding | None) -> Native:
     """Gray of up to 16 bits, rounded to 8; Pillow's own conversion would clip at 255."""
     values = np.asarray(image)
     full = 2**bits - 1 if image.format == "TIFF" else 65535  # to which the other decoders scale
@@ -107,12 +114,15 @@ def _gray16(image: Image.Image, bits: int) -> Native:
     gray = np.empty((*values.shape, 1), np.uint8)
     rows = max(1, STRIP // values.shape[1])
     for top in range(0, len(values), rows):
+        if encoding is not None:
+            gray[top : top + rows] = encoding.to_srgb(values[top : top + rows, :, None].astype(np.uint16))
+            continue
         strip = values[top : top + rows].astype(np.uint32)
         gray[top : top + rows, :, 0] = (strip * 255 + full // 2) // full  # of 16 bits (v + 128) // 257
     return Native(gray, "GRAY", alpha)
 
 
-def _deep(image: Image.Image, low: Image.Image) -> Native:
+def _deep(image: Image.Image, low: Image.Image, encoding: ColorEncoding | None) -> Native:
     """Colour of 16 bits: ``image`` has the high bytes and ``low`` the low ones."""
     key = image.info.get("transparency")
     space = {"LA": "GRAY", "CMYK": "CMYK"}.get(low.mode, "RGB")
@@ -121,13 +131,20 @@ def _deep(image: Image.Image, low: Image.Image) -> Native:
     alpha = None if low.mode not in ("LA", "RGBA") and key is None else np.empty(values.shape[:2], np.uint8)
     for (rows, high), (_, lower) in zip(_strips(image, low.mode), _strips(low, low.mode), strict=True):
         reduced = _rounded(high, lower)
-        values[rows] = reduced[:, :, :bands]
+        if encoding is None:
+            values[rows] = reduced[:, :, :bands]
+        else:
+            values[rows] = encoding.to_srgb(_joined(high, lower)[:, :, :bands])
         if alpha is not None and key is None:
             alpha[rows] = reduced[:, :, -1]
         elif alpha is not None:
-            sixteen = high.astype(np.int64) << 8 | lower
-            alpha[rows] = np.where((sixteen == np.asarray(key, np.int64)).all(axis=2), 0, 255)
+            alpha[rows] = np.where((_joined(high, lower) == np.asarray(key, np.int64)).all(axis=2), 0, 255)
     return Native(values, space, alpha)
+
+
+def _joined(high: UInt8Array, low: UInt8Array) -> npt.NDArray[np.uint16]:
+    """The values of 16 bits that have these high and low bytes."""
+    return high.astype(np.uint16) << np.uint16(8) | low
 
 
 def _rounded(high: UInt8Array, low: UInt8Array) -> UInt8Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,14 +21,25 @@ ROWS = 1 << 20  # pixels converted at a time
 SAME = 1  # level of 8 bits: two ways to round do not make another space
 
 
-def to_srgb(values: UInt8Array, space: str, profile: bytes | None) -> tuple[UInt8Array, tuple[str, ...]]:
-    """Pixels (h, w, 3) uint8 in sRGB, and notes, from ``values`` (h, w, bands) uint8 in ``space``, a key of MODES.
+@dataclass(frozen=True)
+class Converted:
+    """Pixels ``rgb`` (h, w, 3) uint8 in sRGB, and ``notes`` on how they became so.
 
-    RGB and gray without a profile, and where it means sRGB, stay what they are. A profile that is damaged, or of
-    another space than the pixels', is ignored.
+    ``profile_ignored``: there was a profile, but it is damaged, or of another space than the pixels.
+    """
+
+    rgb: UInt8Array
+    notes: tuple[str, ...] = ()
+    profile_ignored: bool = False
+
+
+def to_srgb(values: UInt8Array, space: str, profile: bytes | None) -> Converted:
+    """Convert ``values`` (h, w, bands) uint8 in ``space``, a key of MODES, to sRGB; their memory may be reused.
+
+    RGB and gray stay as they are without a profile, and with one that means sRGB.
     """
     if space == "LAB":
-        return _applied(values, _lab()), ("converted from CIELAB to sRGB",)
+        return Converted(_applied(values, _lab()), ("converted from CIELAB to sRGB",))
     if profile is None:
         return _plain(values, space)
     from PIL import ImageCms
@@ -35,27 +47,28 @@ def to_srgb(values: UInt8Array, space: str, profile: bytes | None) -> tuple[UInt
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if space == "GRAY" and source.profile.xcolor_space.strip() == "RGB":
-            values, space = _plain(values, space)[0], "RGB"
+            values, space = _plain(values, space).rgb, "RGB"
         if source.profile.xcolor_space.strip() != space:
             raise ValueError(f"of {source.profile.xcolor_space.strip()}, not {space}")
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), MODES[space], "RGB")
         name = " ".join((ImageCms.getProfileDescription(source) or "without a name").split())
     except (ImageCms.PyCMSError, ValueError, OSError, TypeError, AttributeError):
-        rgb, notes = _plain(values, space)
-        return rgb, ("its colour profile ignored: damaged, or not of these pixels", *notes)
+        plain = _plain(values, space)
+        notes = ("its colour profile ignored: damaged, or not of these pixels", *plain.notes)
+        return Converted(plain.rgb, notes, profile_ignored=True)
     if space != "CMYK" and _means_srgb(transform, space):
         return _plain(values, space)
-    return _applied(values, transform), (f"converted from its colour profile ({name}) to sRGB",)
+    return Converted(_applied(values, transform), (f"converted from its colour profile ({name}) to sRGB",))
 
 
-def _plain(values: UInt8Array, space: str) -> tuple[UInt8Array, tuple[str, ...]]:
-    """RGB without a profile."""
+def _plain(values: UInt8Array, space: str) -> Converted:
+    """Convert pixels that have no profile."""
     if space == "CMYK":
         rgb = np.empty((*values.shape[:2], 3), np.uint8)
         for rows in _strips(values):
             rgb[rows] = np.asarray(_image(values[rows], "CMYK").convert("RGB"))
-        return rgb, ("CMYK without a colour profile converted naively",)
-    return (np.repeat(values, 3, axis=2) if space == "GRAY" else values), ()
+        return Converted(rgb, ("CMYK without a colour profile converted naively",))
+    return Converted(np.repeat(values, 3, axis=2) if space == "GRAY" else values)
 
 
 def _lab() -> ImageCms.ImageCmsTransform:
@@ -69,7 +82,7 @@ def _means_srgb(transform: ImageCms.ImageCmsTransform, space: str) -> bool:
     levels = np.arange(256, dtype=np.uint8) if space == "GRAY" else np.arange(0, 256, 15, dtype=np.uint8)
     colors = np.stack(np.meshgrid(*[levels] * (1 if space == "GRAY" else 3), indexing="ij"), axis=-1)
     colors = colors.reshape(1, -1, colors.shape[-1])
-    differences = _applied(colors.copy(), transform).astype(int) - _plain(colors, space)[0]
+    differences = _applied(colors.copy(), transform).astype(int) - _plain(colors, space).rgb
     return bool(np.max(np.abs(differences)) <= SAME)
 
 

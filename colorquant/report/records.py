@@ -49,6 +49,7 @@ def record(name: str, output: str, result: Any) -> dict[str, Any]:
         "bytes_out": result.bytes_out,
         "seed": options.seed,
         "notes": list(result.notes),
+        "warnings": list(result.warnings),
     }
 
 

@@ -19,7 +19,7 @@ from colorquant.images import read_image
 
 KEYS = [
     *("input", "output", "status", "command", "engine", "space", "k", "colors_in", "colors_out", "width", "height"),
-    *("n_iter", "converged", "mse", "psnr", "palette", "seconds", "bytes_in", "bytes_out", "seed", "notes"),
+    *("n_iter", "converged", "mse", "psnr", "palette", "seconds", "bytes_in", "bytes_out", "seed", "notes", "warnings"),
 ]
 
 

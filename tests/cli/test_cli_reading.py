@@ -37,6 +37,44 @@ def test_a_frame_is_read_and_said(words, run, animation):
 
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_frames_that_are_dropped_are_said_without_asking(words, run, animation):
+    line = "of 3 frames only number 0 is taken (--frame)"
+    assert run(*words, animation).stderr.count(line) == 1
+    assert run(*words, animation, "-f", "-v").stderr.count(line) == 1
+    assert line not in run(*words, animation, "-f", "-q").stderr
+    chosen = run(*words, animation, "-f", "--frame", 0)
+    assert chosen.exit_code == 0
+    assert line not in chosen.stderr
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_an_animation_is_not_replaced_by_one_of_its_frames(kind, run, tmp_path):
+    pictures = [Image.fromarray(random_picture(seed, 8, 8)) for seed in range(3)]
+    data = encoded(pictures[0], kind, save_all=True, append_images=pictures[1:])
+    path = tmp_path / "moving.png"
+    path.write_bytes(data)
+    result = run("kmeans", "-k", 4, "--in-place", path)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.endswith("--in-place would keep one of its 3 frames: choose it with --frame, or write it with -o")
+    assert path.read_bytes() == data
+    assert run("kmeans", "-k", 4, "--in-place", path, "--frame", 0).exit_code == 0
+    assert path.read_bytes() != data
+
+
+def test_metadata_that_is_lost_in_place_is_said_without_asking(run, tmp_path):
+    path = tmp_path / "photo.png"
+    data = encoded(Image.fromarray(random_picture(4)), "PNG", exif=_artist())
+    path.write_bytes(data)
+    assert "dropped" not in run("kmeans", path).stderr
+    assert "dropped" not in run("kmeans", path, "--in-place", "--keep-metadata", "-k", 200).stderr
+    path.write_bytes(data)
+    result = run("kmeans", path, "--in-place", "--json")
+    assert result.stderr.count("note: metadata dropped: EXIF") == 1
+    assert json.loads(result.stdout)["warnings"] == ["metadata dropped: EXIF"]
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 @pytest.mark.parametrize(
     ("extra", "reason"),
     [
