@@ -26,6 +26,7 @@ MAX_ITER, TOL = 100, 1e-3
 SEARCHED_TOL = 5e-4  # after a search, where EM starts on a plateau and 1e-3 would end it at once
 NO_LABELS = np.empty(0, np.int32)
 LEAST_VARIANCE = 1e-9  # of the colours' mean variance: less is lost in the rounding of a double
+LEAST_OF_SQUARE = 1e-12  # likewise, of the largest squared distance of a colour from their mean
 SEARCH_MAX = 128  # components; above, the search would take too long
 
 
@@ -44,10 +45,12 @@ class Frame:
         """``reg_covar`` in squared units of the samples' features."""
         center = np.average(samples.features, axis=0, weights=samples.weights)
         points = samples.features - center
-        scale = float(np.sqrt(np.average(np.square(points).mean(axis=1), weights=samples.weights))) or 1.0
+        squares = np.square(points)
+        scale = float(np.sqrt(np.average(squares.mean(axis=1), weights=samples.weights))) or 1.0
+        largest = float(squares.sum(axis=1).max()) / scale**2
         rows = Rows(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
         level = samples.projection.space.level
-        variance = max(reg_covar / scale**2, LEAST_VARIANCE)
+        variance = max(reg_covar / scale**2, LEAST_VARIANCE, LEAST_OF_SQUARE * largest)
         return cls(samples, rows, Rule(covariance, variance, level**2 / scale**2), center, scale)
 
     def inside(self, model: GaussianMixture) -> Mixture:

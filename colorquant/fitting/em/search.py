@@ -134,20 +134,19 @@ def fit_halves(rows: Rows, shares: FloatArray, halves: Mixture, rule: Rule, roun
 
     Returns each pair's log-likelihood (k,) on its own share, and the halves.
     """
-    whole = shares @ rows.phi.T
     for _ in range(rounds):
-        part, _ = halve(rows, shares, halves)
-        fitted = update(Sums(np.concatenate([part, whole - part]), 0.0), rule, halves)
+        moments, _ = halve(rows, shares, halves)
+        fitted = update(Sums(moments, 0.0), rule, halves)
         keep = halves.covariances if shares_covariance(rule) else fitted.covariances
         halves = Mixture(fitted.weights, fitted.means, keep)
     return halve(rows, shares, halves)[1], halves
 
 
 def halve(rows: Rows, shares: FloatArray, halves: Mixture) -> tuple[FloatArray, FloatArray]:
-    """E-step within pairs: the first halves' moments (k, q) and each pair's log-likelihood (k,)."""
+    """E-step within pairs: the moments (2k, q) of the halves and each pair's log-likelihood (k,)."""
     theta, k, n = natural(halves), len(shares), len(rows.weights)
     first, gap = theta[:k], theta[k:] - theta[:k]
-    moments, values = np.zeros_like(first), np.einsum("kq,kq->k", first, shares @ rows.phi.T)
+    moments, values = np.zeros_like(theta), np.einsum("kq,kq->k", first, shares @ rows.phi.T)
     buffer = np.empty((k, next(blocks(n, k)).stop))
     for block in blocks(n, k):
         phi, share = rows.phi[:, block], shares[:, block]
@@ -158,7 +157,9 @@ def halve(rows: Rows, shares: FloatArray, halves: Mixture) -> tuple[FloatArray, 
         odds += 1.0
         values += np.einsum("kn,kn->k", share, np.log(odds))
         np.divide(share, odds, out=odds)
-        moments += odds @ phi.T
+        moments[:k] += odds @ phi.T
+        np.subtract(share, odds, out=odds)
+        moments[k:] += odds @ phi.T
     return moments, values
 
 
