@@ -5,15 +5,18 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS := 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test fuzz lint format bench bench-full bench-setup samples clean
+.PHONY: demo test test-slow fuzz lint format bench bench-full bench-setup samples clean
 
 demo: $(VENV)/installed  ## quantize the sample picture with EM and with k-means
 	$(BIN)/colorquant em sample_images/malaga.png -k 4 --space ycrcb -o out/ --force
 	$(BIN)/colorquant kmeans sample_images/malaga.png -k 16 -o out/ --force
 	@echo "The results lie in out/: malaga-em4.png and malaga-kmeans16.png"
 
-test: lint  ## lint, then the whole test suite
+test: lint  ## lint, then all tests but the slow ones
 	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed-dev  ## the tests in tests/slow: killed runs, the labs, the README's commands
+	$(BIN)/python -m pytest -m slow
 
 fuzz: $(VENV)/installed-dev  ## the program on broken files for FUZZ_SECONDS; needs Linux
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)

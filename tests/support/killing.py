@@ -1,8 +1,8 @@
-"""``python tests/killing.py FOLDER RUNS SEED``: runs that are killed at random moments, and the folder after each.
+"""``python tests/support/killing.py FOLDER RUNS SEED``: kill runs at random moments, and check the folder after each.
 
 Each run writes a picture, a label map and a palette over those of the run before. After it every file must be the old
 one or the new one, whole; and a run that is not killed must leave nothing else. Prints how many were killed, and after
-how many of them temporary files lay about. tests/test_faults.py runs it.
+how many of them temporary files lay about. tests/slow/test_killed_runs.py runs it.
 """
 
 from __future__ import annotations
