@@ -1,7 +1,7 @@
-"""Whether what colorquant stands on is there and works.
+"""Check the installation: the packages that colorquant needs, OpenCV, the engines, the extras, the image formats.
 
-Here only the standard library is imported, and every other one is tried in a process of its own: one that is broken, or
-kills the process that loads it, is found, not hit.
+This module imports only the standard library and, inside a function, ``packaging``. Every other library is tried in a
+process of its own, so that one that is broken, or kills the process that loads it, becomes a finding.
 """
 
 from __future__ import annotations
@@ -17,25 +17,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module, metadata
+from typing import TYPE_CHECKING
 
 from colorquant._version import __version__
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement as Dependency
 
 OK, OPTIONAL, WRONG = "ok", "not there", "wrong"
 PACKAGES_OF_ENGINES = {"numpy": "numpy", "opencv": "opencv-python-headless", "sklearn": "scikit-learn"}
 METHODS = ("kmeans", "em")
 DECODERS = {"PNG": "zlib", "JPEG": "jpg", "WEBP": "webp", "TIFF": "libtiff", "AVIF": "avif", "JPEG2000": "jpg_2000"}
 NEEDED_DECODERS = ("PNG", "JPEG")
-MODULES = {"pillow": "PIL", "scikit-image": "skimage", "scikit-learn": "sklearn"}  # where they are not named alike
-FOR_DEVELOPERS = "dev"  # the extra that no command uses
-REQUIREMENT = re.compile(r"""([\w.-]+)\s*([^;]*?)\s*(?:;\s*extra\s*==\s*["']([^"']+)["'])?""")
-PATIENCE = 120  # seconds for one trial
+MODULES = {"pillow": "PIL", "scikit-image": "skimage", "scikit-learn": "sklearn"}  # whose package has another name
+DEVELOPERS_EXTRA = "dev"  # no command uses it
+TIME_LIMIT = 120  # seconds for one trial
+WIDTHS = (13, 22, 9)  # of the columns group, name and state: lines are printed before all of them are known
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was ``found`` of one thing; ``state`` is OK, OPTIONAL (not there, and not needed) or WRONG.
+    """The result of one check: what was ``found`` of the thing ``name``, which belongs to ``group``.
 
-    Where it is not OK, ``remedy`` says what to do, in one line.
+    ``state`` is OK, OPTIONAL (not there, and not needed) or WRONG. Where it is not OK, ``remedy`` says in one line what
+    to do, mostly as a shell command.
     """
 
     group: str
@@ -44,10 +49,19 @@ class Finding:
     state: str = OK
     remedy: str | None = None
 
+    @property
+    def line(self) -> str:
+        """The finding as a line of text in columns."""
+        cells = zip((self.group, self.name, self.state), WIDTHS, strict=True)
+        return "  ".join([*(cell.ljust(width) for cell, width in cells), self.found])
+
 
 @dataclass(frozen=True)
 class Requirement:
-    """What a package declares to need: ``range`` such as ``>=4.10,<5``, for the extra ``extra``, if for one."""
+    """A package that colorquant declares to need: in the versions ``range`` (PEP 440, such as ``>=4.10,<5``).
+
+    ``extra`` is the extra that needs it, None where colorquant itself does.
+    """
 
     name: str
     range: str
@@ -55,68 +69,88 @@ class Requirement:
 
     @property
     def quoted(self) -> str:
-        """As the shell takes it."""
+        """The requirement in quotes for a shell."""
         return f"'{self.name}{self.range}'"
 
     def allows(self, version: str) -> bool:
-        """Whether the version is in the range; of the comparisons, >= and < are known."""
-        for clause in filter(None, self.range.split(",")):
-            sign, least = re.fullmatch(r"\s*(>=|<)\s*(\S+)\s*", clause).groups()  # type: ignore[union-attr]
-            if (_release(version) >= _release(least)) != (sign == ">="):
-                return False
-        return True
+        """Whether the version is in the range; one that no standard describes is in none but the empty range."""
+        from packaging.specifiers import SpecifierSet
+        from packaging.version import InvalidVersion
 
-
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part)  # type: ignore[index]
+        try:
+            return SpecifierSet(self.range).contains(version, prereleases=True)
+        except InvalidVersion:
+            return not self.range
 
 
 def requirements() -> list[Requirement]:
-    """What colorquant declares; nothing where it is not installed, but run from its folder."""
+    """The packages that colorquant declares to need on this machine; none where it is run without being installed.
+
+    Raises ImportError where ``packaging`` does not load.
+    """
+    from packaging.requirements import Requirement as Dependency
+
     try:
-        lines = metadata.requires("colorquant") or []
+        about = metadata.metadata("colorquant")
     except metadata.PackageNotFoundError:
         return []
-    found = [match.groups() for line in lines if (match := REQUIREMENT.fullmatch(line))]
-    return [Requirement(name.lower(), "".join(limits.split()), extra) for name, limits, extra in found]
+    needs: list[Requirement] = []
+    for line in about.get_all("Requires-Dist") or []:
+        need = Dependency(line)
+        extras = [extra for extra in about.get_all("Provides-Extra") or [] if _applies(need, extra)]
+        for extra in [None] if _applies(need, "") else extras:
+            needs.append(Requirement(need.name.lower(), str(need.specifier), extra))
+    return needs
 
 
-def examine() -> list[Finding]:
-    """Everything that there is to find, in a fixed order; takes some seconds."""
-    declared = requirements()
-    steps: list[Callable[[], list[Finding]]] = [
-        partial(_packages, declared),
-        partial(_opencv, declared),
-        *(partial(_engine, engine, declared) for engine in PACKAGES_OF_ENGINES),
-        *(partial(_extra, need) for need in declared if need.extra not in (None, FOR_DEVELOPERS)),
+def _applies(need: Dependency, extra: str) -> bool:
+    """Whether the requirement holds for this Python and system with the extra, or with none for ``""``."""
+    return need.marker is None or need.marker.evaluate({"extra": extra})
+
+
+def examine() -> Iterator[Finding]:
+    """Check everything, and yield each finding as soon as it and those before it are there; some seconds in all."""
+    try:
+        needs = requirements()
+        packages = _packages(needs)
+    except ImportError as error:
+        needs = []
+        reason = " ".join(str(error).split())
+        packages = [*_program(), Finding("package", "packaging", reason, WRONG, "pip install packaging")]
+    yield from packages
+    checks: list[Callable[[], list[Finding]]] = [
+        partial(_opencv, needs),
+        *(partial(_engine, engine, needs) for engine in PACKAGES_OF_ENGINES),
+        *(partial(_extra, need) for need in needs if need.extra not in (None, DEVELOPERS_EXTRA)),
         _formats,
         _threads,
     ]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2) as pool:
-        return [finding for found in pool.map(lambda step: step(), steps) for finding in found]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    with ThreadPoolExecutor(cores) as pool:
+        for findings in pool.map(lambda check: check(), checks):
+            yield from findings
 
 
-def lines(findings: Sequence[Finding]) -> list[str]:
-    """The findings as aligned text."""
-    rows = [(finding.group, finding.name, finding.state, finding.found) for finding in findings]
-    widths = [max(len(row[place]) for row in rows) for place in range(3)]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
-
-
-def _packages(declared: Sequence[Requirement]) -> list[Finding]:
-    findings = [
+def _program() -> list[Finding]:
+    return [
         Finding("program", "colorquant", __version__),
         Finding("program", "Python", f"{platform.python_version()}, {sys.executable}"),
     ]
-    if not declared:
-        return [*findings, Finding("package", "all", "colorquant is not installed", OPTIONAL, "pip install .")]
-    for need in declared:
+
+
+def _packages(needs: Sequence[Requirement]) -> list[Finding]:
+    """The versions of the packages that colorquant itself needs, but for OpenCV's, which :func:`_opencv` checks."""
+    if not needs:
+        return [*_program(), Finding("package", "all", "colorquant is not installed", OPTIONAL, "pip install .")]
+    findings = _program()
+    for need in needs:
         if need.extra is None and not _is_opencv(need.name):
             version = _version(need.name)
-            fine = version is not None and need.allows(version)
-            said = version if fine else f"{version or 'not there'}, needs {need.range}"
-            remedy = None if fine else f"pip install {need.quoted}"
-            findings.append(Finding("package", need.name, str(said), OK if fine else WRONG, remedy))
+            if version is not None and need.allows(version):
+                findings.append(Finding("package", need.name, version))
+            else:
+                found = f"{version or 'not installed'}, needs {need.range}"
+                findings.append(Finding("package", need.name, found, WRONG, f"pip install {need.quoted}"))
     return findings
 
 
@@ -131,37 +165,39 @@ def _is_opencv(name: str) -> bool:
     return re.sub(r"[-_.]+", "-", name).lower().startswith("opencv-")
 
 
-def _opencv(declared: Sequence[Requirement]) -> list[Finding]:
-    """Its distributions all bring the folder ``cv2``: of two, the one that was installed last wins, file by file."""
-    found = [(dist.metadata["Name"] or "", dist.version) for dist in metadata.distributions()]
-    first = dict(reversed([(name.lower(), version) for name, version in found if _is_opencv(name)]))
-    installed = sorted(first.items())
-    need = next((need for need in declared if _is_opencv(need.name) and need.extra is None), None)
-    install = f"pip install {need.quoted}" if need else "pip install ."
-    remedy = " && ".join(
-        [*(f"pip uninstall -y {' '.join(name for name, _ in installed)}" for _ in installed[:1]), install]
-    )
-    fine = len(installed) == 1 and (need is None or need.allows(installed[0][1]))
-    said = " and ".join(f"{name} {version}" for name, version in installed) or "not there"
+def _opencv(needs: Sequence[Requirement]) -> list[Finding]:
+    """Whether one distribution of OpenCV is installed, in a version that is allowed, and whether it has ``cv2.ml``.
+
+    All distributions install the same folder ``cv2``: of two, the one installed last has overwritten the other's files.
+    """
+    distributions = [(dist.metadata["Name"] or "", dist.version) for dist in metadata.distributions()]
+    # Of two of one name the first on Python's path counts.
+    installed = sorted(dict(reversed([(name.lower(), v) for name, v in distributions if _is_opencv(name)])).items())
+    need = next((need for need in needs if _is_opencv(need.name) and need.extra is None), None)
+    remedy = f"pip install {need.quoted}" if need else "pip install ."
+    if installed:
+        remedy = f"pip uninstall -y {' '.join(name for name, _ in installed)} && {remedy}"
+    found = " and ".join(f"{name} {version}" for name, version in installed) or "not installed"
     if len(installed) > 1:
-        said += ": they overwrite each other"
-    works, words = _tried("cv2.ml")
+        found += ": they overwrite each other"
+    fine = len(installed) == 1 and (need is None or need.allows(installed[0][1]))
+    trial = _try("cv2.ml")
     return [
-        Finding("OpenCV", "installed", said, OK if fine else WRONG, None if fine else remedy),
-        Finding("OpenCV", "cv2.ml", words[-1], OK if works else WRONG, None if works else remedy),
+        Finding("OpenCV", "installed", found, OK if fine else WRONG, None if fine else remedy),
+        Finding("OpenCV", "cv2.ml", trial.lines[-1], OK if trial.works else WRONG, None if trial.works else remedy),
     ]
 
 
-def _engine(engine: str, declared: Sequence[Requirement]) -> list[Finding]:
-    """Each of its methods; where the trial ends early, those that it did not come to share the reason."""
-    works, found = _tried("engine", engine)
+def _engine(engine: str, needs: Sequence[Requirement]) -> list[Finding]:
+    """A finding for each method of the engine; where the trial ends early, the methods not tried share the reason."""
+    trial = _try("engine", engine)
     package = PACKAGES_OF_ENGINES[engine]
-    quoted = next((need.quoted for need in declared if need.name == package), package)
+    quoted = next((need.quoted for need in needs if need.name == package), package)
     remedy = f"pip install --force-reinstall {quoted}"
     return [
         Finding("engine", f"{engine} {method}", "works")
-        if works or method in found[:-1]
-        else Finding("engine", f"{engine} {method}", found[-1], WRONG, remedy)
+        if trial.works or method in trial.lines[:-1]
+        else Finding("engine", f"{engine} {method}", trial.lines[-1], WRONG, remedy)
         for method in METHODS
     ]
 
@@ -169,20 +205,22 @@ def _engine(engine: str, declared: Sequence[Requirement]) -> list[Finding]:
 def _extra(need: Requirement) -> list[Finding]:
     group, version, remedy = f"extra {need.extra}", _version(need.name), f"pip install {need.quoted}"
     if version is None:
-        return [Finding(group, need.name, "not there", OPTIONAL, remedy)]
-    works, found = _tried("package", need.name)
-    said = f"{version}, {found[-1]}"
-    return [Finding(group, need.name, said, OK if works else WRONG, None if works else remedy)]
+        return [Finding(group, need.name, "not installed", OPTIONAL, remedy)]
+    if not need.allows(version):
+        return [Finding(group, need.name, f"{version}, needs {need.range}", WRONG, remedy)]
+    trial = _try("package", need.name)
+    found = f"{version}, {trial.lines[-1]}"
+    return [Finding(group, need.name, found, OK if trial.works else WRONG, None if trial.works else remedy)]
 
 
 def _formats() -> list[Finding]:
-    works, found = _tried("formats")
+    trial = _try("formats")
     remedy = "pip install --upgrade --force-reinstall pillow"
-    if not works:
-        return [Finding("format", "all", found[-1], WRONG, remedy)]
+    if not trial.works:
+        return [Finding("format", "all", trial.lines[-1], WRONG, remedy)]
     findings = []
     for name in (*DECODERS, "profiles"):
-        if name in found:
+        if name in trial.lines:
             findings.append(Finding("format", name, "read"))
         else:
             state = WRONG if name in NEEDED_DECODERS else OPTIONAL
@@ -191,40 +229,48 @@ def _formats() -> list[Finding]:
 
 
 def _threads() -> list[Finding]:
-    works, found = _tried("machine")
-    return [
-        Finding("machine", "threads", found[-1], OK if works else WRONG, None if works else "see the packages above")
-    ]
+    trial = _try("machine")
+    if trial.works:
+        return [Finding("machine", "threads", trial.lines[-1])]
+    return [Finding("machine", "threads", trial.lines[-1], WRONG, "see the packages above")]
 
 
-def _tried(*words: str) -> tuple[bool, list[str]]:
-    """Whether a trial ended well, in a process of its own, and its lines; the last is the error's, if not."""
-    code = f"from colorquant.doctor import attempt; attempt(*{words!r})"
+@dataclass(frozen=True)
+class _Trial:
+    """Whether a trial ended well, and the lines that it printed; where it did not, the last one is the error."""
+
+    works: bool
+    lines: list[str]
+
+
+def _try(kind: str, *words: str) -> _Trial:
+    """Run a trial of _TRIALS in a process of its own."""
+    code = f"from colorquant.doctor import attempt; attempt(*{(kind, *words)!r})"
     path = os.pathsep.join(place for place in sys.path if place)
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-P", "-c", code],
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=PATIENCE,
+            timeout=TIME_LIMIT,
             env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return False, [f"did not end within {PATIENCE} s"]
+        return _Trial(False, [f"did not end within {TIME_LIMIT} s"])
     except OSError as error:
-        return False, [f"Python cannot be started: {error.strerror}"]
-    said = done.stdout.splitlines()
-    if done.returncode < 0:
-        return False, [*said, f"killed its process (signal {-done.returncode})"]
-    if done.returncode > 0:
-        return False, [*said, (done.stderr.strip().splitlines() or ["failed without a word"])[-1]]
-    return True, said
+        return _Trial(False, [f"Python cannot be started: {error.strerror}"])
+    lines = process.stdout.splitlines()
+    if process.returncode < 0:
+        return _Trial(False, [*lines, f"killed its process (signal {-process.returncode})"])
+    if process.returncode > 0:
+        return _Trial(False, [*lines, (process.stderr.strip().splitlines() or ["failed without a message"])[-1]])
+    return _Trial(True, lines)
 
 
 def attempt(kind: str, *words: str) -> None:
-    """One trial, in the process that :func:`examine` starts for it: prints what it found, or raises."""
+    """Run the trial ``kind`` in this process, which :func:`_try` has started for it: print its lines, or raise."""
     for line in _TRIALS[kind](*words):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()  # the next step may kill the process
@@ -273,7 +319,7 @@ def _try_machine() -> Iterator[str]:
 
 
 def _noise() -> object:
-    """A picture, (16, 16, 3) uint8."""
+    """An image of random pixels, (16, 16, 3) uint8."""
     numpy = import_module("numpy")
     return numpy.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=numpy.uint8)
 

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 
 import click
 
-from colorquant.doctor import WRONG, Finding, examine, lines
+from colorquant.doctor import OK, OPTIONAL, WRONG, Finding, examine
+
+COLORS = {OK: "green", OPTIONAL: "yellow", WRONG: "red"}
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 def command(as_json: bool) -> None:
     """Check the installation: packages, OpenCV, engines, extras, formats.
 
-    Each engine fits a tiny picture. Exit code 1 where something is wrong that is needed, with the remedy.
+    Each engine fits a tiny image. The last lines say what to do where something is missing or wrong. The exit code is 1
+    where it is something that colorquant needs.
 
     \b
     colorquant doctor
     colorquant doctor --json
     """
-    findings = examine()
+    findings: list[Finding] = []
+    for finding in examine():
+        findings.append(finding)
+        if not as_json:
+            click.echo(_colored(finding))
     wrong = [finding for finding in findings if finding.state == WRONG]
     if as_json:
         click.echo(json.dumps({"ok": not wrong, "findings": [asdict(finding) for finding in findings]}))
     else:
-        _show(findings)
+        click.echo()
         for finding in findings:
             if finding.remedy is not None:
                 click.echo(f"{finding.group} {finding.name}, {finding.state}: {finding.remedy}")
@@ -38,17 +44,9 @@ def command(as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _show(findings: Sequence[Finding]) -> None:
-    """In colour on a terminal, else aligned; without the libraries for that, always aligned."""
-    if sys.stdout.isatty():
-        with suppress(ImportError):
-            from colorquant.report.tables import Table
-            from colorquant.report.terminal import show_table
-
-            headers = ("Group", "Name", "State", "Found")
-            rows = tuple((finding.group, finding.name, finding.state, finding.found) for finding in findings)
-            show_table(Table(headers, rows, frozenset(headers)))
-            return
-    for line in lines(findings):
-        click.echo(line)
-    click.echo()
+def _colored(finding: Finding) -> str:
+    """The finding's line; on a terminal, unless NO_COLOR is set, with its state in colour."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return finding.line
+    state = click.style(finding.state, fg=COLORS[finding.state])
+    return finding.line.replace(f"  {finding.state} ", f"  {state} ", 1)

@@ -53,7 +53,9 @@ def list_option(flag: str, choices: Iterable[str], default: str, words: str) -> 
     )
 
 
-images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGES...", type=click.Path())
+# The command itself says which files cannot be read: click would call that wrong usage.
+ANY_PATH = click.Path(readable=False)
+images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGES...", type=ANY_PATH)
 
 attempts_option = click.option("--attempts", type=int, help="Starts, of which the best fit is kept.  [default: 1]")
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
@@ -115,10 +117,10 @@ def reading_options(function: F) -> F:
         click.option("--strict", is_flag=True, help="Follow the data of every PNG and JPEG to their end (slower)."),
         click.option(
             "--alpha",
-            metavar="WORD",
+            metavar="keep|drop|COLOR",
             default="keep",
             show_default=True,
-            help="Transparency: keep it, drop it, or composite onto a colour, '#rrggbb' in quotes.",
+            help="Transparency: keep it, drop it, or composite the image onto a colour: white, fff, '#ffcc00'.",
         ),
     )(command)  # type: ignore[return-value]
 

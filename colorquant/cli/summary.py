@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ from colorquant.batch import jobs as outputs
 from colorquant.batch import naming
 from colorquant.batch import run as batch
 from colorquant.cli.console import Voice
-from colorquant.errors import ColorquantError, ImageReadError, OptionError
+from colorquant.errors import ColorquantError, OptionError
 from colorquant.files import abandon, check_place, check_writable, write_whole
+from colorquant.images.decoding import check_readable
 from colorquant.report import records as rows
 from colorquant.report.records import printable
 
@@ -151,8 +151,8 @@ def _foreseen(item: naming.Input, destination: outputs.Destination, k: int) -> b
     """Whether the input would be skipped. Raises what its run would, as far as names tell."""
     if item.problem is not None:
         raise item.problem
-    if item.path is not None and not item.listed and not os.path.lexists(item.name):
-        raise ImageReadError("cannot be read, there is no such file: check the name")
+    if item.path is not None:
+        check_readable(item.path)
     if destination.skip_existing and destination.is_complete(k):
         return True
     destination.check(k)

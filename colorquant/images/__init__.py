@@ -12,7 +12,7 @@ from PIL import Image
 
 from colorquant.errors import ImageReadError
 from colorquant.images import colorimetry, metadata, pixels, profiles
-from colorquant.images.alpha import treated
+from colorquant.images.alpha import apply_alpha
 from colorquant.images.colorimetry import ColorEncoding
 from colorquant.images.decoding import MAX_PIXELS, Loaded, Reading, decode
 from colorquant.images.metadata import Density, Metadata
@@ -53,7 +53,7 @@ class Picture:
 def read_image(source: Path | str | bytes, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
     """Decode a file, or its bytes, to upright pixels in sRGB. Raises ImageReadError where it is not a whole image."""
     picture, bytes_in = decode(source, FORMATS, reading, lambda loaded: _to_picture(loaded, reading))
-    rgb, alpha = treated(picture.rgb, picture.alpha, reading.alpha)
+    rgb, alpha = apply_alpha(picture.rgb, picture.alpha, reading.alpha)
     return replace(picture, rgb=rgb, alpha=alpha, bytes_in=bytes_in)
 
 

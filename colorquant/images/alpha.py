@@ -1,47 +1,57 @@
-"""What becomes of a picture's alpha: it is kept, dropped, or the picture is composited onto a colour."""
+"""What to do with an image's alpha channel: keep it, drop it, or composite the image onto a colour."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
+from PIL import ImageColor
 
 from colorquant.blocks import blocks
 from colorquant.errors import OptionError
 from colorquant.types import UInt8Array
 
-TREATMENTS = ("keep", "drop")  # or a colour, #rrggbb
-COLOR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
+KEYWORDS = ("keep", "drop")  # or a colour
+HEX_DIGITS = re.compile(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}")  # a colour without #, which a shell takes for a comment
 
 
-def check_alpha(said: str) -> None:
-    """Raises OptionError for what is neither one of TREATMENTS nor a colour."""
-    if said not in TREATMENTS and COLOR.fullmatch(said) is None:
-        raise OptionError(f"--alpha {said!r} is unknown: take keep, drop, or a colour in quotes, such as '#ffffff'")
+def check_alpha(alpha: str) -> None:
+    """Raises OptionError for what is neither one of KEYWORDS nor a colour."""
+    if alpha not in KEYWORDS:
+        _color(alpha)
 
 
-def treated(rgb: UInt8Array, alpha: UInt8Array | None, said: str) -> tuple[UInt8Array, UInt8Array | None]:
-    """Pixels (h, w, 3) uint8 and their alpha (h, w) uint8 as :func:`check_alpha` allows to say what becomes of it.
+def apply_alpha(rgb: UInt8Array, alpha: UInt8Array | None, treatment: str) -> tuple[UInt8Array, UInt8Array | None]:
+    """Treat ``alpha`` (h, w) uint8 of the pixels ``rgb`` (h, w, 3) uint8 as ``treatment`` says; returns both again.
 
-    ``keep`` changes nothing; else every pixel becomes opaque: without its alpha, or composited onto a colour.
+    ``keep`` changes nothing. ``drop`` makes every pixel opaque, with the colour that it has. A colour (see
+    :func:`check_alpha`) is the background that the pixels are composited onto.
     """
-    color = COLOR.fullmatch(said)
-    if alpha is None or said == "keep":
+    if alpha is None or treatment == "keep":
         return rgb, alpha
-    if color is None:
-        return rgb, None
-    return composited(rgb, alpha, np.array([int(level, 16) for level in color.groups()], np.uint16)), None
+    return (rgb if treatment == "drop" else composite(rgb, alpha, _color(treatment))), None
 
 
-def composited(rgb: UInt8Array, alpha: UInt8Array, backdrop: npt.NDArray[np.uint16]) -> UInt8Array:
-    """Pixels (h, w, 3) with alpha (h, w), both uint8, over the colour ``backdrop`` (3,), (h, w, 3) uint8.
+def _color(text: str) -> npt.NDArray[np.uint16]:
+    """The colour (3,), 0 to 255, of a CSS name, or of #rrggbb, #rgb, or the same digits without #."""
+    color: tuple[int, ...] = ()
+    with suppress(ValueError):
+        color = ImageColor.getrgb(f"#{text}" if HEX_DIGITS.fullmatch(text) else text)
+    if len(color) != 3 or max(color) > 255 or text != text.strip():
+        raise OptionError(f"--alpha {text!r} is unknown: take keep, drop, or a colour, such as white, fff or ffcc00")
+    return np.array(color, np.uint16)
 
-    As browsers do, "over" (Porter and Duff 1984) on the levels as they are stored, gamma-encoded sRGB, rounded.
+
+def composite(rgb: UInt8Array, alpha: UInt8Array, background: npt.NDArray[np.uint16]) -> UInt8Array:
+    """Composite pixels (h, w, 3) with alpha (h, w), both uint8, onto the colour ``background`` (3,): (h, w, 3) uint8.
+
+    The operator "over" (Porter and Duff 1984), as browsers apply it: on the gamma-encoded sRGB levels, rounded.
     """
     out = np.empty_like(rgb)
     over, under, weights = out.reshape(-1, 3), rgb.reshape(-1, 3), alpha.reshape(-1, 1)
     for rows in blocks(len(over)):
         weight = weights[rows].astype(np.uint16)
-        over[rows] = (weight * under[rows] + (255 - weight) * backdrop + 127) // 255  # below 65536, never half
+        over[rows] = (weight * under[rows] + (255 - weight) * background + 127) // 255  # below 65536, never half
     return out

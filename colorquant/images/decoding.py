@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import math
+import os
 import re
 import stat
 import struct
@@ -115,19 +117,33 @@ def decode(
         raise ImageReadError(f"damaged or truncated image{reason}: give a whole file") from error
 
 
-def _read_bytes(path: Path) -> bytes:
+def check_readable(path: Path) -> None:
+    """Raises ImageReadError where there is no such file, it is neither a file nor a pipe, or it may not be read."""
     try:
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
-            return path.read_bytes()
-        raise ImageReadError("not a file: give an image file")  # a device may never end
-    except ImageReadError:
-        raise
-    except FileNotFoundError as error:
-        raise ImageReadError("cannot be read, there is no such file: check the name") from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageReadError(f"cannot be read: {reason}; check the name and its permissions") from error
+        raise _unreadable(error) from error
+    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+        raise ImageReadError("not a file: give an image file")  # a device may never end
+    if not os.access(path, os.R_OK):
+        raise _unreadable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _read_bytes(path: Path) -> bytes:
+    check_readable(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError | ValueError) -> ImageReadError:
+    if isinstance(error, FileNotFoundError):
+        return ImageReadError("cannot be read, there is no such file: check the name")
+    if isinstance(error, PermissionError):
+        return ImageReadError("cannot be read, permission denied: check the permissions of the file and its folder")
+    reason = getattr(error, "strerror", None) or str(error)
+    return ImageReadError(f"cannot be read, {reason}: check the name")
 
 
 def _lift_pillows_limit(max_pixels: int) -> None:

@@ -1,3 +1,4 @@
+import email.message
 import json
 import os
 import subprocess
@@ -33,6 +34,8 @@ def distribution(folder, name, version, needs=()):
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
     info.mkdir()
     head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    if name == "colorquant":
+        head += "".join(f"Provides-Extra: {extra}\n" for extra in PROJECT["optional-dependencies"])
     (info / "METADATA").write_text(head + "".join(f"Requires-Dist: {need}\n" for need in needs))
 
 
@@ -110,57 +113,120 @@ def test_without_numpy_there_are_still_words(site):
     assert lines[-1].endswith(" wrong")
 
 
-@pytest.mark.parametrize("broken", [False, True])
-def test_on_a_terminal(site, broken):
-    """A table; where the library for it is broken, lines all the same."""
-    if broken:
-        (site / "numpy.py").write_text("raise ImportError('numpy is broken')\n")
+@pytest.mark.parametrize(("environment", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_on_a_terminal(environment, colored):
     master, terminal = os.openpty()
-    code = "import colorquant.doctor as d; d.examine = lambda: [d.Finding('group', 'name', 'found [bold]x')]\n"
+    code = "import colorquant.doctor as d; d.examine = lambda: iter([d.Finding('group', 'name', 'found [bold]x')])\n"
     code += "import sys; sys.argv = ['colorquant', 'doctor']; from colorquant.cli import main; main()"
-    path = os.pathsep.join([str(site), str(ROOT)])
-    done = subprocess.run(
-        [sys.executable, "-c", code], stdout=terminal, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
     os.close(terminal)
     shown = os.read(master, 100_000).decode()
     os.close(master)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (process.returncode, process.stderr) == (0, b"")
     assert "found [bold]x" in shown
-    assert ("Found" in shown) == (not broken)
+    assert ("\x1b[32mok\x1b[0m" in shown) == colored
+
+
+def test_a_line_comes_as_each_check_ends(run, monkeypatch):
+    """When a check begins, the findings of those before it are printed already."""
+    printed: list[str] = []
+    monkeypatch.setattr("click.echo", lambda text="", **_: printed.append(str(text)))
+    seen: list[int] = []
+
+    def findings():
+        for number in range(3):
+            seen.append(len(printed))
+            yield doctor.Finding("group", f"name {number}", "found")
+
+    monkeypatch.setattr("colorquant.cli.doctor.examine", findings)
+    run("doctor")
+    assert seen == [0, 1, 2]
+
+
+def test_columns_are_wide_enough(monkeypatch):
+    monkeypatch.setattr(doctor, "_try", lambda kind, *words: doctor._Trial(False, ["broken"]))
+    for finding in doctor.examine():
+        for cell, width in zip((finding.group, finding.name, finding.state), doctor.WIDTHS, strict=True):
+            assert len(cell) <= width
+
+
+def declare(monkeypatch, *lines: str, extras: tuple[str, ...] = ()) -> None:
+    """Let colorquant's metadata hold these requirements and extras."""
+    message = email.message.Message()
+    for key, values in (("Requires-Dist", lines), ("Provides-Extra", extras)):
+        for value in values:
+            message[key] = value
+    monkeypatch.setattr(doctor.metadata, "metadata", lambda name: message)
 
 
 def test_run_from_its_folder_alone(monkeypatch):
     def missing(name: str) -> None:
         raise doctor.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(doctor.metadata, "requires", missing)
+    monkeypatch.setattr(doctor.metadata, "metadata", missing)
     assert doctor.requirements() == []
     assert doctor._packages([])[-1].state == OPTIONAL
 
 
+def test_without_packaging_there_is_a_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "packaging.requirements", None)
+    monkeypatch.setattr(doctor, "_try", lambda kind, *words: doctor._Trial(True, ["works"]))
+    wrong = [finding for finding in doctor.examine() if finding.group == "package"]
+    assert [(finding.name, finding.state, finding.remedy) for finding in wrong] == [
+        ("packaging", WRONG, "pip install packaging")
+    ]
+
+
 @pytest.mark.parametrize(
-    ("version", "allowed"), [("4.10", True), ("4.14.0.94", True), ("4.9.9", False), ("5", False), ("5.0.0rc1", False)]
+    ("versions", "inside", "outside"),
+    [
+        (">=4.10,<5", ["4.10", "4.14.0.94"], ["4.9.9", "5", "5.0.0rc1", "no version"]),
+        ("~=2.1", ["2.1", "2.9"], ["2.0", "3.0"]),
+        ("~=2.1.3", ["2.1.3", "2.1.9"], ["2.2"]),
+        ("!=1.5", ["1.4", "1.5.1"], ["1.5", "1.5.0"]),
+        ("==1.5.*", ["1.5", "1.5.7"], ["1.6"]),
+        ("==1.5", ["1.5", "1.5.0"], ["1.5.1"]),
+        (">1.0", ["1.1rc1"], ["1.0"]),
+        ("", ["0", "no version"], []),
+    ],
 )
-def test_versions(version, allowed):
-    assert Requirement("x", ">=4.10,<5", None).allows(version) == allowed
-    assert Requirement("x", "<5,>=4.10", None).allows(version) == allowed
-    assert Requirement("x", "", None).allows(version)
+def test_versions(versions, inside, outside):
+    need = Requirement("x", versions, None)
+    assert all(need.allows(version) for version in inside)
+    assert not any(need.allows(version) for version in outside)
+
+
+def test_markers_decide_for_whom_a_package_is_needed(monkeypatch):
+    declare(
+        monkeypatch,
+        *("one~=1.0", "never>=1; python_version < '3'", "two (>=2) ; extra == 'plot'"),
+        *("three!=3; python_version > '3' and extra == 'bench'", "four==4; extra == 'plot' or extra == 'bench'"),
+        extras=("plot", "bench"),
+    )
+    assert [(need.name, need.range, need.extra) for need in doctor.requirements()] == [
+        *(("one", "~=1.0", None), ("two", ">=2", "plot"), ("three", "!=3", "bench")),
+        *(("four", "==4", "plot"), ("four", "==4", "bench")),
+    ]
 
 
 def test_every_declared_range_is_understood(monkeypatch):
-    declared = [*PROJECT["dependencies"], *(f"{n}; extra == 'a'" for n in PROJECT["optional-dependencies"]["dev"])]
-    monkeypatch.setattr(doctor.metadata, "requires", lambda name: declared)
+    lines = [*PROJECT["dependencies"], *(f"{n}; extra == 'a'" for n in PROJECT["optional-dependencies"]["dev"])]
+    declare(monkeypatch, *lines, extras=("a",))
     needs = doctor.requirements()
-    assert len(needs) == len(declared)
+    assert len(needs) == len(lines)
     for need in needs:
         assert need.allows("1000000.0") == ("<" not in need.range)
         assert not need.allows("0.0.1")
 
 
 def test_a_trial_that_hangs_is_given_up(monkeypatch):
-    monkeypatch.setattr(doctor, "PATIENCE", 0.01)
-    assert doctor._tried("formats") == (False, ["did not end within 0.01 s"])
+    monkeypatch.setattr(doctor, "TIME_LIMIT", 0.01)
+    assert doctor._try("formats") == doctor._Trial(False, ["did not end within 0.01 s"])
 
 
 def test_the_tables_are_those_of_the_program():

@@ -1,6 +1,8 @@
 """The options of reading, and the notes on what was lost, in every command that reads images."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +89,19 @@ def test_what_cannot_be_read_is_one_line(words, extra, reason, run, animation):
     assert result.exit_code == 1
     assert [reason in line for line in result.stderr.splitlines() if line.startswith("Error")] == [True]
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("words", [*COMMANDS.values(), ("kmeans", "--dry-run")], ids=[*COMMANDS, "dry-run"])
+def test_a_missing_and_an_unreadable_file_are_the_same_kind_of_line(words, run, photo, tmp_path, monkeypatch):
+    access = os.access  # root may read everything, so permissions alone would not do
+    monkeypatch.setattr(os, "access", lambda path, mode, **rest: Path(path) != photo and access(path, mode, **rest))
+    for path, reason in (
+        (tmp_path / "missing.png", "there is no such file: check the name"),
+        (photo, "permission denied: check the permissions of the file and its folder"),
+    ):
+        result = run(*words, path)
+        assert result.exit_code == 1
+        assert result.stderr.splitlines()[-1] == f"Error: {path}: cannot be read, {reason}"
 
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)

@@ -19,7 +19,7 @@ from colorquant.color.packing import pack
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria
 from colorquant.images import read_image
-from colorquant.images.alpha import composited, treated
+from colorquant.images.alpha import apply_alpha, composite
 from colorquant.images.decoding import Reading
 from colorquant.images.encoding import encode_labels
 from colorquant.quantization import encode_png
@@ -210,7 +210,7 @@ def test_tRNS_holds_256_pairs_of_colour_and_alpha(pairs, kind):  # noqa: N802  a
 
 def test_keep_changes_nothing_and_drop_makes_it_opaque():
     rgb, alpha = random_picture(19), random_alpha(20)
-    kept, dropped = treated(rgb, alpha, "keep"), treated(rgb, alpha, "drop")
+    kept, dropped = apply_alpha(rgb, alpha, "keep"), apply_alpha(rgb, alpha, "drop")
     assert kept[0] is rgb
     assert kept[1] is alpha
     assert dropped[0] is rgb
@@ -224,7 +224,7 @@ def test_every_level_is_composited_with_rounding():
     """All pairs of level and alpha, against the formula in exact arithmetic."""
     level, alpha = (plane.astype(np.uint8) for plane in np.mgrid[0:256, 0:256])
     rgb = np.repeat(level[:, :, None], 3, axis=2)
-    out = composited(rgb, alpha, np.array([0, 200, 255], np.uint16))
+    out = composite(rgb, alpha, np.array([0, 200, 255], np.uint16))
     for band, below in enumerate((0, 200, 255)):
         exact = (alpha.astype(int) * level + (255 - alpha.astype(int)) * below) / 255
         assert np.array_equal(out[:, :, band], np.floor(exact + 0.5).astype(int))
@@ -232,7 +232,22 @@ def test_every_level_is_composited_with_rounding():
     assert np.array_equal(out[:, 255], rgb[:, 255])
 
 
-@pytest.mark.parametrize("said", ["", "white", "#fff", "#12345g", "ffffff", "#ffffff\n", "KEEP", "#ffffffff"])
+@pytest.mark.parametrize(
+    ("text", "color"),
+    [
+        *(("white", (255, 255, 255)), ("#fff", (255, 255, 255)), ("ffffff", (255, 255, 255)), ("fff", (255, 255, 255))),
+        *(("#fFcC00", (255, 204, 0)), ("fc0", (255, 204, 0)), ("RebeccaPurple", (102, 51, 153)), ("000", (0, 0, 0))),
+        ("rgb(1, 2, 3)", (1, 2, 3)),
+    ],
+)
+def test_a_background_is_a_name_or_hexadecimal_digits(text, color):
+    Reading(alpha=text)
+    rgb, alpha = apply_alpha(random_picture(21), np.zeros((20, 30), np.uint8), text)
+    assert alpha is None
+    assert (rgb == color).all()
+
+
+@pytest.mark.parametrize("said", ["", "#12345g", "#ffffff\n", "KEEP", "#ffffffff", "ffff", "nocolour", "rgb(300,0,0)"])
 def test_other_words_for_alpha_are_refused(said, run, photo):
     with pytest.raises(OptionError, match=r"--alpha .* take keep, drop, or a colour"):
         Reading(alpha=said)
@@ -254,7 +269,7 @@ def partly(tmp_path):
 def test_alpha_from_the_command_line(method, run, partly, tmp_path):
     rgb, alpha = random_picture(22), random_alpha(23)
     rows, pictures = {}, {}
-    for said in ("keep", "drop", "#3366CC"):
+    for said in ("keep", "drop", "#3366CC", "36c"):
         output = tmp_path / "out.png"
         result = run(method, partly, "-k", 6, "--alpha", said, "-o", output, "-f", "--json")
         assert result.exit_code == 0, result.output
@@ -262,9 +277,10 @@ def test_alpha_from_the_command_line(method, run, partly, tmp_path):
     assert np.array_equal(pictures["keep"].alpha, alpha)
     assert pictures["drop"].alpha is None
     assert pictures["#3366CC"].alpha is None
+    assert rows["36c"]["palette"] == rows["#3366CC"]["palette"]
     assert rows["keep"]["colors_in"] == len(np.unique(pack(rgb[alpha > 0])))
     assert rows["drop"]["colors_in"] == len(np.unique(pack(rgb)))
-    below = composited(rgb, alpha, np.array([0x33, 0x66, 0xCC], np.uint16))
+    below = composite(rgb, alpha, np.array([0x33, 0x66, 0xCC], np.uint16))
     assert rows["#3366CC"]["mse"] == pytest.approx(difference.mse(below, pictures["#3366CC"].rgb))
     assert sum(pixels for _, pixels in rows["keep"]["palette"]) == np.count_nonzero(alpha)
 
