@@ -1,4 +1,4 @@
-"""The command line. A command's module loads when the command runs: ``--help`` costs no more than click."""
+"""The command line. The module of a command is loaded when the command is named."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from colorquant._version import __version__
+from colorquant.cli.groups import write_examples
 from colorquant.errors import ColorquantError, OptionError, does_not_load
 
 COMMANDS = {
@@ -23,13 +24,18 @@ COMMANDS = {
     "timing": "Time k-means and EM, engines and spaces in turn.",
     "doctor": "Check the installation: packages, OpenCV, engines, extras, formats.",
 }
+EXAMPLES = """
+colorquant kmeans photo.jpg -k 16
+colorquant em photo.jpg -k 4 --space ycrcb -o out/
+colorquant kmeans photo.jpg --html page.html
+colorquant compare photo.jpg -k 4,8,16
+"""
 
-
-INTERRUPTED = 130  # the exit code that shells expect
+INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in modules of their names; the one place where errors become click's."""
+    """A group whose commands live in modules of their names. All errors are turned into click's here."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -40,41 +46,68 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(f"colorquant.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from colorquant.cli.mistakes import WrongUsage, unknown_command
+
+            raise WrongUsage(_printable(unknown_command(args[0], list(COMMANDS))), ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_examples(EXAMPLES, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Commands, without loading their modules, and the options of the group."""
+        from click.shell_completion import CompletionItem
+
+        items = [CompletionItem(name, help=words) for name, words in COMMANDS.items() if name.startswith(incomplete)]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise _wrong_usage(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            raise click.UsageError(_printable(error.format_message()), error.ctx) from error
+            raise _wrong_usage(error) from error
         except OptionError as error:
-            raise click.UsageError(_printable(str(error))) from error
+            raise _wrong_usage(click.UsageError(str(error))) from error
         except ColorquantError as error:
             raise click.ClickException(_printable(str(error))) from error
         except ImportError as error:
             raise click.ClickException(does_not_load(error)) from error
         except MemoryError as error:
-            raise click.ClickException("not enough memory to begin: end other programs") from error
+            raise click.ClickException("not enough memory to start: close other programs") from error
         except KeyboardInterrupt:
-            click.echo("Interrupted: what was written is whole.", err=True)
+            click.echo("Interrupted: every file that was written is complete.", err=True)
             ctx.exit(INTERRUPTED)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="colorquant")
 def cli() -> None:
-    """Fewer colours for your images: colour quantization and segmentation with k-means and Gaussian mixtures.
+    """Fewer colours for your images: colour quantization and segmentation with k-means and Gaussian mixtures."""
 
-    \b
-    colorquant kmeans photo.jpg -k 16
-    colorquant em photo.jpg -k 4 --space ycrcb -o out/
-    """
+
+def _wrong_usage(error: click.UsageError) -> click.UsageError:
+    """The same error as one line that says what to do."""
+    from colorquant.cli.mistakes import WrongUsage, explain
+
+    return WrongUsage(_printable(explain(error, COMMANDS)), error.ctx)
 
 
 def _printable(words: str) -> str:
-    """Words that may hold the name of a file, as a terminal survives them."""
+    """A message that may hold the name of a file, with control characters escaped for the terminal."""
     from colorquant.report.records import printable
 
     return printable(words)
@@ -82,8 +115,8 @@ def _printable(words: str) -> str:
 
 def main() -> None:
     """The ``colorquant`` command."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy need not start threads that no product here uses
-    gc.disable()  # a process for one picture ends before there is garbage: 5 % of its time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix product here gains from threads
+    gc.disable()  # a process for one image ends before there is garbage; saves 5 % of its time
     _open_streams()
     _hush_libraries()
     code: str | int | None = 1
@@ -97,7 +130,7 @@ def main() -> None:
         sys.stdout.flush()
     except OSError as error:
         code = _lost_output(error)
-    if code == INTERRUPTED:  # a thread may still be inside OpenCV, which knows no interrupt
+    if code == INTERRUPTED:  # a thread may still be inside OpenCV, which cannot be interrupted
         from colorquant.files import abandon
 
         abandon()
@@ -106,30 +139,30 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """A stream that was closed becomes one that holds nothing; a character that it lacks is escaped."""
+    """Replace closed standard streams by the null device, and escape characters that a stream cannot encode."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  it lives as long as the process
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  open until the process ends
         if mode == "w":
             getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _hush_libraries() -> None:
-    """What libraries in C say of a broken file goes nowhere: LibTIFF speaks on standard error, beside our own line."""
+    """Discard what C libraries write to standard error: LibTIFF prints its own lines about broken files there."""
     if os.name == "nt":
-        return  # its console is no file
+        return  # a console there is not a file
     with suppress(OSError):
         own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
-        raw = open(own, "wb", 0)  # noqa: PTH123, SIM115  not buffered: what cannot be said is not tried again at the end
+        raw = open(own, "wb", 0)  # noqa: PTH123, SIM115  unbuffered: no second try at exit
         sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, "backslashreplace", write_through=True)
 
 
 def _lost_output(error: OSError) -> int:
-    """Say that standard output failed; what is left of it goes nowhere, so that Python is quiet at its end."""
+    """Report that standard output failed, and discard the rest of it, so that Python prints nothing at exit."""
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-    if error.errno != errno.EPIPE:  # a reader that has enough is no failure to speak of
+    if error.errno != errno.EPIPE:  # a reader such as head that has closed the pipe is no failure
         with suppress(OSError):
             click.echo(f"Error: standard output cannot be written: {error.strerror or error}", err=True)
     return 1

@@ -2,88 +2,97 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorquant.cli.options import fit_options, images_argument, output_options, reading_options
-from colorquant.cli.quantization import run_quantization
-from colorquant.fitting.engines import ENGINES
-from colorquant.fitting.models import ASSIGNMENTS
-from colorquant.fitting.options import COVARIANCES, FitOptions
+from colorquant.cli import choices
+from colorquant.cli.groups import COLOUR, FIT, OUTPUT, GroupedCommand, option
+from colorquant.cli.options import (
+    ANY_PATH,
+    batch_options,
+    fit_options,
+    images_argument,
+    message_options,
+    output_options,
+    reading_options,
+)
+
+if TYPE_CHECKING:
+    from colorquant.fitting.options import FitOptions
+
+EXAMPLES = """
+colorquant em photo.jpg -k 4 --space ycrcb -o out/
+colorquant em photo.jpg -k 8 --covariance diagonal --json
+colorquant em photo.jpg -k 4 --init random --html page.html
+colorquant em photo.jpg -k 4 --space ycrcb --figure ellipses.svg
+colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
+"""
 
 
-@click.command("em")
+@click.command("em", cls=GroupedCommand, examples=EXAMPLES)
 @images_argument
-@fit_options
-@click.option("--covariance", type=click.Choice(COVARIANCES), help="Shape of the Gaussians.  [default: full]")
-@click.option(
-    "--init",
-    type=click.Choice(ENGINES["numpy"]["em"].choices["init"]),
-    help="Start: numpy's search on cells, k-means, or random colours.  "
-    "[default: kmeans; for numpy search, unless --max-iter or --tol is given]",
+@fit_options(
+    "em",
+    option(
+        FIT, "--covariance", type=click.Choice(choices.COVARIANCES), help="Shape of the Gaussians.  [default: full]"
+    ),
+    option(
+        FIT,
+        "--init",
+        type=click.Choice(choices.INITS["em"]),
+        help="Start: a search over coarse cells (numpy only), k-means, or random colours.  "
+        "[default: search; kmeans with other engines, --max-iter or --tol]",
+    ),
+    option(
+        FIT,
+        "--tol",
+        type=float,
+        metavar="GAIN",
+        help="Stop when the log-likelihood per pixel gains less; with opencv, its epsilon.  "
+        "[default: 0.001; 0.0005 with --init search]",
+    ),
+    option(
+        FIT,
+        "--reg-covar",
+        type=float,
+        metavar="VARIANCE",
+        help="Variance added to each band, in squared units of the space, or of the z-scores with --standardize.  "
+        "[default: that of rounding to 8 bits, 1/12 of a squared level]",
+    ),
+    option(FIT, "--standardize", is_flag=True, default=None, help="Fit the z-scores of the bands."),
 )
-@click.option(
-    "--tol",
-    type=float,
-    help="Stop when the log-likelihood per pixel gains less; OpenCV's epsilon with opencv.  "
-    "[default: 0.001, after a search half]",
-)
-@click.option(
-    "--reg-covar",
-    type=float,
-    help="Variance added to each band, in squared units of the space (with --standardize of the z-scores)."
-    "  [default: of 8-bit rounding, 1/12 squared level]",
-)
-@click.option("--standardize", is_flag=True, default=None, help="Fit z-scores of the bands.")
-@click.option(
+@option(
+    COLOUR,
     "--assign",
-    type=click.Choice(list(ASSIGNMENTS)),
-    help="Label of a pixel: its most probable component, or the nearest mean, by Euclidean or city-block distance.  "
-    "[default: posterior]",
-)
-@click.option(
-    "--posteriors",
-    type=click.Choice(["npy", "png"]),
-    help="Also write the posteriors: (height, width, K) float16, or a gray PNG per component.",
-)
-@click.option(
-    "--uncertainty",
-    metavar="FILE.png",
-    help="Also write the entropy of each pixel's posterior, black where one component is certain.",
+    type=click.Choice(choices.ASSIGNMENTS),
+    help="Label of a pixel: its most probable component, or the nearest mean by Euclidean or city-block distance."
+    "  [default: posterior]",
 )
 @reading_options
-@output_options
-def command(
-    k: int,
-    space: str,
-    keep_luma: bool | None,
-    engine: str,
-    attempts: int | None,
-    max_iter: int | None,
-    seed: int,
-    effort: str | None,
-    covariance: str | None,
-    init: str | None,
-    tol: float | None,
-    reg_covar: float | None,
-    standardize: bool | None,
-    **output: Any,
-) -> None:
+@output_options(
+    option(
+        OUTPUT,
+        "--posteriors",
+        type=click.Choice(["npy", "png"]),
+        help="Write the posteriors: (height, width, K) float16, or a gray PNG per component.",
+    ),
+    option(
+        OUTPUT,
+        "--uncertainty",
+        type=ANY_PATH,
+        metavar="FILE.png",
+        help="Write the entropy of each pixel's posterior: black where one component is certain.",
+    ),
+)
+@batch_options
+@message_options
+def command(options: FitOptions, **output: Any) -> None:
     """Quantize images with EM (a Gaussian mixture).
 
     IMAGES are files, folders, or - for standard input. Each pixel gets the colour of its most probable component. The
     picture is named {stem}-em{K}.png.
-
-    \b
-    colorquant em photo.jpg -k 4 --space ycrcb -o out/
-    colorquant em photo.jpg -k 8 --covariance diagonal --json
-    colorquant em photo.jpg -k 4 --init random --html page.html
-    colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
-    colorquant em photo.jpg -k 4 --space ycrcb --figure ellipses.svg
     """
-    options = FitOptions(
-        *("em", k, space, keep_luma, engine, init, attempts, max_iter, tol, seed, effort),
-        *(covariance, reg_covar, standardize),
-    )
+    from colorquant.cli.quantization import run_quantization
+
     run_quantization(options, **output)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from colorquant.color.spaces import SPACES
-from colorquant.fitting.engines import EFFORTS, ENGINES
-from colorquant.fitting.options import MAX_COLORS
-from colorquant.images.decoding import MAX_PIXELS, Reading
-from colorquant.mapping.painting import PAINTS
-from colorquant.palette.files import PALETTE_WRITERS
-from colorquant.report.figures import FIGURES
-
-F = TypeVar("F", bound=Callable[..., Any])
+from colorquant.cli import choices
+from colorquant.cli.groups import BATCH, COLOUR, FIT, MESSAGES, OUTPUT, READING, Decorator, Function, option
 
 
-def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
+def _stack(*decorators: Decorator) -> Decorator:
+    def decorate(function: Function) -> Function:
         for decorator in reversed(decorators):
             function = decorator(function)
         return function
@@ -29,7 +22,7 @@ def _stack(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 class CommaList(click.ParamType):  # type: ignore[type-arg]
-    """Values of one type with commas between; what is said twice is taken once."""
+    """Values of one type, separated by commas. A value that is given twice counts once."""
 
     name = "list"
 
@@ -44,12 +37,41 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} has an empty place: write it like a,b", param, ctx)
         return tuple(dict.fromkeys(self.item.convert(word, param, ctx) for word in words))
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """Complete the value after the last comma."""
+        before, comma, last = incomplete.rpartition(",")
+        items = self.item.shell_complete(ctx, param, last)
+        for item in items:
+            item.value = f"{before}{comma}{item.value}"
+        return items
 
-def list_option(flag: str, choices: Iterable[str], default: str, words: str) -> Callable[[F], F]:
-    """An option that takes some of ``choices``, with commas between; of no default, none."""
-    kind, said = CommaList(click.Choice(list(choices))), f"{words} {', '.join(choices)}."
-    return click.option(
-        flag, type=kind, metavar="NAME,...", default=default or (), show_default=bool(default), help=said
+
+class OneK(click.types.IntParamType):
+    """The number of colours of a command that makes one picture per input."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and "," in value and ctx is not None:
+            from colorquant.cli.mistakes import WrongUsage
+
+            raise WrongUsage(
+                f"-k {value}: {ctx.info_name} takes one number of colours; to compare several, use "
+                f"colorquant compare -k {value}",
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
+def list_option(flag: str, names: Iterable[str], default: str, words: str, group: str = FIT) -> Decorator:
+    """An option that takes some of ``names``, separated by commas. An empty ``default`` means none of them."""
+    names = list(names)
+    return option(
+        group,
+        flag,
+        type=CommaList(click.Choice(names)),
+        metavar="NAME,...",
+        default=default or (),
+        show_default=bool(default),
+        help=f"{words} {', '.join(names)}.",
     )
 
 
@@ -57,146 +79,241 @@ def list_option(flag: str, choices: Iterable[str], default: str, words: str) -> 
 ANY_PATH = click.Path(readable=False)
 images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGES...", type=ANY_PATH)
 
-attempts_option = click.option("--attempts", type=int, help="Starts, of which the best fit is kept.  [default: 1]")
-seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
-
-fit_options = _stack(
-    click.option("-k", "k", type=int, default=16, show_default=True, help=f"Number of colours, 1 to {MAX_COLORS}."),
-    click.option(
-        "--space",
-        type=click.Choice(list(SPACES)),
-        default="rgb",
-        show_default=True,
-        help="Colour space in which colours are clustered; gray gives a gray picture.",
-    ),
-    click.option(
-        "--keep-luma/--no-keep-luma",
-        default=None,
-        help="Cluster only the chroma; every pixel keeps its own lightness.  [default: on for ycrcb, else off]",
-    ),
-    click.option(
-        "--engine",
-        type=click.Choice(list(ENGINES)),
-        default="numpy",
-        show_default=True,
-        help="Who fits: numpy on the colour histogram, OpenCV on every pixel, scikit-learn.",
-    ),
-    attempts_option,
-    click.option("--max-iter", type=int, help="Most iterations.  [default: 100]"),
-    click.option(
-        "--effort",
-        type=click.Choice(EFFORTS),
-        help="How hard the numpy engine looks: fast, balanced, or best (about ten times as long).  [default: balanced]",
-    ),
-    seed_option,
+attempts_option = option(
+    FIT, "--attempts", type=int, metavar="N", help="Number of starts; the best fit is kept.  [default: 1]"
+)
+seed_option = option(
+    FIT, "--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the random numbers."
 )
 
 
-def reading_options(function: F) -> F:
+def fit_options(method: str, *own: Decorator) -> Decorator:
+    """The options of a fit with ``method``, of which ``own`` are those that only this method has.
+
+    The command gets a :class:`colorquant.fitting.options.FitOptions` as ``options``.
+    """
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def command(**settings: Any) -> None:
+            from colorquant.fitting.options import FitOptions
+
+            given = {name: settings.pop(name) for name in FitOptions.__match_args__ if name in settings}
+            function(options=FitOptions(method=method, **given), **settings)
+
+        return _fit_stack(own)(command)
+
+    return decorate
+
+
+def _fit_stack(own: Iterable[Decorator]) -> Decorator:
+    return _stack(
+        option(
+            FIT,
+            "-k",
+            "k",
+            type=OneK(),
+            metavar="K",
+            default=16,
+            show_default=True,
+            help=f"Number of colours, 1 to {choices.MAX_COLORS}.",
+        ),
+        *own,
+        option(FIT, "--max-iter", type=int, metavar="N", help="Maximum number of iterations.  [default: 100]"),
+        attempts_option,
+        seed_option,
+        option(
+            FIT,
+            "--effort",
+            type=click.Choice(choices.EFFORTS),
+            help="How thoroughly the numpy engine searches; best takes about ten times as long.  [default: balanced]",
+        ),
+        option(
+            FIT,
+            "--engine",
+            type=click.Choice(choices.ENGINES),
+            default="numpy",
+            show_default=True,
+            help="Implementation to use: numpy fits the colour histogram, opencv and sklearn call those libraries.",
+        ),
+        option(
+            COLOUR,
+            "--space",
+            type=click.Choice(choices.SPACES),
+            default="rgb",
+            show_default=True,
+            help="Colour space in which the colours are clustered; gray makes a gray picture.",
+        ),
+        option(
+            COLOUR,
+            "--keep-luma/--no-keep-luma",
+            default=None,
+            help="Cluster only the chroma and keep the lightness of every pixel.  "
+            "[default: on for ycrcb, off for other spaces]",
+        ),
+        option(
+            COLOUR,
+            "--paint",
+            type=click.Choice(choices.PAINTS),
+            default="members",
+            show_default=True,
+            help="Colour of a label: the mean of its pixels, or the model's own centre.",
+        ),
+    )
+
+
+def reading_options(function: Function) -> Function:
     """How images are read; the command gets a :class:`colorquant.images.decoding.Reading` as ``reading``."""
 
     @wraps(function)
     def command(*args: Any, frame: int | None, max_pixels: int, strict: bool, alpha: str, **rest: Any) -> Any:
+        from colorquant.images.decoding import Reading
+
         return function(*args, reading=Reading(frame, max_pixels, strict, alpha), **rest)
 
     return _stack(
-        click.option(
-            "--frame",
-            type=click.IntRange(min=0),
-            metavar="N",
-            help="Which frame of an animation, page of a TIFF or size of an icon, counted from 0.  [default: 0]",
-        ),
-        click.option(
-            "--max-pixels",
-            type=click.IntRange(min=1),
-            metavar="N",
-            default=MAX_PIXELS,
-            show_default=True,
-            help="Refuse larger images, by their header.",
-        ),
-        click.option("--strict", is_flag=True, help="Follow the data of every PNG and JPEG to their end (slower)."),
-        click.option(
+        option(
+            READING,
             "--alpha",
             metavar="keep|drop|COLOR",
             default="keep",
             show_default=True,
-            help="Transparency: keep it, drop it, or composite the image onto a colour: white, fff, '#ffcc00'.",
+            help="Keep transparency, drop it, or composite the image onto a colour: white, fff, '#ffcc00'.",
         ),
-    )(command)  # type: ignore[return-value]
+        option(
+            READING,
+            "--frame",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Frame of an animation, page of a TIFF or size of an icon to read, counted from 0.  [default: 0]",
+        ),
+        option(
+            READING,
+            "--max-pixels",
+            type=click.IntRange(min=1),
+            metavar="N",
+            default=choices.MAX_PIXELS,
+            show_default=True,
+            help="Refuse images with more pixels before decoding them.",
+        ),
+        option(READING, "--strict", is_flag=True, help="Look for damage in all of the data of a PNG or JPEG (slower)."),
+    )(command)
 
 
-recursive_option = click.option("-r", "--recursive", is_flag=True, help="Also the sub-folders of folders.")
-force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="More words; tracebacks of failures.")
-
-keep_metadata_option = click.option(
-    "--keep-metadata", is_flag=True, help="Write EXIF, XMP and texts of the input into the picture, too."
+recursive_option = option(BATCH, "-r", "--recursive", is_flag=True, help="Also read the sub-folders of folders.")
+jobs_option = option(
+    BATCH,
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Number of images to work on at the same time.",
 )
+force_option = option(OUTPUT, "-f", "--force", is_flag=True, help="Overwrite existing files.")
+json_option = option(
+    MESSAGES, "--json", "as_json", is_flag=True, help="Print a JSON object per image on standard output."
+)
+quiet_option = option(MESSAGES, "-q", "--quiet", is_flag=True, help="Print only errors.")
+verbose_option = option(MESSAGES, "-v", "--verbose", is_flag=True, help="Print more, and the traceback of a failure.")
+
+STEM = "With several inputs, put {stem} into the name."
+
+
+def output_options(*own: Decorator) -> Decorator:
+    """The files that ``kmeans`` and ``em`` write; ``own`` are those that only one of the two has."""
+    return _stack(
+        option(
+            OUTPUT,
+            "-o",
+            "--output",
+            type=ANY_PATH,
+            metavar="PATH",
+            help="A .png file (for one input), a folder, or - for standard output.  [default: beside the input]",
+        ),
+        force_option,
+        option(
+            OUTPUT,
+            "--html",
+            type=ANY_PATH,
+            metavar="FILE.html",
+            help="Write a page: before and after, other numbers of colours, the iterations, the palette, every pixel.",
+        ),
+        option(
+            OUTPUT,
+            "--palette-out",
+            "palette",
+            type=ANY_PATH,
+            metavar="FILE",
+            help=f"Write the palette; the ending says how: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
+        ),
+        option(
+            OUTPUT,
+            "--labels",
+            type=click.Choice(["png", "npy"]),
+            help="Write the label of every pixel, as {output stem}-labels.",
+        ),
+        option(
+            OUTPUT,
+            "--masks",
+            type=ANY_PATH,
+            metavar="FOLDER",
+            help="Write a black and white PNG per label, white where the label is.",
+        ),
+        *own,
+        option(
+            OUTPUT,
+            "--figure",
+            type=ANY_PATH,
+            metavar="FILE",
+            help=f"Draw a figure with matplotlib: .png, .svg or .pdf. {STEM}",
+        ),
+        option(
+            OUTPUT,
+            "--figure-kind",
+            type=click.Choice(choices.FIGURES),
+            help="What the figure shows.  "
+            "[default: colors3d; the histogram with --space gray, ellipses with --keep-luma]",
+        ),
+        option(
+            OUTPUT,
+            "--figure-bands",
+            type=CommaList(click.STRING),
+            metavar="BAND,...",
+            default=(),
+            help="Bands that the figure shows, such as cr,cb: two for ellipses, one for histograms.",
+        ),
+        option(
+            OUTPUT,
+            "--trace",
+            type=ANY_PATH,
+            metavar="FILE.csv",
+            help="Write a row per iteration: the objective, the largest shift of a centre, the size of each cluster.",
+        ),
+        option(
+            OUTPUT,
+            "--keep-metadata",
+            is_flag=True,
+            help="Copy EXIF, XMP and texts of the input into the picture.",
+        ),
+    )
+
 
 batch_options = _stack(
     recursive_option,
-    click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Images at a time."),
-    click.option("--in-place", is_flag=True, help="Replace each input, a .png file, by its picture."),
-    click.option("--skip-existing", is_flag=True, help="Pass over inputs whose outputs all exist: continue a run."),
-    click.option("--dry-run", is_flag=True, help="Only say what would be written, on standard output."),
-    click.option("--fail-fast", is_flag=True, help="Begin nothing more after the first failure."),
-    click.option("--isolate", is_flag=True, help="Work in processes, which a file may crash without ending the run."),
-    click.option("--report", metavar="FILE", help="Also write what became of each input, a JSON object a line."),
-)
-
-output_options = _stack(
-    click.option(
-        "--paint",
-        type=click.Choice(list(PAINTS)),
-        default="members",
-        show_default=True,
-        help="Colour of a label: the mean of its pixels, or the model's own centre.",
-    ),
-    click.option(
-        "-o",
-        "--output",
-        metavar="PATH",
-        help="A .png file (for one input), a folder, or - for standard output.  [default: beside the input]",
-    ),
-    keep_metadata_option,
-    click.option("--labels", type=click.Choice(["png", "npy"]), help="Also write the label map, {output stem}-labels."),
-    click.option("--masks", metavar="FOLDER", help="Also write a black and white PNG per label, white where it is."),
-    click.option(
-        "--trace",
-        metavar="FILE.csv",
-        help="Also write a row per iteration: objective, largest shift of a centre, sizes.",
-    ),
-    click.option(
-        "--palette-out",
-        "palette",
+    jobs_option,
+    option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),
+    option(BATCH, "--skip-existing", is_flag=True, help="Skip inputs whose outputs all exist: resume a run."),
+    option(BATCH, "--dry-run", is_flag=True, help="Print what would be written; write nothing."),
+    option(BATCH, "--fail-fast", is_flag=True, help="Start no other image after the first failure."),
+    option(BATCH, "--isolate", is_flag=True, help="Work in processes: a file that crashes one fails alone."),
+    option(
+        BATCH,
+        "--report",
+        type=ANY_PATH,
         metavar="FILE",
-        help=f"Also write the palette: {', '.join(PALETTE_WRITERS)}. For several inputs put {{stem}} into the name.",
+        help="Write a JSON object per input: its record, or why it failed.",
     ),
-    click.option(
-        "--figure",
-        metavar="FILE",
-        help="Also draw a figure: .png, .svg or .pdf, with matplotlib. For several inputs put {stem} into the name.",
-    ),
-    click.option(
-        "--figure-kind",
-        type=click.Choice(list(FIGURES)),
-        help="What it shows.  [default: by the space: the histogram of gray, ellipses of chroma, else colors3d]",
-    ),
-    click.option(
-        "--figure-bands",
-        type=CommaList(click.STRING),
-        metavar="BAND,...",
-        default=(),
-        help="Bands that it shows, such as cr,cb: two for ellipses, one for histograms.",
-    ),
-    click.option(
-        "--html",
-        metavar="FILE.html",
-        help="Also write a page to look at: before and after, other K, the iterations, the palette, each pixel.",
-    ),
-    click.option("--json", "as_json", is_flag=True, help="One JSON object per image on standard output."),
-    force_option,
-    batch_options,
-    click.option("-q", "--quiet", is_flag=True, help="Only errors."),
-    verbose_option,
 )
+message_options = _stack(json_option, quiet_option, verbose_option)

@@ -309,7 +309,6 @@ def test_help_and_version(run):
     for args in (["-h"], ["kmeans", "--help"], ["em", "-h"], ["compare", "-h"]):
         result = run(*args)
         assert result.exit_code == 0
-        assert "colorquant " in result.output.split("Options")[0], "an example stands in every help"
     assert run("--version").output.startswith("colorquant, version")
     assert run("paint").exit_code == 2
 

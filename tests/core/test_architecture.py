@@ -105,8 +105,38 @@ def loaded_by(*args: str) -> set[str]:
     return set(output.split("MODULES ")[1].split())
 
 
-def test_help_loads_nothing_heavy():
-    assert not loaded_by("--help") & {"numpy", "cv2", "sklearn", "scipy", "PIL", "rich"}
+@pytest.mark.parametrize("command", [[], ["kmeans"], ["em"]])
+def test_help_loads_nothing_heavy(command):
+    assert not loaded_by(*command, "--help") & {"numpy", "cv2", "sklearn", "scipy", "PIL", "rich"}
+
+
+def test_the_choices_of_the_command_line_agree_with_the_tables():
+    from colorquant.analysis import baselines, timing
+    from colorquant.cli import choices
+    from colorquant.color.spaces import SPACES
+    from colorquant.fitting import engines, models, options
+    from colorquant.images.decoding import MAX_PIXELS
+    from colorquant.mapping.painting import PAINTS
+    from colorquant.palette.files import PALETTE_WRITERS
+    from colorquant.report.figures import FIGURES
+    from colorquant.report.figures.compared import COMPARED
+
+    assert choices.MAX_COLORS == options.MAX_COLORS
+    assert choices.MAX_PIXELS == MAX_PIXELS
+    assert choices.METHODS == engines.METHODS
+    assert choices.ENGINES == tuple(engines.ENGINES)
+    assert choices.BASELINES == tuple(baselines.RIVALS)
+    assert choices.SPACES == tuple(SPACES)
+    assert choices.INITS == {method: row.choices["init"] for method, row in engines.ENGINES["numpy"].items()}
+    assert choices.COVARIANCES == options.COVARIANCES
+    assert choices.EFFORTS == engines.EFFORTS
+    assert choices.ASSIGNMENTS == tuple(models.ASSIGNMENTS)
+    assert choices.PAINTS == tuple(PAINTS)
+    assert choices.PALETTE_SUFFIXES == tuple(PALETTE_WRITERS)
+    assert choices.FIGURES == tuple(FIGURES)
+    assert choices.COMPARISON_FIGURES == tuple(COMPARED)
+    assert choices.TIMING_STAGES == tuple(timing.STAGES)
+    assert choices.TIMING_CRITERIA == {"max_iter": timing.MAX_ITER, **timing.TOL}
 
 
 def test_a_plain_run_loads_neither_opencv_nor_sklearn(photo, tmp_path):

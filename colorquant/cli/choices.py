@@ -1,0 +1,23 @@
+"""The names that options offer, and the defaults that their help shows.
+
+The tables of these names (``ENGINES``, ``SPACES`` and so on) stand where they are used, in modules that load numpy and
+Pillow. ``--help`` and shell completion load this module instead, which imports nothing.
+``tests/core/test_architecture.py`` checks that each entry agrees with its table.
+"""
+
+MAX_COLORS = 65_536
+MAX_PIXELS = 178_000_000
+METHODS = ("kmeans", "em")
+ENGINES = ("numpy", "opencv", "sklearn")
+BASELINES = ("pillow-median", "pillow-octree", "imagequant")
+SPACES = ("rgb", "gray", "ycrcb", "lab", "oklab")
+INITS = {"kmeans": ("split", "pp", "random"), "em": ("search", "kmeans", "random")}
+COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
+EFFORTS = ("fast", "balanced", "best")
+ASSIGNMENTS = ("posterior", "nearest", "nearest-l1")
+PAINTS = ("members", "centers")
+PALETTE_SUFFIXES = (".json", ".gpl", ".hex", ".csv")
+FIGURES = ("segmented-histogram", "gaussians", "ellipses", "colors3d", "convergence", "elbow", "grid")
+COMPARISON_FIGURES = ("elbow", "grid")
+TIMING_STAGES = ("quantize", "fit")
+TIMING_CRITERIA = {"max_iter": 10, "kmeans": 0.2, "em": 0.001}
