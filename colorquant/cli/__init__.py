@@ -93,7 +93,7 @@ class LazyGroup(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("colorquant", cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="colorquant")
 def cli() -> None:
     """Fewer colours for your images: colour quantization and segmentation with k-means and Gaussian mixtures."""

@@ -9,22 +9,23 @@ from dataclasses import asdict
 
 import click
 
+from colorquant.cli.groups import MESSAGES, GroupedCommand, option
 from colorquant.doctor import OK, OPTIONAL, WRONG, Finding, examine
 
+EXAMPLES = """
+colorquant doctor
+colorquant doctor --json
+"""
 COLORS = {OK: "green", OPTIONAL: "yellow", WRONG: "red"}
 
 
-@click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@click.command("doctor", cls=GroupedCommand, examples=EXAMPLES)
+@option(MESSAGES, "--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 def command(as_json: bool) -> None:
     """Check the installation: packages, OpenCV, engines, extras, formats.
 
     Each engine fits a tiny image. The last lines say what to do where something is missing or wrong. The exit code is 1
     where it is something that colorquant needs.
-
-    \b
-    colorquant doctor
-    colorquant doctor --json
     """
     findings: list[Finding] = []
     for finding in examine():

@@ -124,18 +124,18 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert choices.MAX_COLORS == options.MAX_COLORS
     assert choices.MAX_PIXELS == MAX_PIXELS
     assert choices.METHODS == engines.METHODS
-    assert choices.ENGINES == tuple(engines.ENGINES)
-    assert choices.BASELINES == tuple(baselines.RIVALS)
-    assert choices.SPACES == tuple(SPACES)
-    assert choices.INITS == {method: row.choices["init"] for method, row in engines.ENGINES["numpy"].items()}
+    assert tuple(engines.ENGINES) == choices.ENGINES
+    assert tuple(baselines.RIVALS) == choices.BASELINES
+    assert tuple(SPACES) == choices.SPACES
+    assert {method: row.choices["init"] for method, row in engines.ENGINES["numpy"].items()} == choices.INITS
     assert choices.COVARIANCES == options.COVARIANCES
     assert choices.EFFORTS == engines.EFFORTS
-    assert choices.ASSIGNMENTS == tuple(models.ASSIGNMENTS)
-    assert choices.PAINTS == tuple(PAINTS)
-    assert choices.PALETTE_SUFFIXES == tuple(PALETTE_WRITERS)
-    assert choices.FIGURES == tuple(FIGURES)
-    assert choices.COMPARISON_FIGURES == tuple(COMPARED)
-    assert choices.TIMING_STAGES == tuple(timing.STAGES)
+    assert tuple(models.ASSIGNMENTS) == choices.ASSIGNMENTS
+    assert tuple(PAINTS) == choices.PAINTS
+    assert tuple(PALETTE_WRITERS) == choices.PALETTE_SUFFIXES
+    assert tuple(FIGURES) == choices.FIGURES
+    assert tuple(COMPARED) == choices.COMPARISON_FIGURES
+    assert tuple(timing.STAGES) == choices.TIMING_STAGES
     assert choices.TIMING_CRITERIA == {"max_iter": timing.MAX_ITER, **timing.TOL}
 
 
