@@ -1,6 +1,7 @@
-"""Small pictures in every format that Pillow writes here, and ways to damage them.
+"""Small images in every format that Pillow writes here, and ways to damage their files.
 
-``samples()`` has the whole files; each function of ``DAMAGES`` makes broken ones of one of them. All is seeded.
+``samples()`` returns the whole files; each function of ``DAMAGES`` yields damaged copies of one of them. The random
+numbers are seeded.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from PIL import Image, ImageCms, features
 HEIGHT, WIDTH = 17, 23
 CUTS = (0.05, 0.5, 0.9, 0.99)
 HTML = b"<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head><body><p>Not here.</p></body></html>\n"
-Broken = Iterator[tuple[str, bytes]]  # in what way, and the bytes
+Damaged = Iterator[tuple[str, bytes]]  # how, and the bytes of the file
 
 
 def picture() -> np.ndarray:
@@ -41,13 +42,13 @@ def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def _two(image: Image.Image) -> dict[str, object]:
-    """The options that add a second frame, upside down; a fresh one, for saving leaves its marks on it."""
+    """The options that add a second frame, upside down. Not to be used twice: saving changes the frame."""
     return {"save_all": True, "append_images": [image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)]}
 
 
 @cache
 def samples() -> dict[str, bytes]:
-    """Whole files by name; what comes before the first dash is the format."""
+    """Whole files by name; the part before the first dash is the format."""
     rgb = Image.fromarray(picture())
     rgba = Image.fromarray(np.dstack([picture(), _alpha()]))
     gray, indexed = rgb.convert("L"), rgb.quantize(20)
@@ -62,6 +63,8 @@ def samples() -> dict[str, bytes]:
         "png-16-bit": _saved(deep, "PNG"),
         "png-interlaced": _interlaced(picture()),
         "png-animated": _saved(rgb, "PNG", **_two(rgb)),
+        "png-display-p3": png(WIDTH, HEIGHT, 8, 2, _unfiltered(picture()), extra=chunk(b"cICP", bytes([12, 13, 0, 1]))),
+        "png-gamma": png(WIDTH, HEIGHT, 8, 2, _unfiltered(picture()), extra=WIDE_GAMUT),
         "jpeg-baseline": _saved(rgb, "JPEG"),
         "jpeg-progressive": _saved(rgb, "JPEG", progressive=True),
         "jpeg-restart": _saved(rgb, "JPEG", restart_marker_rows=1),
@@ -112,21 +115,32 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def png(width: int, height: int, bits: int, color: int, rows: bytes, interlace: int = 0, extra: bytes = b"") -> bytes:
-    """A PNG whose header says what it is told to; ``rows`` are the filtered ones, ``extra`` goes before them."""
+    """A PNG with this header; ``rows`` are its filtered rows, ``extra`` are chunks that go before them."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlace))
     return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
 
 
+# Gamma 1/1.8, and the primaries of Adobe RGB.
+WIDE_GAMUT = chunk(b"gAMA", struct.pack(">I", 55_556)) + chunk(
+    b"cHRM", struct.pack(">8i", 31_270, 32_900, 64_000, 33_000, 21_000, 71_000, 15_000, 6_000)
+)
+
+
+def _unfiltered(rgb: np.ndarray) -> bytes:
+    """The rows of a PNG, each with the filter type 0."""
+    return b"".join(b"\0" + row.tobytes() for row in rgb)
+
+
 def _interlaced(rgb: np.ndarray) -> bytes:
-    """Adam7, as in the PNG specification, 8.2; no filter."""
+    """A PNG with Adam7 interlacing, as in the PNG specification, 8.2, and no filter."""
     rows = b""
     for y, x, down, right in ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2)):
-        rows += b"".join(b"\0" + row.tobytes() for row in rgb[y::down, x::right])
-    rows += b"".join(b"\0" + row.tobytes() for row in rgb[1::2])
+        rows += _unfiltered(rgb[y::down, x::right])
+    rows += _unfiltered(rgb[1::2])
     return png(rgb.shape[1], rgb.shape[0], 8, 2, rows, interlace=1)
 
 
-def cut(name: str, data: bytes) -> Broken:
+def cut(name: str, data: bytes) -> Damaged:
     """Cut at some shares of the length, and the last bytes missing."""
     for share in CUTS:
         yield f"cut at {share:.0%}", data[: int(len(data) * share)]
@@ -134,7 +148,7 @@ def cut(name: str, data: bytes) -> Broken:
         yield f"the last {missing} bytes missing", data[:-missing]
 
 
-def flipped(name: str, data: bytes) -> Broken:
+def flipped(name: str, data: bytes) -> Damaged:
     """One bit flipped, at 40 places."""
     chance = random.Random(f"flip {name}")
     for _ in range(40):
@@ -142,7 +156,7 @@ def flipped(name: str, data: bytes) -> Broken:
         yield f"bit {bit} of byte {place} flipped", _patched(data, place, bytes([data[place] ^ 1 << bit]))
 
 
-def zeroed(name: str, data: bytes) -> Broken:
+def zeroed(name: str, data: bytes) -> Damaged:
     """Up to 16 bytes zeroed, at 20 places."""
     chance = random.Random(f"zero {name}")
     for _ in range(20):
@@ -150,7 +164,7 @@ def zeroed(name: str, data: bytes) -> Broken:
         yield f"{count} bytes at {place} zeroed", _patched(data, place, bytes(count))[: len(data)]
 
 
-def followed(name: str, data: bytes) -> Broken:
+def followed(name: str, data: bytes) -> Damaged:
     """Garbage after the end."""
     yield "a zero follows", data + b"\0"
     yield "noise follows", data + random.Random(f"garbage {name}").randbytes(500)
@@ -158,19 +172,19 @@ def followed(name: str, data: bytes) -> Broken:
     yield "itself follows", data + data
 
 
-def lying(name: str, data: bytes) -> Broken:
-    """A header that claims another size: beyond any limit, none, or less than none, or rows that do not come."""
+def lying(name: str, data: bytes) -> Damaged:
+    """The header claims another size: beyond any limit, zero, negative, or with more rows than the file has."""
     kind = name.split("-")[0]
-    sizes = {"no width": (0, HEIGHT), "no height": (WIDTH, 0), "rows that do not come": (WIDTH, 12 * HEIGHT)}
+    sizes = {"no width": (0, HEIGHT), "no height": (WIDTH, 0), "rows that are missing": (WIDTH, 12 * HEIGHT)}
     if kind != "ico":
         sizes["a huge size"] = HUGE.get(name, HUGE.get(kind, (65_535, 65_535)))
     if kind in ("bmp", "ppm"):
         sizes["a negative width"] = (-WIDTH, HEIGHT)
-    for said, (width, height) in sizes.items():
-        yield f"claims {said}", CLAIMS[kind](data, width, height)
+    for claim, (width, height) in sizes.items():
+        yield f"claims {claim}", CLAIMS[kind](data, width, height)
 
 
-DAMAGES: dict[str, Callable[[str, bytes], Broken]] = {
+DAMAGES: dict[str, Callable[[str, bytes], Damaged]] = {
     "cut": cut,
     "flipped": flipped,
     "zeroed": zeroed,
@@ -258,8 +272,9 @@ CLAIMS: dict[str, Callable[[bytes, int, int], bytes]] = {
 }
 
 
+@cache
 def bombs() -> dict[str, bytes]:
-    """Small files whose pictures would fill the memory; each claims more than 178 million pixels."""
+    """Small files whose images would fill the memory: each claims more than 178 million pixels."""
     inner = png(20_000, 20_000, 1, 0, bytes(2501 * 20_000))
     icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(inner), 22) + inner
     return {
@@ -271,25 +286,26 @@ def bombs() -> dict[str, bytes]:
     }
 
 
+@cache
 def with_broken_metadata() -> dict[str, tuple[bytes, bytes]]:
-    """Files whose metadata is garbage, and the same ones without it: the picture is the same."""
+    """Files whose metadata are random bytes, and the same files without them: the pixels are the same."""
     noise, rgb = random.Random("metadata").randbytes(300), Image.fromarray(picture())
     exif, profile = (
         b"Exif\0\0II*\0\x08\0\0\0" + noise,
         ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
     )
-    found = {}
+    files = {}
     kinds = {"PNG": {}, "JPEG": {}, "WEBP": {"lossless": True}, "TIFF": {}, "AVIF": {}}
     for kind, options in kinds.items():
         if kind.lower() in ("webp", "avif") and not features.check(kind.lower()):
             continue
         plain = _saved(rgb, kind, **options)
-        found[f"{kind} with a profile of noise"] = _saved(rgb, kind, icc_profile=noise, **options), plain
-        found[f"{kind} with half a profile"] = _saved(rgb, kind, icc_profile=profile[:200], **options), plain
+        files[f"{kind} with a profile of noise"] = _saved(rgb, kind, icc_profile=noise, **options), plain
+        files[f"{kind} with half a profile"] = _saved(rgb, kind, icc_profile=profile[:200], **options), plain
         if kind in ("PNG", "JPEG", "WEBP"):  # for the others Pillow writes no noise
-            found[f"{kind} with EXIF of noise"] = _saved(rgb, kind, exif=exif, **options), plain
-    rows = b"".join(b"\0" + row.tobytes() for row in picture())
-    for name in (b"eXIf", b"zTXt", b"iTXt", b"tEXt", b"pHYs", b"gAMA", b"sRGB", b"cHRM", b"tIME", b"iCCP", b"bKGD"):
+            files[f"{kind} with EXIF of noise"] = _saved(rgb, kind, exif=exif, **options), plain
+    rows, color = _unfiltered(picture()), (b"gAMA", b"sRGB", b"cHRM", b"cICP", b"iCCP")
+    for name in (*color, b"eXIf", b"zTXt", b"iTXt", b"tEXt", b"pHYs", b"tIME", b"bKGD"):
         plain = png(WIDTH, HEIGHT, 8, 2, rows)
-        found[f"PNG with a {name.decode()} of noise"] = png(WIDTH, HEIGHT, 8, 2, rows, extra=chunk(name, noise)), plain
-    return found
+        files[f"PNG with a {name.decode()} of noise"] = png(WIDTH, HEIGHT, 8, 2, rows, extra=chunk(name, noise)), plain
+    return files
