@@ -5,12 +5,16 @@ import re
 import shlex
 import shutil
 import tomllib
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
+from support.readme import example_commands, make_folder
 
 from colorquant.analysis.baselines import RIVALS
+from colorquant.cli import COMMANDS
 from colorquant.color.spaces import SPACES
 from colorquant.fitting.engines import ENGINES
 from colorquant.palette.files import PALETTE_WRITERS
@@ -18,13 +22,41 @@ from colorquant.palette.files import PALETTE_WRITERS
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = [line for line in README.splitlines() if line.startswith("colorquant ")]
 CASES = sorted((ROOT / "tests" / "cases").glob("*.toml"))
 
 
-def test_the_readme_shows_enough_commands():
-    assert len(COMMANDS) >= 8
-    assert {line.split()[1] for line in COMMANDS} == {"kmeans", "em", "compare", "timing", "doctor"}
+def test_the_readme_shows_every_command():
+    assert {line.split()[1] for line in example_commands()} == set(COMMANDS)
+
+
+def test_the_readmes_commands_quantize_in_order(run, thumbnail, tmp_path, monkeypatch):
+    """Those that read an image from a file; all of them run in tests/slow/test_readme.py."""
+    make_folder(tmp_path, thumbnail[::6, ::6])
+    monkeypatch.chdir(tmp_path)
+    lines = [shlex.split(line) for line in example_commands() if re.match(r"colorquant (kmeans|em) (?!-)", line)]
+    assert len(lines) >= 10
+    for words in lines:
+        result = run(*words[1:])
+        assert result.exit_code == 0, (words, result.output)
+
+
+def command_lines(path: Path) -> list[str]:
+    """The command lines in the code blocks of a document, without their comments and pipes."""
+    blocks = re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL)
+    lines = [line.split("#")[0] for block in blocks for line in re.sub(r"\\\n", " ", block).splitlines()]
+    parts = [part.strip() for line in lines for part in re.split(r"\||>|&&|;", line)]
+    return [part for part in parts if part.startswith("colorquant ")]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_the_commands_of_the_documents_exist_with_these_options(path):
+    for line in command_lines(path):
+        _, name, *args = shlex.split(line)
+        if name.startswith("-") or name == "COMMAND":
+            continue
+        command = import_module(f"colorquant.cli.{name}").command
+        with suppress(click.exceptions.Exit):  # of --help
+            command.make_context(name, args)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

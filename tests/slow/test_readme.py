@@ -1,21 +1,35 @@
-"""The commands of README.md run."""
+"""The commands of README.md run in a shell, in their order, in one folder."""
 
-import shlex
-from pathlib import Path
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
-from PIL import Image
-
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-COMMANDS = [line for line in README.splitlines() if line.startswith("colorquant ")]
+from support.readme import example_commands, example_script, make_folder
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_the_readmes_commands_run(line, run, thumbnail, tmp_path, monkeypatch):
-    (tmp_path / "holiday" / "beach").mkdir(parents=True)
-    for name in ("photo.jpg", "plate.jpg", "holiday/a.jpg", "holiday/beach/b.jpg"):
-        Image.fromarray(thumbnail).save(tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-    words = shlex.split(line.split("#")[0].split("|")[0])
-    result = run(*words[1:])
-    assert result.exit_code == 0, result.output
+@pytest.mark.skipif(shutil.which("bash") is None or shutil.which("jq") is None, reason="bash and jq are not installed")
+def test_the_whole_block_runs_in_order(tmp_path, china):
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    make_folder(folder, china[::4, ::4])
+    program = tmp_path / "bin" / "colorquant"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m colorquant "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-euxo", "pipefail", "-c", example_script()],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("+ colorquant ") == len(example_commands())
+    assert "null" not in done.stdout.split("\n")
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    assert {"photo-kmeans16.png", "small.png", "page.html", "p.gpl", "out.png", "ellipses.svg", "run.jsonl"} <= written
+    assert {"out/beach/b-kmeans64.png", "night/a-kmeans16.png", "compared/photo-compare.png", "rows.csv"} <= written
