@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -214,28 +214,17 @@ class Result:
     warnings: tuple[str, ...] = ()
 
 
-def check_outputs(options: FitOptions, others: Mapping[str, str]) -> None:
-    """Raises OptionError where ``others``, keys of OUTPUTS with what the user said, do not go with the fit.
+def check_outputs(options: FitOptions, kinds: Iterable[str]) -> None:
+    """Raises OptionError where ``kinds``, keys of OUTPUTS, do not go with the fit.
 
     ``options`` as :func:`colorquant.fitting.engines.resolve` returns them.
     """
-    for kind, said in others.items():
+    for kind in kinds:
         output = OUTPUTS[kind]
-        if not said:
-            raise OptionError(f"{output.flag} has an empty name: is a variable unset?")
         if options.method not in output.methods:
             raise OptionError(f"{output.flag} is not for {options.method}: take colorquant {output.methods[0]}")
         if output.history and not engines.ENGINES[options.engine][options.method].tells:
             raise OptionError(f"{output.flag}: --engine {options.engine} does not tell its iterations, take numpy")
-        if not output.folder and not output.beside:
-            check_ending(kind, said)
-
-
-def check_ending(kind: str, said: str) -> None:
-    """Raises OptionError where a file's name does not end as the output ``kind`` can."""
-    output = OUTPUTS[kind]
-    if Path(said).suffix.lower() not in output.suffixes:
-        raise OptionError(f"{output.flag} {said}: unknown ending, take one of {', '.join(output.suffixes)}")
 
 
 def _unweighed(quantized: Quantized) -> tuple[str, ...]:

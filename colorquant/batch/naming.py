@@ -1,4 +1,4 @@
-"""Inputs by their names, and the names of their outputs: known, and known not to clash, before anything runs."""
+"""The names of outputs. They are known, and checked for every command in one place, before anything runs."""
 
 from __future__ import annotations
 
@@ -9,177 +9,139 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from colorquant.batch.inputs import STDIN, FoundInputs, Input, RealPaths, expand
 from colorquant.batch.jobs import OUTPUTS, Destination, Output
-from colorquant.errors import ColorquantError, ImageReadError, OptionError, OutputError
+from colorquant.errors import OptionError, OutputError
+from colorquant.files import check_place, check_writable
 from colorquant.images import SUFFIXES
 
+__all__ = ["STDIN", "FoundInputs", "Input", "Naming", "OutputName", "Plan", "check_names", "expand"]
+
 D = TypeVar("D")
-STDIN = "-"
-WRITTEN = re.compile(  # by an earlier run, from group 1
-    r"(.+)-(?:(?:kmeans|em)\d+(?:-labels|-posteriors-\d+|-mask-\d+)?|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png",
-    re.DOTALL,
-)
+FIELDS = ("stem",)  # what may stand in braces in the name of an output
+BRACES = re.compile(r"\{[^{}]*\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One input as the user named it (``-`` is standard input), or as it was found in a folder (``listed``).
+@dataclass(frozen=True)
+class OutputName:
+    """A file or a folder that the user named with an option.
 
-    ``folder`` is its place below the folder that was named (empty for a file that was named itself), ``problem`` says
-    why there is nothing to read. It holds little, for there may be a hundred thousand.
+    ``flag`` is the option, such as ``--csv``, and ``name`` what the user wrote. ``suffixes`` are the endings that it
+    may have; any, where there are none. A file is written for each input, and its name may hold ``{stem}``, unless it
+    is written ``once`` for the whole run. With ``folder`` it is a folder for many files.
     """
 
+    flag: str
     name: str
-    folder: str = ""
-    listed: bool = False
-    problem: ColorquantError | None = None
+    suffixes: tuple[str, ...] = ()
+    once: bool = False
+    folder: bool = False
 
-    @property
-    def path(self) -> Path | None:
-        """Its file; None for standard input."""
-        return None if self.name == STDIN else Path(self.name)
+    def path(self, item: Input) -> Path:
+        """The file that belongs to an input."""
+        return Path(self.name.replace("{stem}", item.stem))
 
-    @property
-    def stem(self) -> str:
-        """What outputs are named after."""
-        if self.listed:
-            return os.path.splitext(os.path.basename(self.name))[0]
-        return "stdin" if self.name == STDIN else Path(self.name).stem
+    def check(self, inputs: Sequence[Input]) -> None:
+        """Raises OptionError where the name cannot be used for these inputs, whatever is on the disk beside it."""
+        self._check_word()
+        self._check_fields()
+        if self.folder:
+            if Path(self.name).suffix.lower() in SUFFIXES and not os.path.isdir(self.name):
+                raise OptionError(f"{self.flag} {self.name}: there are several pictures, name a folder")
+            return
+        if self.suffixes and Path(self.name).suffix.lower() not in self.suffixes:
+            raise OptionError(f"{self.flag} {self.name}: unknown ending, take one of {', '.join(self.suffixes)}")
+        if not self.once and len(inputs) > 1 and "{stem}" not in self.name:
+            raise OptionError(f"{self.flag} {self.name} is one file for {len(inputs)} inputs: put {{stem}} into it")
+
+    def _check_word(self) -> None:
+        if not self.name:
+            raise OptionError(f"{self.flag} has an empty name: is a variable unset?")
+        if self.name == STDIN:
+            raise OptionError(f"{self.flag} - is no file: only -o can write to standard output")
+        if not self.folder and os.path.isdir(self.name):
+            raise OptionError(f"{self.flag} {self.name} is a folder: name a file")
+
+    def _check_fields(self) -> None:
+        known = () if self.once or self.folder else FIELDS
+        check_fields(self.flag, self.name, known)
 
 
-class _Places:
-    """Where names lead when links are followed; each folder is looked up once, as there are many files to one."""
-
-    def __init__(self) -> None:
-        self._folders: dict[str, tuple[str, bool]] = {}
-
-    def of(self, path: str) -> str:
-        """The real path of a file."""
-        parent, name = os.path.split(path)
-        if name in ("", os.curdir, os.pardir):
-            return os.path.realpath(path)
-        if parent not in self._folders:
-            real = os.path.realpath(parent)
-            self._folders[parent] = real, os.path.isdir(real)
-        real, exists = self._folders[parent]
-        return os.path.realpath(path) if exists and os.path.islink(path) else os.path.join(real, name)
+def check_fields(flag: str, name: str, known: Sequence[str] = ()) -> None:
+    """Raises OptionError for a ``{field}`` in ``name`` that is none of ``known``, unless it is a folder that exists."""
+    unknown = [word for word in BRACES.findall(name) if word[1:-1] not in known]
+    if unknown and not os.path.isdir(name):
+        hint = f"known is {', '.join(f'{{{word}}}' for word in known)}" if known else "this name takes none"
+        raise OptionError(f"{flag} {name}: unknown field {unknown[0]}, {hint}")
 
 
-def expand(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()) -> list[Input]:
-    """Files, and the images of folders in the order of their names; what is named twice is taken once.
+def check_names(
+    inputs: Sequence[Input],
+    names: Sequence[OutputName],
+    files: Iterable[Iterable[str | Path]] | None = None,
+    *,
+    force: bool = False,
+    in_place: bool = False,
+) -> None:
+    """Check all names of a run before anything is read or written: the one check that every command calls.
 
-    Sub-folders to which ``outputs`` go are passed over. A folder without images, or one that cannot be listed, is an
-    input with a problem. Raises OptionError for an empty name.
+    ``names`` are what the user named. ``files`` holds the files that each input would write, in the order of
+    ``inputs``; it is iterated only after ``names`` have been checked. With ``in_place`` an input may be written over by
+    itself. Raises OptionError for a name that cannot be used, and where two inputs would write one file, or an output
+    would fall on an input. Raises OutputError where a file that is written once for the whole run exists already and
+    ``force`` is not given, or cannot be written where it would lie.
     """
-    inputs: dict[str, Input] = {}
-    closed = frozenset(os.path.realpath(name) for name in outputs)
-    places = _Places()
     for name in names:
-        if not name:
-            raise OptionError("an input has an empty name: is a variable unset?")
-        for item in _expanded(name, recursive, closed):
-            key = STDIN if item.name == STDIN else places.of(item.name)
-            if key == STDIN and key in inputs:
-                raise OptionError("standard input (-) can be read only once")
-            inputs.setdefault(key, item)
-    return list(inputs.values())
+        name.check(inputs)
+    once = [name for name in names if name.once]
+    real_paths = RealPaths()
+    run_files: dict[str, OutputName] = {}
+    for name in once:
+        other = run_files.setdefault(os.path.realpath(name.name), name)
+        if other is not name:
+            raise OptionError(f"{name.flag} {name.name} is {other.flag}, too: name another file")
+    sources = {real_paths.of(item.name): item for item in inputs if item.name != STDIN and item.problem is None}
+    for place in run_files.keys() & sources.keys():
+        words = f"{run_files[place].flag} {run_files[place].name}"
+        raise OptionError(f"{words} is an input, too: choose another name")
+    if files is not None:
+        _check_clashes(inputs, files, run_files, sources, real_paths, in_place)
+    check_writable([Path(name.name) for name in once], force=force)
+    for name in once:
+        check_place(Path(name.name))
 
 
-def _expanded(name: str, recursive: bool, closed: frozenset[str]) -> Iterator[Input]:
-    if name == STDIN or not os.path.isdir(name):
-        yield Input(name)
-        return
-    none = True
-    for item in _images_in(str(Path(name)), recursive, closed):
-        none = False
-        yield item
-    if none:
-        hint = "give a folder that holds some" if recursive else "take -r for its sub-folders"
-        yield Input(name, problem=ImageReadError(f"no images in this folder: {hint}"))
-
-
-def _images_in(top: str, recursive: bool, closed: frozenset[str]) -> Iterator[Input]:
-    """Image files by their ending, folder by folder.
-
-    Hidden ones, links to folders (they can run in circles), sub-folders that are ``closed`` (their real paths), and
-    what an earlier run wrote beside its input are passed over.
-    """
-    waiting = [""]  # folders below top, the next one last
-    while waiting:
-        folder = waiting.pop()
-        place = os.path.join(top, folder) if folder else top
-        try:
-            files, folders = _listed(place)
-        except OSError as error:
-            reason = f"this folder cannot be listed: {error.strerror or error}; check its permissions"
-            yield Input(place, problem=ImageReadError(reason))
-            continue
-        prefix = "" if place == os.curdir else place
-        stems = {os.path.splitext(name)[0] for name in files}
-        for name in sorted(files):
-            written = WRITTEN.fullmatch(name)
-            if not (written and written[1] in stems):
-                yield Input(os.path.join(prefix, name), folder, listed=True)
-        if recursive:
-            below = [os.path.join(folder, name) for name in sorted(folders, reverse=True)]
-            waiting += [path for path in below if os.path.realpath(os.path.join(top, path)) not in closed]
-
-
-def _listed(folder: str) -> tuple[list[str], list[str]]:
-    """The names of a folder's images and of its sub-folders, without asking for each file."""
-    files, folders = [], []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.name)
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and (
-                entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path)
-            ):
-                files.append(entry.name)
-    return files, folders
-
-
-def check_outputs(
+def _check_clashes(
     inputs: Collection[Input],
     files: Iterable[Iterable[str | Path]],
-    *,
-    in_place: bool = False,
-    lists: Mapping[str, str] | None = None,
+    run_files: Mapping[str, OutputName],
+    sources: Mapping[str, Input],
+    real_paths: RealPaths,
+    in_place: bool,
 ) -> None:
-    """Raises OptionError where two inputs would write one file, or one would write over an input.
+    """Raises OptionError where two inputs would write one file, or one would write over another or a run's file.
 
-    ``files`` has what each input would write; with ``in_place`` that may be the input itself. ``lists`` maps flags to
-    files that are written for all inputs together.
+    The keys of ``run_files`` and ``sources`` are real paths.
     """
-    places = _Places()
-    taken = {}
-    for flag, name in (lists or {}).items():
-        if name in ("", STDIN) or os.path.isdir(name):
-            raise OptionError(f"{flag} {name!r} is no file: name one")
-        taken[os.path.realpath(name)] = f"{flag} {name}"
-    sources = {places.of(item.name): item for item in inputs if item.name != STDIN and item.problem is None}
-    for place in taken.keys() & sources.keys():
-        raise OptionError(f"{taken[place]} is an input, too: choose another name")
     owners: dict[str, Input] = {}
     for item, written in zip(inputs, files, strict=True):
         for file in written:
-            place = places.of(str(file))
+            place = real_paths.of(str(file))
             if place in owners:
                 both = f"{owners[place].name} and {item.name} would both write {file}: rename one"
                 raise OptionError(
                     both if owners[place] is not item else f"{item.name} would write {file} twice: choose another name"
                 )
-            if place in taken:
-                raise OptionError(f"{taken[place]} is an output of {item.name}, too: choose another name")
+            if place in run_files:
+                words = f"{run_files[place].flag} {run_files[place].name}"
+                raise OptionError(f"{words} is an output of {item.name}, too: choose another name")
             if place in sources and not (in_place and sources[place] is item):
                 raise OptionError(f"{item.name} would write over the input {file}: choose another name")
             owners[place] = item
 
 
 class Plan(Generic[D]):
-    """Inputs, each with what ``planned`` makes of it, which is worked out when it is asked for: only names are held."""
+    """Inputs, each with what ``planned`` makes of it when it is needed: only names are held."""
 
     def __init__(self, inputs: Sequence[Input], planned: Callable[[Input], D]) -> None:
         self.inputs, self._planned = inputs, planned
@@ -196,11 +158,12 @@ class Plan(Generic[D]):
 
 @dataclass(frozen=True)
 class Naming:
-    """How outputs are called: ``output`` is what ``-o`` said, ``tag`` such as ``kmeans16`` names the default.
+    """How the outputs of ``kmeans`` and ``em`` are named.
 
-    ``others`` maps keys of OUTPUTS to what the user said: an ending, or a name that may hold ``{stem}``. ``k`` is the
-    number of labels at most. ``lists`` maps flags to files that are written once for all inputs. With ``in_place`` a
-    picture takes the place of its input; ``force`` and ``skip_existing`` are those of :class:`Destination`.
+    ``tag``, such as ``kmeans16``, is a part of the default name. ``k`` is the largest number of labels. ``output`` is
+    the value of ``-o``. ``others`` maps keys of OUTPUTS to what the user gave: an ending, or a name that may hold
+    ``{stem}``. ``report`` is a file for the whole run. With ``in_place`` a picture replaces its input; ``force`` and
+    ``skip_existing`` are those of :class:`Destination`.
     """
 
     tag: str
@@ -210,39 +173,59 @@ class Naming:
     force: bool = False
     in_place: bool = False
     skip_existing: bool = False
-    lists: Mapping[str, str] = field(default_factory=dict)
+    report: str | None = None
 
     def plan(self, inputs: Sequence[Input]) -> Plan[Destination]:
-        """Each input with its outputs. Raises OptionError where they clash, before anything is written."""
-        self._check(inputs)
+        """Each input with its outputs. Raises OptionError and OutputError as :func:`check_names` does."""
+        self._check_output(inputs)
+        self._check_modes(inputs)
         if self.in_place:
             inputs = [_replaceable(item) for item in inputs]
         single = len(inputs) == 1
         plan = Plan(inputs, lambda item: self._destination(item, single=single))
-        files = (destination.files(self.k) for _, destination in plan)
-        check_outputs(inputs, files, in_place=self.in_place, lists=self.lists)
+        check_names(
+            inputs,
+            list(self._names()),
+            (destination.files(self.k) for _, destination in plan),
+            force=self.force or self.skip_existing,
+            in_place=self.in_place,
+        )
         return plan
 
-    def _check(self, inputs: Sequence[Input]) -> None:
+    def _names(self) -> Iterator[OutputName]:
+        for kind, value in self.others.items():
+            output = OUTPUTS[kind]
+            if not output.beside:
+                suffixes = () if output.folder else output.suffixes
+                yield OutputName(output.flag, value, suffixes, folder=output.folder)
+        if self.report is not None:
+            yield OutputName("--report", self.report, once=True)
+
+    def _check_output(self, inputs: Sequence[Input]) -> None:
+        for kind in self.others:
+            if OUTPUTS[kind].beside and self._to_stdout(inputs[0]):
+                raise OptionError(f"{OUTPUTS[kind].flag} needs a file beside it: give -o a file or a folder")
+        if self.output is None:
+            return
         if self.output == "":
             raise OptionError("-o has an empty name: is a variable unset?")
-        if self.output == "-" and (len(inputs) > 1 or inputs[0].listed):
-            raise OptionError("-o - writes one picture: give one input")
-        if self.output is not None and not os.path.isdir(self.output):
-            suffix = Path(self.output).suffix.lower()
-            if suffix in SUFFIXES - {".png"}:
-                raise OptionError(f"-o {self.output}: pictures are written as PNG, name a .png file or a folder")
-        self._check_modes(inputs)
-        for kind, said in self.others.items():
-            output = OUTPUTS[kind]
-            if output.beside and self._to_stdout(inputs[0]):
-                raise OptionError(f"{output.flag} needs a file beside it: give -o a file or a folder")
-            if not output.beside and not output.folder and len(inputs) > 1 and "{stem}" not in said:
-                raise OptionError(f"{output.flag} {said} is one file for {len(inputs)} inputs: put {{stem}} into it")
+        if self.output == STDIN:
+            if len(inputs) > 1 or inputs[0].listed:
+                raise OptionError("-o - writes one picture: give one input")
+            return
+        check_fields("-o", self.output)
+        if os.path.isdir(self.output):
+            return
+        suffix = Path(self.output).suffix.lower()
+        if suffix in SUFFIXES - {".png"}:
+            raise OptionError(f"-o {self.output}: pictures are written as PNG, name a .png file or a folder")
+        if suffix == ".png" and (len(inputs) > 1 or inputs[0].listed):
+            count = "an input that is a folder" if len(inputs) == 1 else f"{len(inputs)} inputs"
+            raise OptionError(f"-o {self.output} is one file for {count}: name a folder")
 
     def _check_modes(self, inputs: Sequence[Input]) -> None:
-        for flag, said in (("-o", self.output is not None), ("--skip-existing", self.skip_existing)):
-            if self.in_place and said:
+        for flag, given in (("-o", self.output is not None), ("--skip-existing", self.skip_existing)):
+            if self.in_place and given:
                 raise OptionError(f"--in-place and {flag} exclude each other: leave one out")
         if self.force and self.skip_existing:
             raise OptionError("--force writes what --skip-existing skips: leave one out")
@@ -257,14 +240,17 @@ class Naming:
     def _destination(self, item: Input, *, single: bool) -> Destination:
         image = None if self._to_stdout(item) else self._image(item, single)
         stem = f"{item.stem}-{self.tag}" if image is None or self.in_place else image.stem
-        others = {kind: self._other(OUTPUTS[kind], kind, said, item, image, stem) for kind, said in self.others.items()}
+        others = {
+            kind: self._other(OUTPUTS[kind], kind, value, item, image, stem) for kind, value in self.others.items()
+        }
         return Destination(image, others, self.force, item.name, self.in_place, self.skip_existing)
 
-    def _other(self, output: Output, kind: str, said: str, item: Input, image: Path | None, stem: str) -> Path:
+    def _other(self, output: Output, kind: str, value: str, item: Input, image: Path | None, stem: str) -> Path:
         if output.beside and image is not None:
-            return image.with_name(f"{stem}-{kind}.{said}")
-        path = Path(said.replace("{stem}", item.stem))
-        return path / item.folder / f"{stem}-mask{output.suffixes[0]}" if output.folder else path
+            return image.with_name(f"{stem}-{kind}.{value}")
+        if output.folder:
+            return Path(value) / item.folder / f"{stem}-mask{output.suffixes[0]}"
+        return OutputName(output.flag, value).path(item)
 
     def _image(self, item: Input, single: bool) -> Path:
         name = f"{item.stem}-{self.tag}.png"
@@ -278,13 +264,13 @@ class Naming:
 
 
 def _replaceable(item: Input) -> Input:
-    """The input, with a problem where ``--in-place`` cannot be: it keeps its name, and the picture becomes a PNG."""
+    """The input, with a problem where ``--in-place`` is impossible: the name stays, and the content becomes a PNG."""
     if item.problem is not None or not os.path.lexists(item.name):
         return item
     if os.path.splitext(item.name)[1].lower() != ".png":
         return replace(item, problem=OutputError("--in-place writes PNG: only a name that ends in .png can be kept"))
     if not os.path.isfile(item.name):
-        return replace(item, problem=OutputError("--in-place replaces files, this is none: leave it out"))
+        return replace(item, problem=OutputError("--in-place replaces files, and this is none: leave it out"))
     real = os.path.realpath(item.name)
     if os.path.splitext(real)[1].lower() in SUFFIXES - {".png"}:
         reason = f"--in-place writes PNG: this link leads to {os.path.basename(real)}, whose name says otherwise"

@@ -15,7 +15,7 @@ from colorquant.analysis.compare import Comparison, Destination, compare_file
 from colorquant.analysis.grid import Axes, Grid, variant
 from colorquant.batch import naming
 from colorquant.batch import run as batch
-from colorquant.batch.jobs import check_ending
+from colorquant.batch.jobs import OUTPUTS
 from colorquant.cli.console import Voice, speaking
 from colorquant.cli.options import (
     CommaList,
@@ -29,10 +29,9 @@ from colorquant.cli.quantization import check_stdin, source
 from colorquant.cli.summary import shown
 from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
-from colorquant.files import check_place, check_writable, write_whole
+from colorquant.files import write_whole
 from colorquant.fitting.engines import ENGINES, METHODS
 from colorquant.fitting.options import COVARIANCES
-from colorquant.images import SUFFIXES
 from colorquant.images.decoding import Reading
 from colorquant.report.comparison_records import agreement_words, encode_csv, failure, records, table_title
 from colorquant.report.figures import check_figure
@@ -155,18 +154,15 @@ def _plan(
 ) -> Plan:
     """Where the results of each input go. Raises OptionError and OutputError before anything is read."""
     drawn = None if figure is None else figure[0]
-    for flag, value in {"-o": output, "--truth": truth, **tables}.items():
-        if value == "":
-            raise OptionError(f"{flag} has an empty name: is a variable unset?")
-    if output is not None and Path(output).suffix.lower() in SUFFIXES and not Path(output).is_dir():
-        raise OptionError(f"-o {output}: the pictures are several, name a folder")
+    named = {"-o": output, "--truth": truth, "--figure": drawn}
+    names = [naming.OutputName(flag, name, folder=flag == "-o") for flag, name in named.items() if name is not None]
+    endings = {"--html": OUTPUTS["html"].suffixes}
+    names += [
+        naming.OutputName(flag, name, endings.get(flag, ()), once=True)
+        for flag, name in tables.items()
+        if name is not None
+    ]
     page = tables["--html"]
-    if page is not None:
-        check_ending("html", page)
-    if truth is not None and len(inputs) > 1 and "{stem}" not in truth:
-        raise OptionError(f"--truth {truth} is of one image: put {{stem}} into it")
-    if drawn is not None and len(inputs) > 1 and "{stem}" not in drawn:
-        raise OptionError(f"--figure {drawn} is one file for {len(inputs)} inputs: put {{stem}} into it")
     check_stdin(inputs)
     folder = None if output is None else Path(output)
     plan = []
@@ -174,13 +170,8 @@ def _plan(
         labels = None if truth is None else Path(truth.replace("{stem}", item.stem))
         own = None if figure is None else (Path(figure[0].replace("{stem}", item.stem)), figure[1])
         plan.append((item, Destination(folder, item.stem, force, labels, own, page is not None)))
-    once = [Path(name) for name in tables.values() if name is not None]
-    files = [destination.files(grid) for _, destination in plan]
-    files[0] += once  # a table is written once, whichever input owns it
-    naming.check_outputs(inputs, files)
-    check_writable(once, force=force)
-    for path in once:
-        check_place(path)
+    files = (destination.files(grid) for _, destination in plan)
+    naming.check_names(inputs, names, files, force=force)
     return plan
 
 

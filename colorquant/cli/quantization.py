@@ -64,7 +64,7 @@ def run_quantization(
     recipe = outputs.Recipe(options, paint, assign, reading, keep_metadata, drawing)
     names = naming.Naming(
         *(f"{options.method}{options.k}", options.k, output, asked, force, in_place, skip_existing),
-        lists={} if report is None else {"--report": report},
+        report=report,
     )
     folders = [said for kind, said in asked.items() if outputs.OUTPUTS[kind].folder] + [output or ""]
     plan = names.plan(naming.expand(images, recursive=recursive, outputs=filter(None, folders)))

@@ -18,7 +18,7 @@ from colorquant.batch import naming
 from colorquant.batch import run as batch
 from colorquant.cli.console import Voice
 from colorquant.errors import ColorquantError, OptionError
-from colorquant.files import abandon, check_place, check_writable, write_whole
+from colorquant.files import abandon, write_whole
 from colorquant.images.decoding import check_readable
 from colorquant.report import records as rows
 from colorquant.report.records import printable
@@ -45,9 +45,6 @@ class Tally:
         self.lines = bytearray()
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
-        if self.report is not None:
-            check_writable([self.report], force=force)
-            check_place(self.report)
 
     def hear(self, run: batch.Run[Done], total: int) -> None:
         """Say each outcome as it comes, then what became of the ``total``; after an interruption, too."""

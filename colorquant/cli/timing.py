@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,18 @@ import click
 
 from colorquant.analysis import timing
 from colorquant.batch import naming
-from colorquant.batch.jobs import check_ending
+from colorquant.batch.jobs import OUTPUTS
 from colorquant.cli import options as shared
 from colorquant.cli.console import Voice, speaking
 from colorquant.cli.quantization import check_stdin, source
 from colorquant.color.spaces import SPACES
-from colorquant.errors import OptionError
-from colorquant.files import check_place, check_writable, write_whole
+from colorquant.files import write_whole
 from colorquant.fitting.engines import ENGINES, METHODS
 from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.images import Picture, read_image
 from colorquant.images.decoding import Reading
 from colorquant.report import timing_records as report
-from colorquant.report.figures import check_figure, timed
+from colorquant.report.figures import SUFFIXES, check_figure, timed
 from colorquant.report.machine import Machine
 from colorquant.report.records import notes_line, printable
 
@@ -138,9 +136,14 @@ def _run(
     cells, left_out = grid.cells()
     inputs = naming.expand(images, recursive=recursive)
     check_stdin(inputs)
-    if html:
-        check_ending("html", html)
-    _check_files({"--csv": csv, "--markdown": markdown, "--figure": figure, "--html": html}, inputs, force)
+    files_named = {"--csv": csv, "--markdown": markdown, "--figure": figure, "--html": html}
+    endings = {"--figure": SUFFIXES, "--html": OUTPUTS["html"].suffixes}
+    names = [
+        naming.OutputName(flag, name, endings.get(flag, ()), once=True)
+        for flag, name in files_named.items()
+        if name is not None
+    ]
+    naming.check_names(inputs, names, force=force)
     if figure is not None:
         check_figure(figure)
     with speaking(len(inputs) * len(protocol.scales) * len(cells) * protocol.rounds, quiet=quiet) as voice:
@@ -182,21 +185,6 @@ def _end(found: Sequence[timing.Timing], voice: Voice, verbose: bool) -> None:
         voice.complain(line)
     if failures:
         raise click.exceptions.Exit(1)
-
-
-def _check_files(files: Mapping[str, str | None], inputs: Sequence[naming.Input], force: bool) -> None:
-    """Raises OptionError or OutputError before minutes are spent on what cannot be written."""
-    taken = {os.path.realpath(item.path): f"the input {item.name}" for item in inputs if item.path is not None}
-    for flag, name in files.items():
-        if name is None:
-            continue
-        if name in ("", "-"):
-            raise OptionError(f"{flag} {name!r} is no file: name one")
-        owner = taken.setdefault(os.path.realpath(name), flag)
-        if owner != flag:
-            raise OptionError(f"{flag} {printable(name)} is {printable(owner)}, too: name another file")
-        check_writable([Path(name)], force=force)
-        check_place(Path(name))
 
 
 def _measured(

@@ -226,7 +226,7 @@ EXCLUDED = {
     "force and skip": (["--force", "--skip-existing"], "--force writes what --skip-existing skips"),
     "skip on stdout": (["--skip-existing", "-o", "-"], "--skip-existing looks for files"),
     "report dry": (["--dry-run", "--report", "r"], "--dry-run writes no --report"),
-    "report empty": (["--report", ""], "--report '' is no file"),
+    "report empty": (["--report", ""], "--report has an empty name"),
     "report on an input": (["--report", "{input}"], "is an input, too"),
     "report on an output": (["--report", "{folder}/a-kmeans16.png"], "is an output of"),
 }
@@ -339,7 +339,7 @@ def test_an_interrupted_run_says_how_far_it_came(extra, pictures):
     running.send_signal(signal.SIGINT)
     lines = running.communicate(timeout=60)[1].splitlines()
     assert running.returncode == 130, lines
-    assert lines[-1] == "Interrupted: what was written is whole."
+    assert lines[-1] == "Interrupted: every file that was written is complete."
     written = names_in(pictures / "out")
     assert lines[-2] == f"{len(written)} written, 0 skipped, 0 failed, {16 - len(written)} not done"
     found = rows_of((pictures / "run.jsonl").read_text())

@@ -176,6 +176,12 @@ def test_standard_input(run, photo):
         (["--seeds", "0"], "--seeds"),
         (["-o", ""], "-o has an empty name"),
         (["-o", "new.png"], "name a folder"),
+        (["-o", "{stem}"], "-o {stem}: unknown field {stem}, this name takes none"),
+        (["--figure", "{stme}.svg"], "--figure {stme}.svg: unknown field {stme}, known is {stem}"),
+        (["--truth", "{stme}.png"], "--truth {stme}.png: unknown field {stme}, known is {stem}"),
+        (["--csv", "{stem}.csv"], "--csv {stem}.csv: unknown field {stem}, this name takes none"),
+        (["--csv", "-"], "--csv - is no file"),
+        (["--csv", "."], "--csv . is a folder: name a file"),
         (["--csv", ""], "--csv has an empty name"),
         (["--truth", ""], "--truth has an empty name"),
         (["--max-iter", "0"], "--max-iter 0"),
@@ -195,7 +201,7 @@ def test_results_never_clash(run, photo, thumbnail, tmp_path):
     result = run("compare", photo, tmp_path / "sub" / "photo.png", "-k", 4, "-o", tmp_path / "out")
     assert (result.exit_code, "would both write" in result.stderr) == (2, True)
     result = run("compare", photo, "-k", 4, "--csv", photo, "-f")
-    assert (result.exit_code, "write over the input" in result.stderr) == (2, True)
+    assert (result.exit_code, "is an input, too" in result.stderr) == (2, True)
     result = run("compare", photo, tmp_path / "sub" / "photo.png", "-k", 4, "--truth", "labels.png")
     assert (result.exit_code, "{stem}" in result.stderr) == (2, True)
 
@@ -206,4 +212,4 @@ def test_a_result_that_cannot_be_written_is_an_error(run, photo, tmp_path):
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
     result = run("compare", photo, "-k", 4, "--method", "kmeans", "--csv", tmp_path)
-    assert (result.exit_code, "is a folder" in result.stderr) == (1, True)
+    assert (result.exit_code, "is a folder" in result.stderr) == (2, True)

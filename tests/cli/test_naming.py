@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from colorquant.batch import naming
+from colorquant.batch.jobs import OUTPUTS
 from colorquant.errors import ImageReadError, OptionError
 
 
@@ -51,14 +52,31 @@ def test_default_names_stand_beside_the_inputs(tree):
     assert outputs == [tree / "a-kmeans16.png", tree / "b-kmeans16.png"]
 
 
-def test_a_png_is_a_file_for_one_input_and_a_folder_for_more(tree):
+def test_a_png_is_a_file_for_one_input_and_refused_for_more(tree):
     ((_, one),) = plan([tree / "a.png"], output=str(tree / "x.png"))
     assert one.image == tree / "x.png"
+    with pytest.raises(OptionError, match=r"x\.png is one file for 2 inputs: name a folder"):
+        plan([tree / "a.png", tree / "b.jpg"], output=str(tree / "x.png"))
+    with pytest.raises(OptionError, match=r"x\.png is one file for an input that is a folder"):
+        plan([tree / "sub"], output=str(tree / "x.png"))
+
+
+def test_a_folder_whose_name_ends_in_png_is_a_folder(tree):
+    (tree / "x.png").mkdir()
     two = plan([tree / "a.png", tree / "b.jpg"], output=str(tree / "x.png"))
     assert [destination.image for _, destination in two] == [
         tree / "x.png" / "a-kmeans16.png",
         tree / "x.png" / "b-kmeans16.png",
     ]
+
+
+@pytest.mark.parametrize("kind", [kind for kind, output in OUTPUTS.items() if not output.beside])
+def test_unknown_fields_are_refused_for_every_output(tree, kind):
+    """The fields are told where there are some: {stem} in the name of a file for each input."""
+    name = str(tree / f"{{stme}}{OUTPUTS[kind].suffixes[0]}")
+    known = "this name takes none" if OUTPUTS[kind].folder else r"known is \{stem\}"
+    with pytest.raises(OptionError, match=rf"{OUTPUTS[kind].flag} .*: unknown field \{{stme\}}, {known}"):
+        plan([tree / "a.png"], others={kind: name})
 
 
 def test_a_folder_keeps_the_tree(tree):
@@ -115,6 +133,10 @@ def test_two_inputs_for_one_output_are_refused_by_name(tree):
         (["a.png"], {"output": "{tree}/a.png"}, "write over the input"),
         (["a.png"], {"output": "{tree}/x.jpg"}, "written as PNG"),
         (["a.png"], {"output": ""}, "empty name"),
+        (["a.png"], {"output": "{stem}.png"}, r"-o \{stem\}.png: unknown field \{stem\}, this name takes none"),
+        (["a.png"], {"report": "{stem}.jsonl"}, r"--report .*unknown field \{stem\}"),
+        (["a.png"], {"report": "."}, r"--report \. is a folder: name a file"),
+        (["a.png"], {"others": {"palette": "-"}}, "--palette-out - is no file"),
         (["a.png", "b.jpg"], {"output": "-"}, "give one input"),
         (["a.png", "b.jpg"], {"others": {"palette": "p.gpl"}}, "{stem}"),
         (["a.png"], {"output": "-", "others": {"labels": "png"}}, "--labels needs a file"),

@@ -1,0 +1,176 @@
+"""The inputs of a run: files that are named, and the images of folders that are named."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from colorquant.errors import ColorquantError, ImageReadError, OptionError
+from colorquant.images import SUFFIXES
+
+STDIN = "-"
+EARLIER_OUTPUT = re.compile(  # group 1 is the stem of the input
+    r"(.+)-(?:(?:kmeans|em)\d+(?:-labels|-posteriors-\d+|-mask-\d+)?|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input, as the user named it (``-`` is standard input) or as it was found in a folder (``listed``).
+
+    ``folder`` is its place below the folder that was named; it is empty for a file that was named itself. ``problem``
+    says why it cannot be read. ``data`` holds the bytes of standard input once they have been read. An Input is small,
+    since a run may have a hundred thousand of them.
+    """
+
+    name: str
+    folder: str = ""
+    listed: bool = False
+    problem: ColorquantError | None = None
+    data: bytes | None = field(default=None, repr=False)
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None for standard input."""
+        return None if self.name == STDIN else Path(self.name)
+
+    @property
+    def source(self) -> Path | bytes:
+        """What the image is read from: the file, or the bytes of standard input, which must have been read."""
+        if self.data is not None:
+            return self.data
+        if self.path is None:
+            raise ValueError("standard input has not been read: call with_data() first")
+        return self.path
+
+    @property
+    def stem(self) -> str:
+        """The first part of the names of outputs, and the value of ``{stem}``."""
+        if self.listed:
+            return os.path.splitext(os.path.basename(self.name))[0]
+        return "stdin" if self.name == STDIN else Path(self.name).stem
+
+    def with_data(self, stream: BinaryIO) -> Input:
+        """This input with the bytes of ``stream`` where it is standard input. A failed read becomes its problem."""
+        if self.path is not None:
+            return self
+        try:
+            return replace(self, data=stream.read())
+        except (OSError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
+            return replace(self, problem=ImageReadError(f"cannot be read: {reason}; pipe an image into it"))
+
+
+@dataclass(frozen=True)
+class FoundInputs:
+    """The inputs of a run, and the names of the files that were left out because they look like earlier outputs."""
+
+    inputs: list[Input]
+    passed_over: list[str]
+
+
+class RealPaths:
+    """Finds where names lead when links are followed. Each folder is resolved once, since it may hold many files."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, tuple[str, bool]] = {}
+
+    def of(self, path: str) -> str:
+        """The real path of a file, which need not exist."""
+        parent, name = os.path.split(path)
+        if name in ("", os.curdir, os.pardir):
+            return os.path.realpath(path)
+        if parent not in self._folders:
+            real = os.path.realpath(parent)
+            self._folders[parent] = real, os.path.isdir(real)
+        real, exists = self._folders[parent]
+        return os.path.realpath(path) if exists and os.path.islink(path) else os.path.join(real, name)
+
+
+def find_inputs(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()) -> FoundInputs:
+    """Find the files and the images of folders that ``names`` stand for, in the order of their names.
+
+    A file that is named twice is taken once. Sub-folders in ``outputs`` are left out. A folder without images, or one
+    that cannot be listed, becomes an input with a problem. Raises OptionError for an empty name.
+    """
+    inputs: dict[str, Input] = {}
+    passed_over: list[str] = []
+    closed = frozenset(os.path.realpath(name) for name in outputs)
+    real_paths = RealPaths()
+    for name in names:
+        if not name:
+            raise OptionError("an input has an empty name: is a variable unset?")
+        for item in _expanded(name, recursive, closed, passed_over):
+            key = STDIN if item.name == STDIN else real_paths.of(item.name)
+            if key == STDIN and key in inputs:
+                raise OptionError("standard input (-) can be read only once")
+            inputs.setdefault(key, item)
+    return FoundInputs(list(inputs.values()), [name for name in passed_over if real_paths.of(name) not in inputs])
+
+
+def expand(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()) -> list[Input]:
+    """The inputs of :func:`find_inputs` alone."""
+    return find_inputs(names, recursive=recursive, outputs=outputs).inputs
+
+
+def _expanded(name: str, recursive: bool, closed: frozenset[str], passed_over: list[str]) -> Iterator[Input]:
+    if name == STDIN or not os.path.isdir(name):
+        yield Input(name)
+        return
+    empty = True
+    for item in _images_in(str(Path(name)), recursive, closed, passed_over):
+        empty = False
+        yield item
+    if empty:
+        hint = "give a folder that holds some" if recursive else "take -r for its sub-folders"
+        yield Input(name, problem=ImageReadError(f"no images in this folder: {hint}"))
+
+
+def _images_in(top: str, recursive: bool, closed: frozenset[str], passed_over: list[str]) -> Iterator[Input]:
+    """Yield the image files below ``top``, by their ending, folder by folder.
+
+    Left out are hidden files, links to folders (they can run in circles), and sub-folders whose real path is in
+    ``closed``. Files that are named like an earlier output and lie beside its input are added to ``passed_over``.
+    """
+    waiting = [""]  # folders below top, the next one last
+    while waiting:
+        folder = waiting.pop()
+        place = os.path.join(top, folder) if folder else top
+        try:
+            files, folders = _list_folder(place)
+        except OSError as error:
+            reason = f"this folder cannot be listed: {error.strerror or error}; check its permissions"
+            yield Input(place, problem=ImageReadError(reason))
+            continue
+        prefix = "" if place == os.curdir else place
+        stems = {os.path.splitext(name)[0] for name in files}
+        for name in sorted(files):
+            earlier = EARLIER_OUTPUT.fullmatch(name)
+            if earlier and earlier[1] in stems:
+                passed_over.append(os.path.join(prefix, name))
+            else:
+                yield Input(os.path.join(prefix, name), folder, listed=True)
+        if recursive:
+            below = [os.path.join(folder, name) for name in sorted(folders, reverse=True)]
+            waiting += [path for path in below if os.path.realpath(os.path.join(top, path)) not in closed]
+
+
+def _list_folder(folder: str) -> tuple[list[str], list[str]]:
+    """The names of a folder's images and of its sub-folders, without a system call per file."""
+    files, folders = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and (
+                entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path)
+            ):
+                files.append(entry.name)
+    return files, folders
