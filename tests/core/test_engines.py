@@ -122,7 +122,7 @@ def sklearn_mixture(start: GaussianMixture, kind: str, **options: object) -> Skl
 
 @pytest.mark.parametrize("covariance", SKLEARN_TYPES)
 @pytest.mark.parametrize("space", ["rgb", "gray", "ycrcb", "lab"])
-@pytest.mark.parametrize("iterations", [1, 3, 25])
+@pytest.mark.parametrize("iterations", [1, 25])
 def test_weighted_em_over_colours_is_sklearns_over_pixels(covariance, space, iterations, thumbnail):
     samples = samples_of(thumbnail, space)
     start = random_start(samples, 4, covariance, 0.1, np.random.default_rng(0))
@@ -189,7 +189,7 @@ def test_the_inertia_never_rises(init, thumbnail):
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
 def test_covariances_have_the_shape_that_was_asked_for(covariance, thumbnail):
-    covariances = quantize(thumbnail, FitOptions("em", 3, covariance=covariance)).model.covariances
+    covariances = quantize(thumbnail, FitOptions("em", 3, covariance=covariance, max_iter=5)).model.covariances
     if covariance == "identity":
         assert np.array_equal(covariances, np.broadcast_to(np.eye(3), (3, 3, 3)))
     if covariance == "tied":
@@ -300,8 +300,8 @@ def test_a_component_that_dies_is_moved_to_where_it_helps(thumbnail):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_best_is_never_worse_than_balanced(seed, china):
-    samples = samples_of(np.ascontiguousarray(china[::4, ::4]))
+def test_best_is_never_worse_than_balanced(seed, thumbnail):
+    samples = samples_of(np.ascontiguousarray(thumbnail[::3, ::3]))
     for method, options, worse in (("kmeans", {"k": 20}, 1), ("em", {"k": 5, "covariance": "diagonal"}, -1)):
         balanced, best = (
             engines.fit(samples, FitOptions(method, seed=seed, effort=effort, **options))
