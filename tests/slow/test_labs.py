@@ -1,4 +1,4 @@
-"""The commands of docs/labs.md run and give the numbers that it tells; the labs' own calls give the same results."""
+"""The commands of docs/labs.md run and give the numbers in its tables; the labs' own calls give the same results."""
 
 import json
 import re
