@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from support.pictures import random_picture
 from colorquant.analysis import agreement, measures
 from colorquant.analysis.agreement import Contingency
 from colorquant.color import difference
+from colorquant.color.spaces import SPACES
 from colorquant.fitting import criteria
 
 # Sharma, Wu and Dalal (2005), table 1: two CIELAB colours and their CIEDE2000 difference.
@@ -144,3 +146,105 @@ def test_too_many_labels_are_not_matched():
     labels = np.arange(agreement.MATCHED + 1)
     assert Contingency.of(labels, labels).matched_share is None
     assert Contingency.of(labels, labels).adjusted_rand_index == 1
+
+
+# --- laws ---
+
+
+@given(st.integers(0, 2**31), st.integers(1, 30), st.integers(1, 30))
+@settings(max_examples=40)
+def test_the_squared_error_is_exact_symmetric_and_three_times_scikit_images(seed, height, width):
+    """scikit-image averages over channels as well; the ratio is 3."""
+    metrics = pytest.importorskip("skimage.metrics")
+    before, after = random_picture(seed, height, width), random_picture(seed + 1, height, width)
+    error = difference.mse(before, after)
+    squares = sum(
+        (one - other) ** 2 for one, other in zip(before.ravel().tolist(), after.ravel().tolist(), strict=True)
+    )
+    assert error == squares / (height * width)
+    assert error == difference.mse(after, before)
+    assert difference.mse(before, before) == 0
+    assert error == pytest.approx(3 * metrics.mean_squared_error(before, after))
+    if squares:
+        assert difference.psnr(error) == pytest.approx(metrics.peak_signal_noise_ratio(before, after, data_range=255))
+
+
+def test_the_largest_error_is_that_of_black_and_white():
+    black, white = np.zeros((3, 3), np.uint8), np.full((3, 3), 255, np.uint8)
+    assert difference.mse(black, white) == 3 * 255**2
+    assert difference.psnr(3 * 255**2) == 0
+    assert difference.mse(black, white, np.full(3, 2**40)) == 3 * 255**2, "counts beyond 32 bits"
+    assert difference.mse(black[:0], white[:0]) == 0
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_errors_by_blocks_are_those_of_the_whole(block, monkeypatch):
+    before, after = random_picture(1).reshape(-1, 3), random_picture(2).reshape(-1, 3)
+    one, other = SPACES["lab"].forward(before), SPACES["lab"].forward(after)
+    error, apart = difference.mse(before, after), difference.ciede2000(one, other)
+    monkeypatch.setattr(difference, "BLOCK", 8 * block)
+    assert difference.mse(before, after) == error
+    np.testing.assert_allclose(difference.ciede2000(one, other), apart, rtol=1e-12)
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=30)
+def test_ciede2000_is_scikit_images(seed):
+    color = pytest.importorskip("skimage.color")
+    rng = np.random.default_rng(seed)
+    one, other = (np.column_stack([rng.uniform(0, 100, 50), rng.uniform(-110, 110, (50, 2))]) for _ in range(2))
+    other[:10] = one[:10] + rng.normal(0, 0.5, (10, 3))
+    one[10:15, 1:] = 0  # grays have no hue
+    ours = difference.ciede2000(one, other)
+    np.testing.assert_allclose(ours, color.deltaE_ciede2000(one, other), rtol=1e-6, atol=1e-6)
+    assert (ours >= 0).all()
+    np.testing.assert_allclose(ours, difference.ciede2000(other, one), rtol=1e-9, atol=1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)), min_size=1, max_size=30), st.integers(1, 100))
+@settings(max_examples=60)
+def test_the_mean_and_the_percentile_are_those_of_the_repeated_values(rows, percent):
+    values, counts = np.array([value / 4 for value, _ in rows]), np.array([count for _, count in rows])
+    repeated = np.sort(np.repeat(values, counts))
+    mean, percentile = measures.mean_and_percentile(values, counts, percent)
+    assert mean == pytest.approx(repeated.mean())
+    assert percentile == repeated[math.ceil(percent * len(repeated) / 100 - 1e-9) - 1]
+
+
+@given(label_maps)
+@settings(max_examples=40)
+def test_labels_are_matched_as_well_as_by_trying_all_ways(pairs):
+    one, other = np.array([[a % 4, b % 4] for a, b in pairs]).T
+    contingency = Contingency.of(one, other)
+    table = np.zeros((4, 4), np.int64)
+    np.add.at(table, (one, other), 1)
+    union = np.maximum(table.sum(axis=1, keepdims=True) + table.sum(axis=0, keepdims=True) - table, 1)
+    ways = [list(way) for way in itertools.permutations(range(4))]
+    assert contingency.matched_share == pytest.approx(max(table[way, range(4)].sum() for way in ways) / len(one))
+    best = max((table / union)[way, range(4)].sum() for way in ways)
+    assert contingency.mean_iou == pytest.approx(best / len(set(other.tolist())))
+
+
+@given(label_maps, st.permutations(range(6)))
+@settings(max_examples=40)
+def test_agreement_depends_on_the_partition_alone(pairs, names):
+    """Not on what the labels are called, nor on whether their pairs are counted in a table or by sorting."""
+    one, other = np.array(pairs).T
+    contingency = Contingency.of(one, other)
+    for renamed in (np.array(names)[one], np.array(names)[one] * 300_007):
+        same = Contingency.of(renamed, other)
+        assert int(same.counts.sum()) == len(pairs)
+        assert same.adjusted_rand_index == pytest.approx(contingency.adjusted_rand_index)
+        assert same.matched_share == pytest.approx(contingency.matched_share)
+        assert same.mean_iou == pytest.approx(contingency.mean_iou)
+    assert Contingency.of(one, one).adjusted_rand_index == 1
+
+
+@given(st.integers(0, 2**31), st.integers(7, 24), st.integers(7, 24))
+@settings(max_examples=20)
+def test_ssim_is_symmetric_and_largest_for_the_same_picture(seed, height, width):
+    pytest.importorskip("skimage.metrics")
+    before, after = random_picture(seed, height, width), random_picture(seed + 1, height, width)
+    value = measures.ssim(before, after)
+    assert value == pytest.approx(measures.ssim(after, before))
+    assert -1 <= value < measures.ssim(before, before) == pytest.approx(1)
