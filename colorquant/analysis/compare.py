@@ -256,7 +256,7 @@ def compare_file(
     runs: list[_Run | Cell] = []
     plan = [(item, options) for options in grid.combinations]
     task = partial(_run, subject=subject, destination=destination, seeds=grid.seeds)
-    for (_, options), outcome in zip(plan, batch.run(plan, task, 1), strict=True):
+    for (_, options), outcome in zip(plan, batch.run(plan, task), strict=True):
         failed = Cell(options, None, error=outcome.error, details=outcome.details)
         runs.append(failed if outcome.result is None else outcome.result)
         if progress is not None:

@@ -361,7 +361,7 @@ def _attempt(item: naming.Input, task: Callable[[], R]) -> batch.Outcome[R]:
         except MemoryError as error:
             raise EngineError("not enough memory: take a smaller picture or scale") from error
 
-    return next(batch.run([(item, None)], careful, 1))
+    return next(batch.run([(item, None)], careful))
 
 
 def _failed(item: naming.Input, scale: float, protocol: Protocol, outcome: batch.Outcome[Any]) -> Timing:

@@ -1,7 +1,9 @@
-"""Calls in worker processes: what kills its process fails alone.
+"""An executor whose worker processes may die: only the call that killed its process fails.
 
-Each thread that calls has a worker of its own and awaits its answer, so the call that killed a worker is known, and no
-other is lost. A worker ends by itself when its standard input does: none outlives the program, however that ends.
+Why not a library: of pebble 5.2's ``ProcessPool``, which comes closest, a worker that ends with exit code 0 leaves its
+call waiting forever, workers import the main program's module (so click), Ctrl-C while one starts prints its traceback,
+and after ``kill -9`` of the program busy workers go on with their file. Of ``concurrent.futures.ProcessPoolExecutor``,
+one dead worker fails all calls.
 """
 
 from __future__ import annotations
@@ -13,80 +15,113 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import Any, BinaryIO
+from typing import BinaryIO, ParamSpec, TypeVar, cast
 
-from colorquant.errors import ColorquantError, CrashError
+from colorquant.batch.streams import hush_libraries
+from colorquant.errors import CrashError
 from colorquant.files import abandon
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PATIENCE = 2.0  # seconds for a worker to end by itself
 START = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
     "from colorquant.batch.isolation import serve; serve()"
 )
-BROKEN = (EOFError, OSError, pickle.UnpicklingError)  # what reading from, or writing to, a dead process raises
+BROKEN = (EOFError, OSError, ValueError, pickle.UnpicklingError)  # of the pipes to and from a process that has ended
 
 
-class Workers:
-    """A process for each calling thread, in which ``function`` is called; both must be such as pickle takes."""
+class IsolatingExecutor(Executor):
+    """Runs calls in ``max_workers`` processes of its own; what it calls must be picklable, and its result, too.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = pickle.dumps(function)
-        self._mine = threading.local()
+    A call whose process dies fails with CrashError, and so does one that takes longer than ``timeout`` seconds (its
+    process is ended). No other call is affected, and a fresh process takes over. As an earlier call may have damaged a
+    process, a call that kills one that has worked before is tried once more, in a fresh one.
+
+    Each of ``max_workers`` threads writes to a process and awaits its answer. A process ends when its standard input
+    does, so none outlives the program, however that ends. Processes ignore Ctrl-C, and what their Python code writes to
+    standard error goes to that of the program.
+    """
+
+    def __init__(self, max_workers: int, *, timeout: float | None = None) -> None:
+        self._threads = ThreadPoolExecutor(max_workers)
+        self._timeout = timeout
+        self._of_thread = threading.local()
         self._lock = threading.Lock()
-        self._all: set[_Worker] = set()
-        self._closed = False
+        self._workers: set[_Worker] = set()
+        self._terminated = False
 
-    def call(self, *arguments: object) -> Any:
-        """What ``function`` returns. Raises its ColorquantError, CrashError where its process died, and one of
-        BROKEN after :meth:`close`.
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Schedule ``fn(*args, **kwargs)`` in a worker process."""
+        return self._threads.submit(self._call, fn, args, kwargs)
 
-        A process that has worked before may have been damaged by that: the call is repeated once, in a fresh one.
-        """
-        worker: _Worker = getattr(self._mine, "worker", None) or self._started()
-        used = worker.calls > 0
-        try:
-            return worker.call(*arguments)
-        except BROKEN as error:
-            with self._lock:
-                self._all.discard(worker)
-            del self._mine.worker
-            reason = worker.buried()
-            if self._closed:
-                raise
-            if used:
-                return self.call(*arguments)
-            raise CrashError(reason) from error
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Accept no more calls. With ``wait`` all are finished and the processes ended; else they go on."""
+        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        if wait:
+            self.terminate_workers()
 
-    def close(self) -> None:
-        """End all processes, whatever they are at."""
+    def terminate_workers(self) -> None:
+        """End all processes at once, whatever they are doing; the calls that they were at fail."""
         with self._lock:
-            self._closed = True
-            workers = list(self._all)
+            self._terminated = True
+            workers = list(self._workers)
         for worker in workers:
-            worker.end()
+            worker.close_input()
         for worker in workers:
-            worker.buried()
+            worker.wait_for_end()
 
-    def _started(self) -> _Worker:
+    def _call(self, fn: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        call = pickle.dumps((fn, args, kwargs))
+        while True:
+            worker = self._worker()
+            used = worker.calls > 0
+            try:
+                result, error = worker.call(call, self._timeout)
+            except BROKEN as broken:
+                reason = self._bury(worker)
+                if self._terminated or not used or worker.overdue:
+                    raise CrashError(reason) from broken
+                continue
+            if error is not None:
+                raise error
+            return cast("T", result)
+
+    def _worker(self) -> _Worker:
+        """The process of the calling thread, started if it has none."""
         with self._lock:
-            if self._closed:
-                raise EOFError("the workers are closed")
-            self._mine.worker = worker = _Worker(self._function)
-            self._all.add(worker)
+            if self._terminated:
+                raise CrashError("its worker process was ended")
+            worker: _Worker | None = getattr(self._of_thread, "worker", None)
+            if worker is None:
+                self._of_thread.worker = worker = _Worker()
+                self._workers.add(worker)
         return worker
+
+    def _bury(self, worker: _Worker) -> str:
+        """Forget the calling thread's dead process, and return how it ended."""
+        with self._lock:
+            self._workers.discard(worker)
+        del self._of_thread.worker
+        return worker.how_it_ended(self._timeout)
 
 
 class _Worker:
-    def __init__(self, function: bytes) -> None:
+    """One worker process, and the pipes to and from it."""
+
+    def __init__(self) -> None:
         self.calls = 0
+        self.overdue = False
         try:
-            with _deaf_to_interrupts():
+            with _sigint_blocked():
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-c", START],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
+                    stderr=_stderr_number(),
                     env={"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
                 )
         except OSError as error:
@@ -95,36 +130,53 @@ class _Worker:
             ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._questions, self._answers = self._process.stdin, self._process.stdout
+        self._input, self._output = self._process.stdin, self._process.stdout
         with suppress(*BROKEN):  # the first call will find it dead
-            pickle.dump(sys.path, self._questions)
-            self._questions.write(function)
-            self._questions.flush()
+            pickle.dump(sys.path, self._input)
+            self._input.flush()
 
-    def call(self, *arguments: object) -> Any:
+    def call(self, call: bytes, timeout: float | None) -> tuple[object, Exception | None]:
+        """The result of a pickled call, and what it raised. Raises one of BROKEN where the process died."""
         self.calls += 1
-        pickle.dump(arguments, self._questions)
-        self._questions.flush()
-        result, error = pickle.load(self._answers)
-        if error is not None:
-            raise error
-        return result
+        self.overdue = False
+        timer = None if timeout is None else threading.Timer(timeout, self._kill_overdue)
+        if timer is not None:
+            timer.start()
+        try:
+            pickle.dump(call, self._input)
+            self._input.flush()
+            answer: tuple[object, Exception | None] = pickle.load(self._output)
+        finally:
+            if timer is not None:
+                timer.cancel()
+        return answer
 
-    def end(self) -> None:
-        """Let it end: nobody asks any more."""
+    def _kill_overdue(self) -> None:
+        self.overdue = True
+        self._process.kill()
+
+    def close_input(self) -> None:
+        """Tell the process that there are no more calls: it ends."""
         with suppress(OSError):
-            self._questions.close()
+            self._input.close()
 
-    def buried(self) -> str:
-        """How it ended, in words; it is made to if it does not by itself."""
-        self.end()
+    def wait_for_end(self) -> int:
+        """The exit code of the process, which is killed if it does not end by itself."""
+        self.close_input()
         try:
             code = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
         with suppress(OSError):
-            self._answers.close()
+            self._output.close()
+        return code
+
+    def how_it_ended(self, timeout: float | None) -> str:
+        """How the process ended, as a message."""
+        code = self.wait_for_end()
+        if self.overdue:
+            return f"it took longer than --timeout {timeout:g} (seconds): allow more, or leave this file out"
         if code >= 0:
             return f"its worker process ended with exit code {code}: leave this file out, and please report it"
         name = signal.Signals(-code).name if -code in set(signal.Signals) else "unknown"
@@ -132,9 +184,16 @@ class _Worker:
         return f"its worker process was killed by signal {-code} ({name}){memory} leave this file out"
 
 
+def _stderr_number() -> int | None:
+    """The file descriptor of standard error as Python has it; None, the inherited one, where it has none."""
+    with suppress(OSError, AttributeError, ValueError):
+        return sys.stderr.fileno()
+    return None
+
+
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started here never hear Ctrl-C: it is for the program, which then ends its workers."""
+def _sigint_blocked() -> Iterator[None]:
+    """Processes started in this block never get Ctrl-C, which is for the program; it ends its workers itself."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -146,45 +205,52 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 def serve() -> None:
-    """The life of a worker: questions on standard input, answers on what was standard output, until there are no more.
+    """The main function of a worker: read calls from standard input and write answers to what was standard output.
 
-    The questions are answered on a thread, so that their end is noticed at once.
+    The calls run on a thread, so that the end of standard input is noticed at once and ends the process.
     """
-    questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    _silence_stdout()
-    function = pickle.load(questions)
-    queue: SimpleQueue[tuple[object, ...]] = SimpleQueue()
-    threading.excepthook = _give_up
-    threading.Thread(target=_answer, args=(function, queue, answers), daemon=True).start()
+    calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    hush_libraries()
+    _redirect_stdout()
+    queue: SimpleQueue[bytes] = SimpleQueue()
+    threading.excepthook = _exit_on_error
+    threading.Thread(target=_answer_calls, args=(queue, answers), daemon=True).start()
     with suppress(*BROKEN):
         while True:
-            queue.put(pickle.load(questions))
+            queue.put(pickle.load(calls))
     abandon()
     os._exit(0)
 
 
-def _give_up(details: threading.ExceptHookArgs) -> None:
-    """A thread that is gone would be waited for in vain."""
+def _exit_on_error(details: threading.ExceptHookArgs) -> None:
+    """End the process with its thread: the program would wait for the answer forever."""
     threading.__excepthook__(details)
     os._exit(1)
 
 
-def _silence_stdout() -> None:
-    """What a library prints must not stand between the answers."""
+def _redirect_stdout() -> None:
+    """Keep what a library prints out of the answers: it goes where libraries' words on standard error go."""
     try:
         os.dup2(2, 1)
     except OSError:  # standard error is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _answer(function: Callable[..., Any], queue: SimpleQueue[tuple[object, ...]], answers: BinaryIO) -> None:
+def _answer_calls(queue: SimpleQueue[bytes], answers: BinaryIO) -> None:
     while True:
-        arguments = queue.get()
-        answer: tuple[Any, ColorquantError | None]
-        try:
-            answer = (function(*arguments), None)
-        except ColorquantError as error:
-            answer = (None, error)
-        with suppress(OSError):  # nobody waits
-            pickle.dump(answer, answers)
+        answer = _answer(queue.get())
+        with suppress(OSError):  # nobody waits any more
+            answers.write(answer)
             answers.flush()
+
+
+def _answer(call: bytes) -> bytes:
+    """The pickled result and error of a pickled call; one of them is None."""
+    try:
+        fn, args, kwargs = pickle.loads(call)
+        return pickle.dumps((fn(*args, **kwargs), None))
+    except Exception as error:  # noqa: BLE001  it is raised where the result is awaited
+        try:
+            return pickle.dumps((None, error))
+        except Exception:  # noqa: BLE001  an exception need not be picklable
+            return pickle.dumps((None, RuntimeError(f"{type(error).__name__}: {error}")))

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from colorquant import images
 from colorquant.analysis import posteriors as posterior_maps
 from colorquant.analysis import sweep as sweeps
+from colorquant.batch.inputs import STDIN, Input
 from colorquant.errors import OptionError, OutputError
 from colorquant.files import check_writable, write_whole
 from colorquant.fitting import engines
@@ -19,7 +21,7 @@ from colorquant.images import encoding
 from colorquant.images.decoding import Reading
 from colorquant.palette import files as palettes
 from colorquant.quantization import Quantized, encode_png, quantize
-from colorquant.report import figures, trace
+from colorquant.report import figures, records, trace
 
 Files = list[tuple[Path, bytes]]
 
@@ -293,3 +295,29 @@ def quantize_file(
     seconds["write"] = time.perf_counter() - start
     unwritten = png if destination.image is None else None
     return Result(quantized, bytes_in, len(png), unwritten, seconds, notes, warnings)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a :class:`QuantizeJob` returns: the input's JSON ``record``, and the PNG where no file was asked for."""
+
+    record: dict[str, Any]
+    png: bytes | None = None
+
+
+@dataclass(frozen=True)
+class QuantizeJob:
+    """One input to its files: the job of ``kmeans`` and ``em`` for :func:`colorquant.batch.run.run`.
+
+    It is picklable without ``progress``, which is called with each iteration of each fit.
+    """
+
+    recipe: Recipe
+    progress: engines.Progress | None = None
+
+    def __call__(self, item: Input, destination: Destination) -> JobResult:
+        """Quantize one input. Raises what :func:`quantize_file` raises."""
+        if destination.skip_existing and destination.is_complete(self.recipe.options.k):
+            return JobResult(records.skipped(item.name, str(destination.image)))
+        result = quantize_file(item.source, self.recipe, destination, progress=self.progress)
+        return JobResult(records.record(item.name, str(destination.image or STDIN), result), result.png)

@@ -1,32 +1,30 @@
-"""One task over many inputs: run it, at most so many at a time, and remember what failed."""
+"""Run one job over many inputs on any executor: few at a time, in order, and one bad input does not end the run."""
 
 from __future__ import annotations
 
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from colorquant.batch.naming import Input
-from colorquant.errors import ColorquantError, CrashError, OptionError, does_not_load
+from colorquant.batch.inputs import Input
+from colorquant.errors import ColorquantError, OptionError, does_not_load
 from colorquant.threads import one_thread
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from concurrent.futures import Executor, Future
 
-    from colorquant.batch.isolation import Workers
-
-D = TypeVar("D")
+P = TypeVar("P")
 R = TypeVar("R")
-Task = Callable[[Input, D], R]
-GRACE = 0.5  # seconds in which what is nearly done may still become so after an interruption
+Job = Callable[[Input, P], R]
+GRACE = 0.5  # seconds that an input under way still has after an interruption
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
-    """What became of an input: a ``result``, or an ``error`` with its ``details`` (the traceback)."""
+    """What became of an input: a ``result``, or an ``error`` in one line with its ``details``, the traceback."""
 
     input: Input
     result: R | None
@@ -34,47 +32,73 @@ class Outcome(Generic[R]):
     details: str = ""
 
 
-def run(
-    plan: Iterable[tuple[Input, D]],
-    task: Task[D, R],
-    jobs: int,
-    *,
-    uninterruptible: bool = False,
-    isolate: bool = False,
-    fail_fast: bool = False,
-) -> Run[R]:
-    """Run ``task`` for each input and what is planned for it, on ``jobs`` threads; outcomes come in that order.
+@contextmanager
+def open_executor(
+    jobs: int, *, threaded: bool = False, isolate: bool = False, timeout: float | None = None
+) -> Iterator[Executor | None]:
+    """The executor for a run: with ``isolate`` ``jobs`` worker processes, else ``jobs`` threads.
 
-    A failure becomes an outcome and the others go on; with ``fail_fast`` no more are begun, and those under way are
-    finished. At most twice ``jobs`` inputs are under way, so memory does not grow with the plan. A task that Python
-    cannot interrupt, or must not, runs on a thread even if alone, and is left behind when the caller is interrupted.
-    With ``isolate`` each thread has a process of its own that works for it: ``task``, its arguments and its result
-    must be such as pickle takes, and one that kills its process becomes a failure.
+    One job alone needs no executor (None), and then runs in the calling thread, where Ctrl-C interrupts it. With
+    ``threaded`` it gets a thread all the same: for a job that Python cannot interrupt, or must not. ``timeout`` is in
+    seconds per input, for worker processes only. When the block ends by an exception, nothing more is begun, threads
+    are left behind and worker processes are ended.
     """
-    return Run(plan, task, jobs, threaded=jobs > 1 or uninterruptible, isolate=isolate, fail_fast=fail_fast)
+    if isolate:
+        from colorquant.batch.isolation import IsolatingExecutor
+
+        executor: Executor = IsolatingExecutor(jobs, timeout=timeout)
+    elif jobs > 1 or threaded:
+        from concurrent.futures import ThreadPoolExecutor
+
+        executor = ThreadPoolExecutor(jobs)
+    else:
+        yield None
+        return
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        _terminate_workers(executor)
+        raise
+    executor.shutdown()
 
 
-class Run(Iterator[Outcome[R]]):
+def run(
+    plan: Iterable[tuple[Input, P]],
+    job: Job[P, R],
+    executor: Executor | None = None,
+    *,
+    in_flight: int = 2,
+    fail_fast: bool = False,
+) -> Run[P, R]:
+    """Run ``job`` for each input and what is planned for it; the outcomes come in the order of ``plan``.
+
+    ``executor`` may be any :class:`concurrent.futures.Executor`; where it sends work to other processes, the job, the
+    plan's items and the results must be picklable. Without one the job runs in the calling thread. At most
+    ``in_flight`` inputs are submitted at a time (twice the number of workers keeps them all busy), so that memory does
+    not grow with the plan. A failure becomes an outcome, and the run goes on; with ``fail_fast`` nothing more is begun
+    after it, and what is under way is finished.
+    """
+    return Run(plan, job, executor, in_flight=in_flight, fail_fast=fail_fast)
+
+
+class Run(Iterator[Outcome[R]], Generic[P, R]):
     """The outcomes of :func:`run`, as they come."""
 
     def __init__(
         self,
-        plan: Iterable[tuple[Input, D]],
-        task: Task[D, R],
-        jobs: int,
+        plan: Iterable[tuple[Input, P]],
+        job: Job[P, R],
+        executor: Executor | None,
         *,
-        threaded: bool,
-        isolate: bool,
+        in_flight: int,
         fail_fast: bool,
     ) -> None:
-        self._waiting: deque[Future[Outcome[R]]] = deque()
-        self._outcomes: Generator[Outcome[R], None, None]
-        self._ahead = 2 * jobs
+        self._waiting: deque[tuple[Input, Future[Outcome[R]]]] = deque()
+        self._job, self._executor = job, executor
+        self._in_flight = in_flight
         self._fail_fast, self._failed = fail_fast, False
-        if threaded or isolate:
-            self._outcomes = self._on_threads(plan, task, jobs, isolate)
-        else:
-            self._outcomes = self._one_by_one(plan, task)
+        self._outcomes = self._one_by_one(plan) if executor is None else self._submitted(plan, executor)
 
     def __next__(self) -> Outcome[R]:
         return next(self._outcomes)
@@ -84,99 +108,91 @@ class Run(Iterator[Outcome[R]]):
         self._outcomes.close()
 
     def stop(self) -> list[Outcome[R]]:
-        """After an interruption: begin nothing more, and tell of those that were done all the same.
+        """After an interruption: begin nothing more, and return the outcomes of inputs that were finished all the same.
 
-        What is under way is left behind; if its files shall not be written, call :func:`colorquant.files.abandon`
-        first.
+        Inputs under way have half a second to end; then they are left behind. The executor's worker processes are
+        ended, if it has them. To keep threads from writing files after this, call
+        :func:`colorquant.files.abandon` first.
         """
         self._outcomes.close()
         if not self._waiting:
             return []
         from concurrent.futures import wait
 
-        failed = {future for future in self._waiting if future.done()}
-        wait([future for future in self._waiting if future.running()], timeout=GRACE)
-        done = [future for future in self._waiting if future.done() and not future.cancelled()]
-        outcomes = [(future, future.result()) for future in done if future.exception() is None]
-        return [outcome for future, outcome in outcomes if outcome.error is None or future in failed]
+        ended_before = {future for _, future in self._waiting if future.done()}
+        for _, future in self._waiting:
+            future.cancel()
+        _terminate_workers(self._executor)
+        wait([future for _, future in self._waiting if future.running()], timeout=GRACE)
+        done = [(item, future) for item, future in self._waiting if future.done() and not future.cancelled()]
+        outcomes = [(future, _outcome(item, future)) for item, future in done]
+        return [outcome for future, outcome in outcomes if outcome.error is None or future in ended_before]
 
-    def _one_by_one(self, plan: Iterable[tuple[Input, D]], task: Task[D, R]) -> Generator[Outcome[R], None, None]:
+    def _one_by_one(self, plan: Iterable[tuple[Input, P]]) -> Generator[Outcome[R], None, None]:
         for item, planned in plan:
-            outcome = attempt(task, item, planned)
+            outcome = attempt(self._job, item, planned)
             yield outcome
             if self._fail_fast and outcome.error is not None:
                 return
 
-    def _on_threads(
-        self, plan: Iterable[tuple[Input, D]], task: Task[D, R], jobs: int, isolate: bool
-    ) -> Generator[Outcome[R], None, None]:
-        from concurrent.futures import ThreadPoolExecutor
-
-        call: Task[D, Outcome[R]]
-        call, workers = _isolated(task) if isolate else (partial(attempt, task), None)
-        pool = ThreadPoolExecutor(jobs)
+    def _submitted(self, plan: Iterable[tuple[Input, P]], executor: Executor) -> Generator[Outcome[R], None, None]:
         with one_thread():
-            try:
-                yield from self._submitted(plan, lambda item, planned: pool.submit(call, item, planned))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-            finally:
-                if workers is not None:
-                    workers.close()
-            pool.shutdown()
-
-    def _submitted(
-        self, plan: Iterable[tuple[Input, D]], submit: Callable[[Input, D], Future[Outcome[R]]]
-    ) -> Generator[Outcome[R], None, None]:
-        for item, planned in plan:
-            self._waiting.append(submit(item, planned))
-            if len(self._waiting) == self._ahead:
+            for item, planned in plan:
+                self._waiting.append((item, executor.submit(attempt, self._job, item, planned)))
+                if len(self._waiting) == self._in_flight:
+                    yield self._first()
+                if self._failed:
+                    break
+            while self._waiting:
                 yield self._first()
-            if self._failed:
-                break
-        while self._waiting:
-            yield self._first()
 
     def _first(self) -> Outcome[R]:
-        outcome = self._waiting[0].result()  # it stays in line while it is waited for: see stop()
+        outcome = _outcome(*self._waiting[0])  # it stays in line while it is waited for: see stop()
         self._waiting.popleft()
         if self._fail_fast and outcome.error is not None:
             self._failed = True
-            begun = [future for future in self._waiting if not future.cancel()]
-            self._waiting = deque(begun)
+            self._waiting = deque((item, future) for item, future in self._waiting if not future.cancel())
         return outcome
 
 
-def _isolated(task: Task[D, R]) -> tuple[Task[D, Outcome[R]], Workers]:
-    from colorquant.batch.isolation import Workers
-
-    workers = Workers(partial(attempt, task))
-
-    def call(item: Input, planned: D) -> Outcome[R]:
-        try:
-            outcome: Outcome[R] = workers.call(item, planned)
-        except CrashError as error:
-            return Outcome(item, None, str(error), traceback.format_exc())
-        return outcome
-
-    return call, workers
+def _outcome(item: Input, future: Future[Outcome[R]]) -> Outcome[R]:
+    """The outcome of a future, awaited. Raises OptionError; what went wrong in the executor becomes a failure."""
+    try:
+        return future.result()
+    except OptionError:
+        raise
+    except Exception as error:  # noqa: BLE001  a dead worker must not end the run, whatever its executor raises
+        return _failure(item, error)
 
 
-def attempt(task: Task[D, R], item: Input, planned: D) -> Outcome[R]:
-    """What becomes of one input. Raises OptionError: wrong usage, the same for every input."""
+def _terminate_workers(executor: Executor | None) -> None:
+    """End worker processes: ours, and those of executors with a method of this name, as Python 3.14's has."""
+    terminate: Callable[[], None] | None = getattr(executor, "terminate_workers", None)
+    if terminate is not None:
+        terminate()
+
+
+def attempt(job: Job[P, R], item: Input, planned: P) -> Outcome[R]:
+    """Run ``job`` for one input and catch its failure. Raises OptionError: wrong usage, the same for every input."""
     try:
         if item.problem is not None:
             raise item.problem
-        return Outcome(item, task(item, planned))
+        return Outcome(item, job(item, planned))
     except OptionError:
         raise
-    except ColorquantError as error:
-        return Outcome(item, None, str(error), traceback.format_exc())
-    except MemoryError:
-        return Outcome(item, None, "not enough memory: take a smaller picture or fewer --jobs", traceback.format_exc())
-    except ImportError as error:
-        return Outcome(item, None, does_not_load(error), traceback.format_exc())
     except Exception as error:  # noqa: BLE001  one bad file must not end the run; -v shows the traceback
+        return _failure(item, error)
+
+
+def _failure(item: Input, error: Exception) -> Outcome[R]:
+    """The outcome of an input that failed, from inside an ``except`` clause."""
+    if isinstance(error, ColorquantError):
+        reason = str(error)
+    elif isinstance(error, MemoryError):
+        reason = "not enough memory: take a smaller picture or fewer --jobs"
+    elif isinstance(error, ImportError):
+        reason = does_not_load(error)
+    else:
         reason = f"unexpected {type(error).__name__} ({error}): please report it, with the traceback of -v"
-        return Outcome(item, None, " ".join(reason.split()), traceback.format_exc())
+        reason = " ".join(reason.split())
+    return Outcome(item, None, reason, traceback.format_exc())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import io
 import os
 import sys
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 import click
 
 from colorquant._version import __version__
+from colorquant.batch.streams import hush_libraries
 from colorquant.cli.groups import write_examples
 from colorquant.errors import ColorquantError, OptionError, does_not_load
 
@@ -118,7 +118,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix product here gains from threads
     gc.disable()  # a process for one image ends before there is garbage; saves 5 % of its time
     _open_streams()
-    _hush_libraries()
+    hush_libraries()
     code: str | int | None = 1
     try:
         cli.main(prog_name="colorquant")
@@ -145,18 +145,6 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  open until the process ends
         if mode == "w":
             getattr(sys, name).reconfigure(errors="backslashreplace")
-
-
-def _hush_libraries() -> None:
-    """Discard what C libraries write to standard error: LibTIFF prints its own lines about broken files there."""
-    if os.name == "nt":
-        return  # a console there is not a file
-    with suppress(OSError):
-        own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        raw = open(own, "wb", 0)  # noqa: PTH123, SIM115  unbuffered: no second try at exit
-        sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, "backslashreplace", write_through=True)
 
 
 def _lost_output(error: OSError) -> int:

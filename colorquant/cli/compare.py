@@ -120,8 +120,9 @@ def command(
     with speaking(len(plan) * len(grid.combinations), quiet=quiet) as voice:
         for line in _notes(grid):
             voice.say(line)
-        outcomes = batch.run(plan, _task(grid, reading, voice), 1, uninterruptible=True)
-        rows, told, failures = _tell(outcomes, voice, as_json, verbose)
+        with batch.open_executor(1, threaded=True) as executor:
+            outcomes = batch.run(plan, _task(grid, reading, voice), executor)
+            rows, told, failures = _tell(outcomes, voice, as_json, verbose)
         for line in failures:
             voice.complain(line)
     files = [] if csv_file is None else [(Path(csv_file), encode_csv(rows))]

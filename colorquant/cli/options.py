@@ -310,6 +310,13 @@ batch_options = _stack(
     option(BATCH, "--isolate", is_flag=True, help="Work in processes: a file that crashes one fails alone."),
     option(
         BATCH,
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="With --isolate: give up a file that takes longer.",
+    ),
+    option(
+        BATCH,
         "--report",
         type=ANY_PATH,
         metavar="FILE",

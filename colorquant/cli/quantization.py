@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 
 import click
@@ -14,14 +13,13 @@ from colorquant.batch import jobs as outputs
 from colorquant.batch import naming
 from colorquant.batch import run as batch
 from colorquant.cli.console import speaking
-from colorquant.cli.summary import Done, Tally, rehearse
+from colorquant.cli.summary import Tally, rehearse
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
-from colorquant.fitting.engines import Progress, resolve
+from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.report import figures
-from colorquant.report import records as rows
 
 Plan = naming.Plan[outputs.Destination]
 M_ARENA_MAX = -8  # of malloc.h
@@ -45,6 +43,7 @@ def run_quantization(
     jobs: int,
     fail_fast: bool,
     isolate: bool,
+    timeout: float | None,
     quiet: bool,
     verbose: bool,
     keep_metadata: bool,
@@ -56,6 +55,8 @@ def run_quantization(
 
     Raises OptionError before anything is read.
     """
+    if timeout is not None and not isolate:
+        raise OptionError("--timeout ends a worker process: add --isolate")
     options = resolve(options)
     Projection.of(options.space, options.keep_luma)
     asked = {kind: said for kind, said in others.items() if said is not None}
@@ -71,31 +72,21 @@ def run_quantization(
     if dry_run:
         rehearse(plan, options.k, report, as_json)
         return
-    _check_streams(plan, as_json, isolate)
+    _check_streams(plan, as_json)
     many = len(plan) > 1
     if many:
         gc.enable()
         _share_memory()
+    # Of many inputs none is cut short by Ctrl-C between two of its files; and OpenCV cannot be interrupted.
+    threaded = many or options.engine == "opencv"
     with speaking(len(plan), quiet=quiet) as voice:
         tally = Tally(voice, as_json, str(options) if verbose else None, report, force or skip_existing)
-        task = partial(_quantized, recipe=recipe, progress=None if isolate else voice.iterate)
-        # Of many, none is cut short by Ctrl-C between two of its files.
-        uninterruptible = many or options.engine == "opencv"
-        tally.hear(
-            batch.run(plan, task, jobs, uninterruptible=uninterruptible, isolate=isolate, fail_fast=fail_fast),
-            len(plan),
-        )
+        job = outputs.QuantizeJob(recipe, None if isolate else voice.iterate)
+        loaded = ((item.with_data(sys.stdin.buffer), destination) for item, destination in plan)
+        with batch.open_executor(jobs, threaded=threaded, isolate=isolate, timeout=timeout) as executor:
+            tally.hear(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))
     if tally.failures:
         raise click.exceptions.Exit(1)
-
-
-def _quantized(
-    item: naming.Input, destination: outputs.Destination, *, recipe: outputs.Recipe, progress: Progress | None
-) -> Done:
-    if destination.skip_existing and destination.is_complete(recipe.options.k):
-        return Done(rows.skipped(item.name, str(destination.image)))
-    result = outputs.quantize_file(source(item), recipe, destination, progress=progress)
-    return Done(rows.record(item.name, str(destination.image or naming.STDIN), result), result.png)
 
 
 def _share_memory() -> None:
@@ -130,11 +121,9 @@ def check_stdin(inputs: Iterable[naming.Input]) -> None:
         raise OptionError("standard input (-) is a terminal: pipe an image into it")
 
 
-def _check_streams(plan: Plan, as_json: bool, isolate: bool) -> None:
+def _check_streams(plan: Plan, as_json: bool) -> None:
     """Standard input and output carry bytes or words, for one purpose each."""
     check_stdin(plan.inputs)
-    if isolate and any(item.path is None for item in plan.inputs):
-        raise OptionError("--isolate is for files: leave standard input (-) out")
     asked = [number for number, item in enumerate(plan.inputs) if number == 0 or item.path is None]
     if any(plan[number][1].image is None for number in asked):
         if as_json:

@@ -7,9 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -22,14 +20,6 @@ from colorquant.files import abandon, write_whole
 from colorquant.images.decoding import check_readable
 from colorquant.report import records as rows
 from colorquant.report.records import printable
-
-
-@dataclass(frozen=True)
-class Done:
-    """What is told of a finished input: its JSON ``row``, and the ``png`` that goes to standard output."""
-
-    row: dict[str, Any]
-    png: bytes | None = None
 
 
 class Tally:
@@ -46,7 +36,7 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
 
-    def hear(self, run: batch.Run[Done], total: int) -> None:
+    def hear(self, run: batch.Run[outputs.Destination, outputs.JobResult], total: int) -> None:
         """Say each outcome as it comes, then what became of the ``total``; after an interruption, too."""
         try:
             for outcome in run:
@@ -69,12 +59,12 @@ class Tally:
         rest = total - self.counts.total()
         self.voice.say(", ".join([*words, f"{rest} not done"] if rest else words))
 
-    def _tell(self, outcome: batch.Outcome[Done]) -> None:
+    def _tell(self, outcome: batch.Outcome[outputs.JobResult]) -> None:
         item = outcome.input
         if outcome.result is None:
             row = rows.failed(item.name, outcome.error or "")
         else:
-            row = outcome.result.row
+            row = outcome.result.record
             if outcome.result.png is not None:
                 _write_out(outcome.result.png)
         self.counts[row["status"]] += 1

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support import jobs
 from support.pictures import random_picture
 
-from colorquant.cli import quantization
 from colorquant.images import read_image
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: /proc, RLIMIT_AS")
@@ -242,11 +242,25 @@ def test_what_excludes_each_other(run, folder, case):
     assert names_in(folder) == before
 
 
-@pytest.mark.parametrize("args", [["--in-place"], ["--isolate"], ["--skip-existing"]])
+@pytest.mark.parametrize("args", [["--in-place"], ["--skip-existing"]])
 def test_standard_input_is_no_file(run, folder, args):
     result = run("kmeans", "-", *args, input=(folder / "a.png").read_bytes())
     assert result.exit_code == 2
     assert "standard input" in result.stderr or "looks for files" in result.stderr
+
+
+def test_standard_input_is_read_by_the_program_and_quantized_by_a_worker(run, folder, tmp_path):
+    picture = (folder / "a.png").read_bytes()
+    words = ("kmeans", "-", folder / "b.png", "-k", 3, "--labels", "png", "--isolate", "-o")
+    assert run(*words, tmp_path / "out", input=picture).exit_code == 0
+    assert run("kmeans", folder / "a.png", "-k", 3, "-o", tmp_path / "a.png").exit_code == 0
+    assert (tmp_path / "out" / "stdin-kmeans3.png").read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_a_time_limit_is_for_worker_processes(run, folder):
+    result = run("kmeans", folder, "--timeout", 5)
+    assert result.exit_code == 2
+    assert "--timeout ends a worker process: add --isolate" in result.stderr
 
 
 def test_two_inputs_for_one_output_are_found_before_anything_runs(run, folder):
@@ -270,17 +284,8 @@ def test_messages_of_usage_are_printable_too(run, folder):
     assert "\\x07" in unknown.stderr
 
 
-real_task = quantization._quantized
-
-
-def crashing(item, destination, **said):
-    if item.name.endswith("b.png"):
-        signal.raise_signal(signal.SIGSEGV)
-    return real_task(item, destination, **said)
-
-
 def test_a_file_that_crashes_its_worker_is_named_and_all_else_is_written(run, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(quantization, "_quantized", crashing)
+    monkeypatch.setattr("colorquant.batch.jobs.QuantizeJob", jobs.CrashingJob)
     result = run("kmeans", folder, "-o", tmp_path / "out", "--isolate", "-j", 2, "--json")
     assert result.exit_code == 1
     assert names_in(tmp_path / "out") == ["a-kmeans16.png", "c-kmeans16.png"]
