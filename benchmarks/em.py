@@ -21,9 +21,9 @@ from benchmarks.report import Cell, Section, Table
 from benchmarks.rivals import paint_members
 from benchmarks.settings import Settings, say
 from benchmarks.timing import measure
+from colorquant import quantize
 from colorquant.fitting.models import GaussianMixture as Mixture
 from colorquant.fitting.options import FitOptions
-from colorquant.quantization import quantize
 
 K = 16
 ITERATIONS = 10

@@ -15,8 +15,8 @@ from PIL import Image
 from benchmarks.measures import distinct
 from benchmarks.pictures import RGB
 from benchmarks.wu import lloyd, means, wu_labels
+from colorquant import quantize
 from colorquant.fitting.options import FitOptions
-from colorquant.quantization import quantize
 
 Labels = npt.NDArray[np.integer]
 Paint = Callable[[RGB, int], RGB]

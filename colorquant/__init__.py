@@ -1,6 +1,10 @@
 """Colour quantization and colour segmentation of images with k-means and Gaussian mixtures.
 
-The names load on first use, so that ``import colorquant`` costs nothing.
+    import colorquant as cq
+    q = cq.quantize("photo.jpg", k=16)
+    q.save("photo-16.png")
+
+The names load on first use, so that ``import colorquant`` costs nothing. See docs/python.md.
 """
 
 from importlib import import_module
@@ -9,15 +13,22 @@ from typing import TYPE_CHECKING
 from colorquant._version import __version__
 
 if TYPE_CHECKING:
-    from colorquant.batch.jobs import Destination, Recipe, quantize_file
+    from colorquant.api import MappedImage, QuantizedImage, apply, fit, histogram, quantize, read
     from colorquant.color.histogram import ColorHistogram
     from colorquant.color.spaces import SPACES
-    from colorquant.errors import ColorquantError
+    from colorquant.errors import (
+        ColorquantError,
+        EngineError,
+        ImageReadError,
+        OptionError,
+        OutputError,
+        PaletteReadError,
+    )
     from colorquant.fitting.engines import ENGINES
     from colorquant.fitting.models import Centroids, GaussianMixture
     from colorquant.fitting.options import FitOptions
-    from colorquant.images import read_image
-    from colorquant.quantization import Quantized, quantize
+    from colorquant.images.decoding import Reading
+    from colorquant.palette.palette import Palette
 
 __all__ = [
     "ENGINES",
@@ -25,31 +36,47 @@ __all__ = [
     "Centroids",
     "ColorHistogram",
     "ColorquantError",
-    "Destination",
+    "EngineError",
     "FitOptions",
     "GaussianMixture",
-    "Quantized",
-    "Recipe",
+    "ImageReadError",
+    "MappedImage",
+    "OptionError",
+    "OutputError",
+    "Palette",
+    "PaletteReadError",
+    "QuantizedImage",
+    "Reading",
     "__version__",
+    "apply",
+    "fit",
+    "histogram",
     "quantize",
-    "quantize_file",
-    "read_image",
+    "read",
 ]
 
-_HOME = {
+_HOME = {  # of each public name, its module
     "ENGINES": "fitting.engines",
     "SPACES": "color.spaces",
     "Centroids": "fitting.models",
     "ColorHistogram": "color.histogram",
     "ColorquantError": "errors",
-    "Destination": "batch.jobs",
+    "EngineError": "errors",
     "FitOptions": "fitting.options",
     "GaussianMixture": "fitting.models",
-    "Quantized": "quantization",
-    "Recipe": "batch.jobs",
-    "quantize": "quantization",
-    "quantize_file": "batch.jobs",
-    "read_image": "images",
+    "ImageReadError": "errors",
+    "MappedImage": "api",
+    "OptionError": "errors",
+    "OutputError": "errors",
+    "Palette": "palette.palette",
+    "PaletteReadError": "errors",
+    "QuantizedImage": "api",
+    "Reading": "images.decoding",
+    "apply": "api",
+    "fit": "api",
+    "histogram": "api",
+    "quantize": "api",
+    "read": "api",
 }
 
 
@@ -57,3 +84,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'colorquant' has no attribute {name!r}")
     return getattr(import_module(f"colorquant.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -13,6 +13,10 @@ class ImageReadError(ColorquantError, OSError):
     """A file that is not a readable, whole image."""
 
 
+class PaletteReadError(ColorquantError, OSError):
+    """A file that is not a readable, whole palette."""
+
+
 class OutputError(ColorquantError, OSError):
     """A result that cannot be written where it was asked for."""
 

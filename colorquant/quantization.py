@@ -6,50 +6,84 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from colorquant.color import difference
-from colorquant.color.histogram import ColorHistogram, Voters
+from colorquant.color.counted import CountedImage
+from colorquant.color.difference import mse, psnr
+from colorquant.color.histogram import ColorHistogram, count_distinct
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria, engines
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import ASSIGNMENTS, Centroids, Fit, GaussianMixture, Iteration, Model, assigned
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
-from colorquant.mapping import painting
-from colorquant.mapping.painting import Labelling
-from colorquant.types import IntArray, UInt8Array
+from colorquant.mapping.labelling import Labelling
+from colorquant.mapping.nearest import nearest_entries
+from colorquant.mapping.painting import order_palette
+from colorquant.mapping.painting import paint as paint_image
+from colorquant.palette.making import PAINTS, label_type
+from colorquant.palette.palette import Palette
+from colorquant.types import IntArray, LabelArray, UInt8Array
 
 
-@dataclass(frozen=True)
-class Quantized:
-    """A quantized image.
+@dataclass(frozen=True, kw_only=True)
+class IndexedImage:
+    """An image in the colours of a palette.
 
-    ``labels`` (h, w) name the rows of ``palette`` (p, 3) uint8, by falling ``counts`` (p,) of pixels; fully
-    transparent pixels have the label p. ``weight`` is that of all pixels, each its alpha / 255: ``mse``, ``inertia``
-    and ``log_likelihood`` weigh them so. Where every pixel keeps its own lightness ``painted`` (h, w, 3) uint8 is the
-    picture. ``model`` may have more clusters than p: those that no pixel chose come last.
-    ``history`` has the fit's start and iterations, its clusters in the order of those of ``model``, where it was
-    recorded and the engine tells. ``seconds`` are wall time per stage.
+    ``labels`` (h, w), of the smallest integer type that holds them, name the entries of ``palette``; fully transparent
+    pixels have the label ``len(palette)``. ``alpha`` (h, w) uint8 is that of the image, None where it is opaque. Where
+    every pixel keeps its own lightness, ``painted`` (h, w, 3) uint8 is the picture. ``colors_in`` and ``colors_out``
+    count distinct colours of visible pixels before and after. ``weight`` is that of all pixels, each its alpha / 255;
+    ``mse`` sums the squared error over the three channels and averages it over pixels with these weights.
+    """
+
+    labels: LabelArray
+    palette: Palette
+    alpha: UInt8Array | None = None
+    painted: UInt8Array | None = None
+    colors_in: int
+    colors_out: int
+    weight: float
+    mse: float
+
+    @property
+    def psnr(self) -> float:
+        """Peak signal-to-noise ratio in dB; infinite where nothing was lost."""
+        return psnr(self.mse)
+
+    @property
+    def rgb(self) -> UInt8Array:
+        """The picture, (h, w, 3) uint8; fully transparent pixels are black."""
+        if self.painted is not None:
+            return self.painted
+        rgb: UInt8Array = np.concatenate([self.palette.colors, np.zeros((1, 3), np.uint8)])[self.labels]
+        return rgb
+
+    @property
+    def gray(self) -> bool:
+        """Whether the picture was made in gray levels, so that a grayscale PNG may be smaller."""
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantized(IndexedImage):
+    """A quantized image with the model behind it.
+
+    The entries of the palette stand in the order of falling pixel counts. ``model`` may have more clusters than the
+    palette has entries: those that no pixel chose come last. ``inertia`` (k-means) and ``log_likelihood`` (mixtures,
+    per pixel) weigh pixels as ``mse`` does; None where they do not apply. ``n_iter`` and ``converged`` are None where
+    the engine does not report them. ``untouched`` says that the image had no more colours than were asked for,
+    ``trace`` has the objective after each iteration. ``history`` has the fit's start and its iterations, their
+    clusters in the order of those of ``model``, where it was recorded and the engine reports it. ``seconds`` are wall
+    time per stage.
     """
 
     options: FitOptions
-    labels: npt.NDArray[Any]
-    palette: UInt8Array
-    counts: IntArray
-    weight: float
-    painted: UInt8Array | None
-    alpha: UInt8Array | None
     model: Model
-    colors_in: int
-    colors_out: int
     n_iter: int | None
     converged: bool | None
-    mse: float
     inertia: float | None
     log_likelihood: float | None
     untouched: bool
@@ -58,9 +92,9 @@ class Quantized:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
-    def psnr(self) -> float:
-        """Peak signal-to-noise ratio in dB; infinite where nothing was lost."""
-        return difference.psnr(self.mse)
+    def gray(self) -> bool:
+        """Whether the colours were clustered in gray levels."""
+        return self.options.space == "gray"
 
     @property
     def bic(self) -> float | None:
@@ -77,13 +111,29 @@ class Quantized:
             return None
         return criterion(self.log_likelihood, self.weight, self.model.n_parameters)
 
-    @property
-    def rgb(self) -> UInt8Array:
-        """The picture, (h, w, 3) uint8; fully transparent pixels are black."""
-        if self.painted is not None:
-            return self.painted
-        rgb: UInt8Array = np.concatenate([self.palette, np.zeros((1, 3), np.uint8)])[self.labels]
-        return rgb
+    def predict(self, rgb: UInt8Array) -> LabelArray:
+        """The label that the model gives to each pixel of another image: see :func:`predict`."""
+        return predict(self.model, self.options, rgb, len(self.palette))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedPalette(Palette):
+    """A palette with the model that it was fitted by.
+
+    ``model`` has its clusters in the order of the palette, those that no colour chose last. ``inertia`` or
+    ``log_likelihood``, ``n_iter`` and ``converged`` are those of the fit, as in :class:`Quantized`.
+    """
+
+    options: FitOptions
+    model: Model
+    n_iter: int | None
+    converged: bool | None
+    inertia: float | None
+    log_likelihood: float | None
+
+    def predict(self, rgb: UInt8Array) -> LabelArray:
+        """The label that the model gives to each pixel of an image: see :func:`predict`."""
+        return predict(self.model, self.options, rgb, len(self))
 
 
 @contextmanager
@@ -93,60 +143,59 @@ def _stage(seconds: dict[str, float], name: str) -> Iterator[None]:
     seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
 
 
+def check_choices(options: FitOptions, paint: str, assign: str | None) -> None:
+    """Raises OptionError for an unknown ``paint`` or ``assign``, or an ``assign`` for another model than a mixture."""
+    if paint not in PAINTS:
+        raise OptionError(f"paint is {paint!r}: take {' or '.join(PAINTS)}")
+    if assign is not None and (options.method != "em" or assign not in ASSIGNMENTS):
+        raise OptionError(f"--assign {assign} is not for {options.method}: take em, and {' or '.join(ASSIGNMENTS)}")
+
+
 def quantize(
-    rgb: UInt8Array,
+    image: CountedImage,
     options: FitOptions,
     *,
-    alpha: UInt8Array | None = None,
     paint: str = "members",
     assign: str | None = None,
     record: bool = False,
     progress: engines.Progress | None = None,
 ) -> Quantized:
-    """Quantize pixels ``rgb`` (h, w, 3) uint8, with ``alpha`` (h, w) uint8, by which each pixel's vote is weighed.
+    """Quantize an image. Fully transparent pixels have no part in the fit; others are weighed by their alpha.
 
-    A fully transparent pixel has none. Engines that fit every pixel (OpenCV, scikit-learn's EM) count one with any vote
-    as a whole one.
-    ``paint`` is a key of PAINTS, ``assign`` one of ASSIGNMENTS, for a mixture: how pixels get their labels.
-    ``progress`` is called with the fit's start and each iteration; with ``record`` they are kept. Raises OptionError
-    for options that do not go together, EngineError where an engine is missing or gives up.
+    Engines that fit every pixel (OpenCV, scikit-learn's EM) count every visible pixel as a whole one.
+    ``paint`` is a key of PAINTS: how a label gets its colour; ``assign``, for a mixture, one of ASSIGNMENTS: how a
+    pixel gets its label. ``progress`` is called with the start of the fit and each iteration; with ``record`` they are
+    kept. Raises OptionError for options that do not go together, EngineError where an engine is missing or gives up.
     """
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
-        raise OptionError(f"rgb is {rgb.dtype} {rgb.shape}: give pixels as uint8 (height, width, 3), at least one")
-    if paint not in painting.PAINTS:
-        raise OptionError(f"paint is {paint!r}: take {' or '.join(painting.PAINTS)}")
-    if assign is not None and (options.method != "em" or assign not in ASSIGNMENTS):
-        raise OptionError(f"--assign {assign} is not for {options.method}: take em, and {' or '.join(ASSIGNMENTS)}")
+    check_choices(options, paint, assign)
     options = engines.resolve(options)
     recorder = _Recorder(progress or engines.unheard, record)
     projection = Projection.of(options.space, options.keep_luma)
     seconds: dict[str, float] = {}
     with _stage(seconds, "count"):
-        voters = Voters.of(rgb, alpha)
-        histogram = ColorHistogram.count(voters.rgb, voters.alpha)
+        histogram = image.histogram
     untouched = projection.lossless and len(histogram) <= options.k
     with _stage(seconds, "fit"):
-        samples = Samples.of(histogram, projection, voters, merge=not untouched)
-        fit = _assigned(engines.fit(samples, options, recorder), samples, assign)
+        weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
+        fit = _assigned(engines.fit(weighted, options, recorder, image), weighted, assign)
     with _stage(seconds, "paint"):
-        rows = Labelling.of(samples, fit)
-        picture = painting.paint(rgb, voters.visible, rows, fit.model, "members" if untouched else paint)
+        labelling = Labelling.of(weighted, fit, image)
+        picture = paint_image(image, labelling, fit.model, "mean" if untouched else paint)
     return Quantized(
         options=options,
         labels=picture.labels,
         palette=picture.palette,
-        counts=picture.counts,
-        weight=int(histogram.votes.sum()) / histogram.whole,
+        weight=histogram.total_weight,
         painted=picture.pixels,
-        alpha=alpha,
+        alpha=image.alpha,
         model=picture.model,
         colors_in=len(histogram),
         colors_out=picture.colors_out,
         n_iter=fit.n_iter,
         converged=fit.converged,
         mse=picture.mse,
-        inertia=_inertia(fit, rows),
-        log_likelihood=_log_likelihood(fit, samples),
+        inertia=_inertia(fit, labelling),
+        log_likelihood=_log_likelihood(fit, weighted),
         untouched=untouched,
         trace=fit.trace,
         history=recorder.history(fit, picture.order),
@@ -154,8 +203,73 @@ def quantize(
     )
 
 
+def fit_palette(
+    histogram: ColorHistogram, options: FitOptions, *, paint: str = "members", assign: str | None = None
+) -> FittedPalette:
+    """Fit one palette to a colour histogram, such as the sum of several images' histograms.
+
+    ``paint`` and ``assign`` as :func:`quantize` takes them. Raises OptionError for an engine that fits pixels, for an
+    empty histogram, and as :func:`quantize` does.
+    """
+    check_choices(options, paint, assign)
+    options = engines.resolve(options)
+    if not len(histogram):
+        raise OptionError("the histogram is empty: count an image with visible pixels")
+    projection = Projection.of(options.space, options.keep_luma)
+    untouched = projection.lossless and len(histogram) <= options.k
+    weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
+    fit = _assigned(engines.fit(weighted, options), weighted, assign)
+    labelling = Labelling.of(weighted, fit)
+    ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)
+    return FittedPalette(
+        colors=ordered.palette.colors,
+        counts=ordered.palette.counts,
+        options=options,
+        model=ordered.model,
+        n_iter=fit.n_iter,
+        converged=fit.converged,
+        inertia=_inertia(fit, labelling),
+        log_likelihood=_log_likelihood(fit, weighted),
+    )
+
+
+def apply_palette(palette: Palette, image: CountedImage, space: str = "rgb") -> IndexedImage:
+    """Map an image onto a palette: each pixel gets the entry nearest in ``space``, a key of SPACES.
+
+    The palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. Raises
+    OptionError for an empty palette or an unknown space.
+    """
+    histogram, hidden = image.histogram, image.mask is not None
+    entries = nearest_entries(histogram, palette, space)
+    counts = np.bincount(entries, histogram.counts, minlength=len(palette)).astype(np.int64)
+    painted = palette.colors[entries]
+    smallest = label_type(len(palette) + hidden)
+    return IndexedImage(
+        labels=image.spread(entries.astype(smallest), transparent=len(palette)),
+        palette=Palette(palette.colors, counts, palette.alpha, palette.names),
+        alpha=image.alpha,
+        colors_in=len(histogram),
+        colors_out=count_distinct(painted),
+        weight=histogram.total_weight,
+        mse=mse(histogram.colors, painted, histogram.integer_weights),
+    )
+
+
+def predict(model: Model, options: FitOptions, rgb: UInt8Array, labels: int) -> LabelArray:
+    """The label of each pixel ``rgb`` (h, w, 3) uint8 under a model that was fitted with ``options``, (h, w).
+
+    Only the first ``labels`` clusters are given: those that had members in the fit. A mixture labels by the highest
+    posterior. Raises OptionError for another shape or dtype of pixels.
+    """
+    image = CountedImage(rgb)
+    projection = Projection.of(options.space, options.keep_luma)
+    members = model.reordered(np.arange(labels))
+    by_color = members.predict(projection.features(image.histogram.colors))
+    return image.spread(by_color.astype(label_type(labels)))
+
+
 class _Recorder:
-    """Passes the iterations of all attempts on to ``progress``, and keeps them if it shall."""
+    """Passes the iterations of all attempts on to ``progress``, and keeps them where ``keeps`` is set."""
 
     def __init__(self, progress: engines.Progress, keeps: bool) -> None:
         self.progress, self.keeps = progress, keeps
@@ -176,35 +290,34 @@ class _Recorder:
         return ()
 
 
-def _assigned(fit: Fit, samples: Samples, assign: str | None) -> Fit:
+def _assigned(fit: Fit, weighted: WeightedFeatures, assign: str | None) -> Fit:
     """The fit with its labels assigned in another way than the engine's own."""
     if assign in (None, "posterior") or not isinstance(fit.model, GaussianMixture):
         return fit
-    return replace(fit, labels=assigned(fit.model, samples.features, assign), pixel_labels=None)
+    return replace(fit, labels=assigned(fit.model, weighted.features, assign), pixel_labels=None)
 
 
-def _inertia(fit: Fit, rows: Labelling) -> float | None:
+def _inertia(fit: Fit, labelling: Labelling) -> float | None:
     if not isinstance(fit.model, Centroids):
         return None
     if fit.objective is not None:
         return fit.objective
-    return fit.model.inertia(rows.features, rows.weights, rows.labels)
+    return fit.model.inertia(labelling.features, labelling.weights, labelling.labels)
 
 
-def _log_likelihood(fit: Fit, samples: Samples) -> float | None:
+def _log_likelihood(fit: Fit, weighted: WeightedFeatures) -> float | None:
     if not isinstance(fit.model, GaussianMixture) or not fit.fitted:
         return None  # with a cluster for each colour the density means nothing
     if fit.objective is not None:
         return fit.objective
-    return fit.model.log_likelihood(samples.features, samples.weights)
+    return fit.model.log_likelihood(weighted.features, weighted.weights)
 
 
-def encode_png(quantized: Quantized, chunks: bytes = encoding.SRGB) -> bytes:
+def encode_png(image: IndexedImage, chunks: bytes = encoding.SRGB) -> bytes:
     """The picture as PNG: indexed where its colours allow it, else truecolour.
 
-    ``chunks`` of :func:`colorquant.images.encoding.picture_chunks` say what else is known of it.
+    ``chunks`` of :func:`colorquant.images.encoding.picture_chunks` hold what else is known of it.
     """
-    if quantized.painted is not None:
-        return encoding.encode_rgb(quantized.painted, quantized.alpha, chunks)
-    gray = quantized.options.space == "gray"
-    return encoding.encode_labels(quantized.labels, quantized.palette, quantized.alpha, gray=gray, chunks=chunks)
+    if image.painted is not None:
+        return encoding.encode_rgb(image.painted, image.alpha, chunks)
+    return encoding.encode_labels(image.labels, image.palette.colors, image.alpha, gray=image.gray, chunks=chunks)

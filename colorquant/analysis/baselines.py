@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from colorquant.errors import EngineError
 from colorquant.images import PILLOW_QUANTIZERS, pillow_quantize
-from colorquant.mapping.painting import ranked
+from colorquant.palette.making import ranked
 from colorquant.types import LabelArray, UInt8Array
 
 Quantize = Callable[[UInt8Array, int], tuple[LabelArray, UInt8Array]]
@@ -72,7 +72,7 @@ def quantize(
         return np.zeros(rgb.shape[:2], np.uint8), np.empty((0, 3), np.uint8)
     found, palette = RIVALS[name].quantize(voters, k)
     sizes = np.bincount(found.reshape(-1), minlength=len(palette))
-    order, used, rank = ranked(sizes, palette, hidden=visible is not None)
+    order, used, rank = ranked(sizes, palette, transparent=visible is not None)
     if visible is None:
         return rank[found], palette[order[:used]]
     labels = np.full(rgb.shape[:2], used, rank.dtype)

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from colorquant.analysis import baselines, measures
 from colorquant.analysis.agreement import Contingency
@@ -21,7 +19,8 @@ from colorquant.analysis.grid import Grid, tag, variant
 from colorquant.batch import naming
 from colorquant.batch import run as batch
 from colorquant.color import difference
-from colorquant.color.histogram import Voters, count_distinct, count_pairs, voting
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import count_distinct, count_pairs, visible_mask
 from colorquant.color.spaces import SPACES, Projection
 from colorquant.errors import ImageReadError
 from colorquant.files import check_writable, write_whole
@@ -226,14 +225,9 @@ class _Subject:
     side: int
 
     @cached_property
-    def voters(self) -> Voters:
-        """The pixels that have a vote."""
-        return Voters.of(self.picture.rgb, self.picture.alpha)
-
-    def of_voters(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The rows (n, …) of ``pixels`` (h, w, …) that have a vote."""
-        visible = self.voters.visible
-        return pixels.reshape(-1, *pixels.shape[2:]) if visible is None else pixels[visible]
+    def image(self) -> CountedImage:
+        """The picture, counted once for all cells."""
+        return CountedImage(self.picture.rgb, self.picture.alpha)
 
 
 def compare_file(
@@ -265,7 +259,7 @@ def compare_file(
     comparison = Comparison(
         width=width,
         height=height,
-        colors_in=count_distinct(subject.voters.rgb),
+        colors_in=len(subject.image.histogram),
         bytes_in=picture.bytes_in,
         cells=_agreeing(runs),
         sheet=destination.sheet,
@@ -294,13 +288,13 @@ def _read_truth(path: Path, picture: Picture, reading: Reading) -> LabelArray:
         raise ImageReadError(
             f"--truth {path} is {truth_width} × {truth_height}, the image {width} × {height}: give labels of its size"
         )
-    visible = voting(picture.alpha)
+    visible = visible_mask(picture.alpha)
     return labels.reshape(-1) if visible is None else labels[visible]
 
 
 def _run(item: naming.Input, options: FitOptions, *, subject: _Subject, destination: Destination, seeds: int) -> _Run:
     painted = _paint(subject, options)
-    labels = subject.of_voters(painted.labels)
+    labels = subject.image.of_visible(painted.labels)
     measures = _measured(subject, options, painted)
     spread = (
         None if seeds == 1 or options.engine in baselines.RIVALS else _spread(subject, options, seeds, measures, labels)
@@ -318,9 +312,9 @@ def _run(item: naming.Input, options: FitOptions, *, subject: _Subject, destinat
 
 def _paint(subject: _Subject, options: FitOptions) -> _Painted:
     rgb, alpha = subject.picture.rgb, subject.picture.alpha
-    visible, chunks, start = subject.voters.visible, picture_chunks(subject.picture.density), time.perf_counter()
+    visible, chunks, start = subject.image.mask, picture_chunks(subject.picture.density), time.perf_counter()
     if options.engine not in baselines.RIVALS:
-        quantized = quantize(rgb, options, alpha=alpha)
+        quantized = quantize(subject.image, options)
         seconds = time.perf_counter() - start
         told = (quantized.n_iter, quantized.converged, quantized.log_likelihood, quantized.bic, quantized.aic)
         return _Painted(quantized.labels, quantized.rgb, encode_png(quantized, chunks), seconds, *told)
@@ -331,13 +325,13 @@ def _paint(subject: _Subject, options: FitOptions) -> _Painted:
 
 
 def _measured(subject: _Subject, options: FitOptions, painted: _Painted) -> Measures:
-    rgb, voters = subject.picture.rgb, subject.voters
-    before, after, votes = count_pairs(voters.rgb, subject.of_voters(painted.rgb), voters.alpha)
+    rgb, visible = subject.picture.rgb, subject.image.visible
+    before, after, votes = count_pairs(visible.rgb, subject.image.of_visible(painted.rgb), visible.alpha)
     error = difference.mse(before, after, votes)
     to_lab = SPACES["lab"].forward
     differences = difference.ciede2000(to_lab(before), to_lab(after))
     mean, percentile = measures.mean_and_percentile(differences, votes, PERCENT)
-    hidden = rgb if voters.visible is None else np.where(voters.visible[:, :, None], rgb, 0).astype(np.uint8)
+    hidden = rgb if visible.mask is None else np.where(visible.mask[:, :, None], rgb, 0).astype(np.uint8)
     luma = options.engine not in baselines.RIVALS and Projection.of(options.space, options.keep_luma).keep_luma
     return Measures(
         mse=error,
@@ -362,12 +356,10 @@ def _spread(subject: _Subject, options: FitOptions, seeds: int, first: Measures,
     """The same combination from the other seeds, beside the ``first`` with its ``labels`` (n,)."""
     errors, likelihoods, partitions = [first.mse], [first.log_likelihood], [labels]
     for number in range(1, seeds):
-        quantized = quantize(
-            subject.picture.rgb, options.replace(seed=options.seed + number), alpha=subject.picture.alpha
-        )
+        quantized = quantize(subject.image, options.replace(seed=options.seed + number))
         errors.append(quantized.mse)
         likelihoods.append(quantized.log_likelihood)
-        partitions.append(subject.of_voters(quantized.labels))
+        partitions.append(subject.image.of_visible(quantized.labels))
     told = [value for value in likelihoods if value is not None]
     pairs = [Contingency.of(*pair).adjusted_rand_index for pair in combinations(partitions, 2)]
     likelihood = Summary.of(told) if len(told) == seeds else None

@@ -5,41 +5,40 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.color.histogram import ColorHistogram, Voters
+from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError, OutputError
 from colorquant.fitting.models import GaussianMixture
-from colorquant.images import Picture
 from colorquant.quantization import Quantized
 from colorquant.types import Float16Array, Int32Array, UInt8Array
 
 LARGEST = 2 << 30  # bytes of posteriors
 
 
-def posteriors(picture: Picture, quantized: Quantized) -> Float16Array:
+def posteriors(image: CountedImage, quantized: Quantized) -> Float16Array:
     """The probability of each component at each pixel, (h, w, k) float16; 0 where a pixel is fully transparent.
 
     The components stand in the order of the labels. Raises OptionError for k-means, which has none, OutputError
     where they would take more than ``LARGEST`` bytes.
     """
-    height, width = picture.rgb.shape[:2]
+    height, width = image.rgb.shape[:2]
     k = len(quantized.model.points)
     if height * width * k * 2 > LARGEST:
         raise OutputError(
             f"--posteriors of {k} components at {width} × {height} would take {height * width * k / 5e8:.1f} GB: "
             "take fewer components or a smaller picture"
         )
-    by_color, index = _color_posteriors(picture, quantized)
+    by_color, index = _color_posteriors(image, quantized)
     none = np.zeros((1, k), np.float16)  # where nothing is seen
     return np.concatenate([by_color.astype(np.float16), none])[index]
 
 
-def uncertainty(picture: Picture, quantized: Quantized) -> UInt8Array:
+def uncertainty(image: CountedImage, quantized: Quantized) -> UInt8Array:
     """How undecided each pixel is between the components, (h, w) uint8; 0 where a pixel is fully transparent.
 
     The entropy of the posterior, from 0 (one component is certain) to 255 (all k are equally probable, log k).
     """
-    by_color, index = _color_posteriors(picture, quantized)
+    by_color, index = _color_posteriors(image, quantized)
     levels = entropy_levels(by_color)
     return np.append(levels, np.uint8(0))[index]
 
@@ -53,20 +52,9 @@ def entropy_levels(posteriors: npt.NDArray[np.float32]) -> UInt8Array:
     return levels
 
 
-def _color_posteriors(picture: Picture, quantized: Quantized) -> tuple[npt.NDArray[np.float32], Int32Array]:
+def _color_posteriors(image: CountedImage, quantized: Quantized) -> tuple[npt.NDArray[np.float32], Int32Array]:
     """The posteriors (n, k) of the distinct colours, and for each pixel (h, w) its row of them; n for none."""
     if not isinstance(quantized.model, GaussianMixture):
         raise OptionError("k-means has no posteriors: take colorquant em")
     projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
-    histogram, index = visible_colors(picture)
-    return quantized.model.posteriors(projection.features(histogram.colors)), index
-
-
-def visible_colors(picture: Picture) -> tuple[ColorHistogram, Int32Array]:
-    """The n colours of the pixels that have a vote, and for each pixel (h, w) its row of them; n for the others."""
-    voters = Voters.of(picture.rgb, picture.alpha)
-    histogram = ColorHistogram.count(voters.rgb, voters.alpha)
-    index: Int32Array = histogram.spread(np.arange(len(histogram), dtype=np.int32), picture.rgb)
-    if voters.visible is not None:
-        index[~voters.visible] = len(histogram)
-    return histogram, index
+    return quantized.model.posteriors(projection.features(image.histogram.colors)), image.index

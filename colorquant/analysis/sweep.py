@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from colorquant.color.counted import CountedImage
 from colorquant.fitting.options import FitOptions
-from colorquant.images import Picture
 from colorquant.quantization import Quantized, quantize
 
 
@@ -16,7 +16,7 @@ def sweep_ks(k: int) -> list[int]:
 
 
 def sweep(
-    picture: Picture, options: FitOptions, ks: Sequence[int], *, paint: str = "members", assign: str | None = None
+    image: CountedImage, options: FitOptions, ks: Sequence[int], *, paint: str = "members", assign: str | None = None
 ) -> list[Quantized]:
-    """The picture quantized with each of ``ks`` colours, all else as ``options`` say."""
-    return [quantize(picture.rgb, options.replace(k=k), alpha=picture.alpha, paint=paint, assign=assign) for k in ks]
+    """The image quantized with each of ``ks`` colours, all else as ``options`` say."""
+    return [quantize(image, options.replace(k=k), paint=paint, assign=assign) for k in ks]

@@ -19,14 +19,15 @@ from colorquant import images
 from colorquant import quantization as pipeline
 from colorquant.batch import naming
 from colorquant.batch import run as batch
-from colorquant.color.histogram import ColorHistogram, Voters
+from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import SPACES, Projection
 from colorquant.errors import EngineError, OptionError
 from colorquant.fitting import engines
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture
 from colorquant.mapping import painting
+from colorquant.mapping.labelling import Labelling
 from colorquant.threads import one_thread
 
 R = TypeVar("R")
@@ -223,14 +224,9 @@ class Subject:
     picture: Picture
 
     @cached_property
-    def voters(self) -> Voters:
-        """The pixels that have a vote."""
-        return Voters.of(self.picture.rgb, self.picture.alpha)
-
-    @cached_property
-    def histogram(self) -> ColorHistogram:
-        """Of the pixels that have a vote."""
-        return ColorHistogram.count(self.voters.rgb, self.voters.alpha)
+    def image(self) -> CountedImage:
+        """The picture, counted once for all rows."""
+        return CountedImage(self.picture.rgb, self.picture.alpha)
 
 
 @dataclass(frozen=True)
@@ -243,17 +239,20 @@ class Work:
 
 def _whole(subject: Subject, options: FitOptions) -> Work:
     rgb, alpha = subject.picture.rgb, subject.picture.alpha
-    return Work(lambda: pipeline.quantize(rgb, options, alpha=alpha), lambda quantized: float(quantized.mse))
+    return Work(
+        lambda: pipeline.quantize(CountedImage(rgb, alpha), options),  # counting is part of what is timed
+        lambda quantized: float(quantized.mse),
+    )
 
 
 def _fit_alone(subject: Subject, options: FitOptions) -> Work:
-    samples = Samples.of(subject.histogram, Projection.of(options.space, options.keep_luma), subject.voters)
+    image = subject.image
+    weighted = WeightedFeatures.of(image.histogram, Projection.of(options.space, options.keep_luma))
 
     def quality(fit: Any) -> float:
-        rows = painting.Labelling.of(samples, fit)
-        return painting.paint(subject.picture.rgb, subject.voters.visible, rows, fit.model, "members").mse
+        return painting.paint(image, Labelling.of(weighted, fit, image), fit.model, "members").mse
 
-    return Work(lambda: engines.fit(samples, options), quality)
+    return Work(lambda: engines.fit(weighted, options, image=image), quality)
 
 
 STAGES: dict[str, Callable[[Subject, FitOptions], Work]] = {"quantize": _whole, "fit": _fit_alone}
@@ -373,5 +372,5 @@ def _timing(row: _Row, protocol: Protocol, first: Sequence[float]) -> Timing:
     about = Timing(row.subject.name, row.subject.scale, row.options, protocol, width, height)
     if row.failure is not None:
         return dataclasses.replace(about, error=row.failure.error, details=row.failure.details)
-    colors = len(row.subject.histogram)
+    colors = len(row.subject.image.histogram)
     return dataclasses.replace(about, colors=colors, mse=row.mse, seconds=tuple(row.seconds), first=tuple(first))

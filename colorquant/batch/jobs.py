@@ -13,13 +13,14 @@ from colorquant import images
 from colorquant.analysis import posteriors as posterior_maps
 from colorquant.analysis import sweep as sweeps
 from colorquant.batch.inputs import STDIN, Input
+from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError, OutputError
 from colorquant.files import check_writable, write_whole
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.images.decoding import Reading
-from colorquant.palette import files as palettes
+from colorquant.palette.files import PALETTE_FORMATS
 from colorquant.quantization import Quantized, encode_png, quantize
 from colorquant.report import figures, records, trace
 
@@ -53,6 +54,7 @@ class Finished:
 
     name: str
     picture: images.Picture
+    image: CountedImage
     quantized: Quantized
     recipe: Recipe
     bytes_out: int = 0
@@ -62,7 +64,7 @@ class Finished:
         """The picture with several numbers of colours, by rising k; its own among them."""
         options = self.quantized.options
         others = [k for k in sweeps.sweep_ks(options.k) if k != options.k]
-        found = sweeps.sweep(self.picture, options, others, paint=self.recipe.paint, assign=self.recipe.assign)
+        found = sweeps.sweep(self.image, options, others, paint=self.recipe.paint, assign=self.recipe.assign)
         return sorted([*found, self.quantized], key=lambda one: one.options.k)
 
 
@@ -98,11 +100,11 @@ def _labels(done: Finished, path: Path) -> Files:
 
 
 def _palette(done: Finished, path: Path) -> Files:
-    return [(path, palettes.encode_palette(path.name, done.quantized.palette, done.quantized.counts))]
+    return [(path, done.quantized.palette.encode(path.name))]
 
 
 def _posteriors(done: Finished, path: Path) -> Files:
-    values = posterior_maps.posteriors(done.picture, done.quantized)
+    values = posterior_maps.posteriors(done.image, done.quantized)
     if path.suffix == ".npy":
         return [(path, encoding.encode_npy(values))]
     k = values.shape[2]
@@ -113,7 +115,7 @@ def _posteriors(done: Finished, path: Path) -> Files:
 
 
 def _uncertainty(done: Finished, path: Path) -> Files:
-    return [(path, encoding.encode_gray(posterior_maps.uncertainty(done.picture, done.quantized)))]
+    return [(path, encoding.encode_gray(posterior_maps.uncertainty(done.image, done.quantized)))]
 
 
 def _masks(done: Finished, path: Path) -> Files:
@@ -146,7 +148,7 @@ def _html(done: Finished, path: Path) -> Files:
 OUTPUTS: dict[str, Output] = {
     "labels": Output("--labels", _labels, (".png", ".npy"), beside=True),
     "posteriors": Output("--posteriors", _posteriors, (".npy", ".png"), (".png",), beside=True, methods=("em",)),
-    "palette": Output("--palette-out", _palette, tuple(palettes.PALETTE_WRITERS)),
+    "palette": Output("--palette-out", _palette, tuple(PALETTE_FORMATS)),
     "uncertainty": Output("--uncertainty", _uncertainty, (".png",), methods=("em",)),
     "masks": Output("--masks", _masks, (".png",), (".png",), folder=True),
     "trace": Output("--trace", _trace, (".csv",), history=True),
@@ -232,7 +234,8 @@ def check_outputs(options: FitOptions, kinds: Iterable[str]) -> None:
 def _unweighed(quantized: Quantized) -> tuple[str, ...]:
     """The note on a fit that could not weigh its pixels; empty where there was nothing to weigh."""
     options = quantized.options
-    if engines.ENGINES[options.engine][options.method].weighs or quantized.weight == int(quantized.counts.sum()):
+    fits_pixels = engines.ENGINES[options.engine][options.method].per_pixel
+    if not fits_pixels or quantized.palette.counts is None or quantized.weight == int(quantized.palette.counts.sum()):
         return ()
     return (f"partly transparent pixels count whole in the fit: --engine {options.engine} takes no weights",)
 
@@ -263,11 +266,12 @@ def quantize_file(
     seconds = {"read": time.perf_counter() - start}
     if destination.in_place and recipe.reading.frame is None:
         _check_single_frame(picture)
+    image = CountedImage(picture.rgb, picture.alpha)
     drawn = recipe.drawing is not None and figures.FIGURES[recipe.drawing.kind].history
     record = drawn or any(OUTPUTS[kind].history or OUTPUTS[kind].watches for kind in destination.others)
     quantized = quantize(
-        *(picture.rgb, options),
-        alpha=picture.alpha,
+        image,
+        options,
         paint=recipe.paint,
         assign=recipe.assign,
         record=record,
@@ -278,14 +282,14 @@ def quantize_file(
     notes = (*picture.notes, *dropped, *_unweighed(quantized))
     warnings = (*picture.warnings, *(dropped if destination.in_place else ()))
     chunks = encoding.picture_chunks(picture.density, kept)
-    shown = picture if destination.others else None
-    del picture  # its pixels are not needed for the picture alone
+    shown = (picture, image) if destination.others else None
+    del picture, image  # the pixels are not needed for the picture alone
     seconds.update(quantized.seconds)
     start = time.perf_counter()
     png = encode_png(quantized, chunks)
     encoded: Files = []
     if shown is not None:
-        done = Finished(destination.name, shown, quantized, recipe, len(png), notes)
+        done = Finished(destination.name, *shown, quantized, recipe, len(png), notes)
         for kind, path in destination.others.items():
             encoded += OUTPUTS[kind].encode(done, path)
     if destination.image is not None:

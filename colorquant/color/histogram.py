@@ -1,4 +1,4 @@
-"""The colour histogram: distinct colours with their pixel counts and votes, and the way back to the pixels."""
+"""The colour histogram: distinct colours with their pixel counts and weights, and the way back to the pixels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from colorquant.blocks import blocks
 from colorquant.color.packing import morton_codes, morton_colors, morton_order, pack, unpack
 from colorquant.types import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array, UInt64Array
 
-# Morton codes (m,) of colours, the counts (m,) of their pixels, and the sums (m,) of these pixels' alpha.
-Tally = tuple[UInt32Array, IntArray, IntArray]
+# The Morton codes (m,) of colours, their pixel counts (m,), and the sums (m,) of their pixels' alpha.
+PartialCounts = tuple[UInt32Array, IntArray, IntArray]
 
 STRIP = 1 << 25  # pixels counted at a time: memory for gigapixels, one sort for photographs
 ALPHA_STRIP = 1 << 22  # pixels counted at a time where each has an alpha, which takes three times the memory
@@ -40,16 +40,16 @@ def count_labelled(rgb: UInt8Array, labels: AnyArray) -> tuple[UInt8Array, IntAr
     keys.sort()
     starts = _starts(keys)
     pairs = keys[starts]
-    colors, found = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.int64)
-    return unpack(colors), found, np.diff(starts, append=len(keys))
+    colors, labels_found = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.int64)
+    return unpack(colors), labels_found, np.diff(starts, append=len(keys))
 
 
 def count_pairs(
     before: UInt8Array, after: UInt8Array, alpha: UInt8Array | None = None
 ) -> tuple[UInt8Array, UInt8Array, IntArray]:
-    """The distinct pairs of colours that pixels (n, 3) uint8 have before and after: (m, 3) uint8 each, votes (m,).
+    """The distinct pairs of colours that pixels (n, 3) uint8 have before and after: (m, 3) uint8 each, weights (m,).
 
-    The votes are their pixels, or the sum of their ``alpha`` (n,) uint8.
+    The weights are pixel counts, or with ``alpha`` (n,) uint8 the sum of it over the pixels of the pair.
     """
     keys = pack(before).astype(np.uint64) << np.uint64(24) | pack(after)
     if alpha is not None:
@@ -57,10 +57,10 @@ def count_pairs(
     keys.sort()
     pairs = keys if alpha is None else keys >> np.uint64(8)
     starts = _starts(pairs)
-    votes = np.diff(starts, append=len(keys)) if alpha is None else _alpha_sums(keys, starts)
+    weights = np.diff(starts, append=len(keys)) if alpha is None else _alpha_sums(keys, starts)
     pairs = pairs[starts]
     first, second = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.uint32)
-    return unpack(first), unpack(second), votes
+    return unpack(first), unpack(second), weights
 
 
 def _alpha_sums(keys: UInt64Array, starts: IntArray) -> IntArray:
@@ -71,40 +71,38 @@ def _alpha_sums(keys: UInt64Array, starts: IntArray) -> IntArray:
     return sums
 
 
-def voting(alpha: UInt8Array | None) -> BoolArray | None:
-    """The pixels (h, w) that have a vote, those that are not fully transparent; None for all."""
+def visible_mask(alpha: UInt8Array | None) -> BoolArray | None:
+    """Which pixels are not fully transparent, by their alpha (h, w) uint8; None for all."""
     return None if alpha is None or alpha.all() else alpha > 0
 
 
 @dataclass(frozen=True)
-class Voters:
-    """The pixels of a picture that have a vote: those that are not fully transparent.
+class VisiblePixels:
+    """The pixels of a picture that are not fully transparent.
 
-    ``rgb`` (…, 3) uint8 are theirs, in picture order. ``alpha`` (n,) uint8 is the weight of each, in 255ths of a pixel;
-    None where all are opaque. ``visible`` (h, w) marks them in the picture, None for all.
+    ``rgb`` (…, 3) uint8 holds them in picture order. ``alpha`` (n,) uint8 weighs each, in 255ths of an opaque pixel;
+    None where all are opaque. ``mask`` (h, w) bool marks them in the picture; None for all.
     """
 
     rgb: UInt8Array
     alpha: UInt8Array | None
-    visible: BoolArray | None
+    mask: BoolArray | None
 
     @classmethod
-    def of(cls, rgb: UInt8Array, alpha: UInt8Array | None) -> Voters:
-        """The voters of pixels (h, w, 3) uint8 with alpha (h, w) uint8, None where all are opaque."""
+    def of(cls, rgb: UInt8Array, alpha: UInt8Array | None) -> VisiblePixels:
+        """The visible ones of pixels (h, w, 3) uint8 with alpha (h, w) uint8, None where all are opaque."""
         if alpha is None:
             return cls(rgb, None, None)
-        visible = voting(alpha)
-        if visible is None:
+        mask = visible_mask(alpha)
+        if mask is None:
             return cls(rgb, None if np.min(alpha, initial=OPAQUE) == OPAQUE else alpha.reshape(-1), None)
-        partly = bool(np.any(visible & (alpha < OPAQUE)))
-        return cls(
-            _picked(rgb.reshape(-1, 3), visible), _picked(alpha.reshape(-1), visible) if partly else None, visible
-        )
+        partly = bool(np.any(mask & (alpha < OPAQUE)))
+        return cls(_picked(rgb.reshape(-1, 3), mask), _picked(alpha.reshape(-1), mask) if partly else None, mask)
 
 
-def _picked(rows: UInt8Array, visible: BoolArray) -> UInt8Array:
-    """The rows (n, …) that ``visible`` marks; block by block, as numpy's index of all of them would be huge."""
-    marks = visible.reshape(-1)
+def _picked(rows: UInt8Array, mask: BoolArray) -> UInt8Array:
+    """The rows (n, …) that ``mask`` marks; block by block, as numpy's index of all of them would be huge."""
+    marks = mask.reshape(-1)
     picked = np.empty((int(np.count_nonzero(marks)), *rows.shape[1:]), np.uint8)
     start = 0
     for part in blocks(len(rows)):
@@ -116,7 +114,7 @@ def _picked(rows: UInt8Array, visible: BoolArray) -> UInt8Array:
 
 @dataclass(frozen=True)
 class ColorHistogram:
-    """Distinct colours, how many pixels have each, and what these weigh.
+    """Distinct colours, how many pixels have each, and how much these weigh.
 
     ``colors`` (n, 3) uint8 without repetition; ``counts`` (n,) int64, each at least 1. The colours stand in Morton
     order (the bits of r, g and b interleaved): every cell of an octree over them is a run of rows. ``alpha`` (n,) int64
@@ -171,14 +169,19 @@ class ColorHistogram:
         return int(self.counts.sum())
 
     @property
-    def votes(self) -> IntArray:
-        """What each colour weighs (n,), in units of which an opaque pixel has :attr:`whole`: exact."""
+    def integer_weights(self) -> IntArray:
+        """The exact weight of each colour (n,) int64, in units of 1 / :attr:`weight_scale` of an opaque pixel."""
         return self.counts if self.alpha is None else self.alpha
 
     @property
-    def whole(self) -> int:
-        """The votes of an opaque pixel: 255 where some are partly transparent, else 1."""
+    def weight_scale(self) -> int:
+        """The integer weight of an opaque pixel: 255 where some pixels are partly transparent, else 1."""
         return 1 if self.alpha is None else OPAQUE
+
+    @property
+    def total_weight(self) -> float:
+        """The weight of all pixels together; an opaque pixel weighs 1."""
+        return int(self.integer_weights.sum()) / self.weight_scale
 
     def spread(self, values: AnyArray, rgb: UInt8Array) -> AnyArray:
         """Paint: each pixel of ``rgb`` (h, w, 3) uint8 gets the entry of ``values`` (n,) of its colour, (h, w).
@@ -204,7 +207,7 @@ def _count_strip(pixels: UInt8Array) -> UInt64Array:
 
 
 def _count_with_alpha(pixels: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
-    parts: list[Tally] = []
+    parts: list[PartialCounts] = []
     limit = ALPHA_STRIP
     for rows in blocks(len(pixels), ALPHA_STRIP):
         parts.append(_count_alpha_strip(pixels[rows], alpha[rows]))
@@ -215,14 +218,14 @@ def _count_with_alpha(pixels: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
     return ColorHistogram(morton_colors(codes), counts, sums)
 
 
-def _merged(parts: list[Tally]) -> Tally:
+def _merged(parts: list[PartialCounts]) -> PartialCounts:
     codes, counts, sums = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = morton_order(codes)
     starts = _starts(codes[order])
     return codes[order[starts]], np.add.reduceat(counts[order], starts), np.add.reduceat(sums[order], starts)
 
 
-def _count_alpha_strip(pixels: UInt8Array, alpha: UInt8Array) -> Tally:
+def _count_alpha_strip(pixels: UInt8Array, alpha: UInt8Array) -> PartialCounts:
     """The distinct colours of pixels (n, 3)."""
     keys = pack(pixels).astype(np.uint64) << np.uint64(8) | alpha
     keys.sort()

@@ -83,6 +83,8 @@ class Projection:
     @classmethod
     def of(cls, name: str, keep_luma: bool | None) -> Projection:
         """The space called ``name``; ``keep_luma`` None means the space's own habit. Raises OptionError."""
+        if name not in SPACES:
+            raise OptionError(f"--space {name} is unknown: take {', '.join(SPACES)}")
         space = SPACES[name]
         if keep_luma and space.luma is None:
             raise OptionError(f"--keep-luma cannot be used with --space {name}: take --space ycrcb, lab or oklab")

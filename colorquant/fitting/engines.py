@@ -8,8 +8,9 @@ from importlib import import_module
 
 import numpy as np
 
+from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration
 from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.threads import one_thread
@@ -27,7 +28,8 @@ class Engine:
 
     ``module`` of this package holds ``function(samples, options, progress)``. ``defaults`` maps each option that the
     engine honours beside k, space and seed to its default value. ``choices`` limits the values of some of them.
-    ``tells`` says whether the engine reports each iteration, ``weighs`` whether it weighs pixels by their alpha.
+    ``tells`` says whether the engine reports each iteration, ``per_pixel`` whether it fits every visible pixel as a
+    whole one: its function takes the image as a fourth argument.
     """
 
     module: str
@@ -35,7 +37,7 @@ class Engine:
     defaults: Mapping[str, object]
     choices: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     tells: bool = False
-    weighs: bool = True
+    per_pixel: bool = False
 
 
 EFFORTS = ("fast", "balanced", "best")
@@ -66,13 +68,13 @@ ENGINES: dict[str, dict[str, Engine]] = {
         ),
     },
     "opencv": {
-        "kmeans": Engine("opencv", "fit_kmeans", _KMEANS, _KMEANS_CHOICES, weighs=False),
+        "kmeans": Engine("opencv", "fit_kmeans", _KMEANS, _KMEANS_CHOICES, per_pixel=True),
         "em": Engine(
             "opencv",
             "fit_em",
             {option: _EM[option] for option in ("init", "max_iter", "tol", "covariance", "standardize")},
             {"init": ("kmeans",), "covariance": ("spherical", "diagonal", "full")},
-            weighs=False,
+            per_pixel=True,
         ),
     },
     "sklearn": {
@@ -82,7 +84,7 @@ ENGINES: dict[str, dict[str, Engine]] = {
             "fit_em",
             _EM,
             {**_EM_CHOICES, "covariance": ("spherical", "diagonal", "full", "tied")},
-            weighs=False,
+            per_pixel=True,
         ),
     },
 }
@@ -112,22 +114,33 @@ def resolve(options: FitOptions) -> FitOptions:
     )
 
 
-def fit(samples: Samples, options: FitOptions, progress: Progress | None = None) -> Fit:
+def fit(
+    samples: WeightedFeatures,
+    options: FitOptions,
+    progress: Progress | None = None,
+    image: CountedImage | None = None,
+) -> Fit:
     """Fit the model that ``options`` describe (see :func:`resolve`) to ``samples``, on one BLAS thread.
 
-    Where k covers every distinct feature there is nothing to fit: each becomes a cluster of its own.
+    ``image`` is the one whose colours the samples are; engines that fit every pixel need it, and raise OptionError
+    without it. Where k covers every distinct feature there is nothing to fit: each becomes a cluster of its own.
     """
     options = resolve(options)
     if len(samples) <= options.k:
         return _one_cluster_each(samples, options)
     engine = ENGINES[options.engine][options.method]
     module = import_module(f"colorquant.fitting.{engine.module}")
+    arguments: tuple[object, ...] = (samples, options, progress or unheard)
+    if engine.per_pixel:
+        if image is None:
+            raise OptionError(f"--engine {options.engine} fits every pixel, not a histogram: take --engine numpy")
+        arguments = (*arguments, image)
     with one_thread():
-        result: Fit = getattr(module, engine.function)(samples, options, progress or unheard)
+        result: Fit = getattr(module, engine.function)(*arguments)
     return result
 
 
-def _one_cluster_each(samples: Samples, options: FitOptions) -> Fit:
+def _one_cluster_each(samples: WeightedFeatures, options: FitOptions) -> Fit:
     labels = np.arange(len(samples), dtype=np.int32)
     if options.method == "kmeans":
         return Fit(Centroids(samples.features), labels, 0, True, (0.0,), 0.0, fitted=False)

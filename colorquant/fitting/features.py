@@ -8,7 +8,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.color.histogram import ColorHistogram, Voters
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import morton_codes, morton_order
 from colorquant.color.spaces import Projection
 from colorquant.types import AnyArray, FloatArray, IntArray, UInt8Array, UInt32Array
@@ -17,13 +18,13 @@ Real = TypeVar("Real", np.float32, np.float64)
 
 
 @dataclass(frozen=True)
-class Samples:
-    """What an engine fits: the histogram's colours as features.
+class WeightedFeatures:
+    """What an engine fits: the colours of a histogram as features, without any pixels.
 
-    ``features`` (m, d) float64 are distinct, ``weights`` (m,) float64 their pixels, a partly transparent one counting
-    as its alpha / 255. ``index`` (n,) gives each colour of ``histogram`` its row where several share one (gray,
-    chroma); None where each has its own. Rows stand in Morton order: near rows are near in space. ``rgb`` (…, 3) uint8
-    are the pixels in picture order, ``alpha`` (pixels,) uint8 theirs, None where all are opaque.
+    ``features`` (m, d) float64 are distinct, in the units of the space; ``weights`` (m,) float64 are their pixel
+    counts, where a partly transparent pixel counts as its alpha / 255. ``index`` (n,) gives the row of each colour of
+    ``histogram`` where several colours share one (gray, chroma); None where each has its own. The rows stand in Morton
+    order, so that near rows are near in space.
     """
 
     histogram: ColorHistogram
@@ -31,27 +32,22 @@ class Samples:
     features: FloatArray
     weights: FloatArray
     index: IntArray | None
-    rgb: UInt8Array
-    alpha: UInt8Array | None = None
 
     @classmethod
-    def of(cls, histogram: ColorHistogram, projection: Projection, voters: Voters, *, merge: bool = True) -> Samples:
-        """The samples of ``voters`` whose colours are counted in ``histogram``.
-
-        Without ``merge`` colours that share their features stay apart.
-        """
+    def of(cls, histogram: ColorHistogram, projection: Projection, *, merge: bool = True) -> WeightedFeatures:
+        """The features of the histogram's colours; without ``merge`` colours that share their features stay apart."""
         features = projection.features(histogram.colors)
-        votes, whole = histogram.votes.astype(np.float64), histogram.whole
+        weights, scale = histogram.integer_weights.astype(np.float64), histogram.weight_scale
         if projection.injective or not merge:
-            return cls(histogram, projection, features, votes / whole, None, voters.rgb, voters.alpha)
+            return cls(histogram, projection, features, weights / scale, None)
         _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)
         features = features[first]
         order = morton_order(morton_codes(_grid(features)))
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         index = rank[index]
-        weights = np.bincount(index, votes).astype(np.float64) / whole
-        return cls(histogram, projection, features[order], weights, index, voters.rgb, voters.alpha)
+        merged = np.bincount(index, weights).astype(np.float64) / scale
+        return cls(histogram, projection, features[order], merged, index)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -66,10 +62,14 @@ class Samples:
         """The features by band, (d, m), contiguous: no copy, as the features lie in memory so."""
         return np.ascontiguousarray(self.features.T)
 
-    def per_pixel(self, dtype: type[Real]) -> npt.NDArray[Real]:
-        """The features of every pixel in picture order, (pixels, d), for engines that take no weights."""
+    def per_pixel(self, image: CountedImage, dtype: type[Real]) -> npt.NDArray[Real]:
+        """The features of every visible pixel of ``image`` in picture order, (pixels, d).
+
+        For engines that take no weights. The image is the one whose colours ``histogram`` counts.
+        """
         rows = np.arange(len(self), dtype=np.int32) if self.index is None else self.index.astype(np.int32)
-        return self.features.astype(dtype)[self.histogram.spread(rows, self.rgb.reshape(1, -1, 3)).reshape(-1)]
+        spread = self.histogram.spread(rows, image.visible.rgb.reshape(1, -1, 3))
+        return self.features.astype(dtype)[spread.reshape(-1)]
 
     def per_color(self, values: AnyArray) -> AnyArray:
         """``values`` (m, …) of the rows as values of the histogram's colours, (n, …)."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from colorquant.color.counted import CountedImage
 from colorquant.errors import EngineError
 from colorquant.fitting.em.mixtures import standardized, unstandardized
 from colorquant.fitting.engines import Progress
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture
 from colorquant.fitting.options import FitOptions
 from colorquant.types import FloatArray
@@ -15,7 +16,7 @@ from colorquant.types import FloatArray
 LEAST_VARIANCE = 1e-6  # squared 8-bit levels: far below any real one, far above what a double can invert
 
 
-def fit_kmeans(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
     """Labels and centres are bit for bit those of a direct ``cv2.kmeans`` call after ``cv2.setRNGSeed(seed)``.
 
     ``max_iter`` and ``tol`` go into TermCriteria as they are. OpenCV does not tell how many iterations it took, nor
@@ -28,7 +29,7 @@ def fit_kmeans(samples: Samples, options: FitOptions, progress: Progress) -> Fit
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, options.max_iter, options.tol)
     cv2.setRNGSeed(options.seed)
     compactness, labels, centers = cv2.kmeans(
-        samples.per_pixel(np.float32), options.k, None, criteria, options.attempts, flags
+        samples.per_pixel(image, np.float32), options.k, None, criteria, options.attempts, flags
     )  # type: ignore[call-overload]
     model = Centroids(np.asarray(centers, np.float64))
     return Fit(
@@ -41,7 +42,7 @@ def fit_kmeans(samples: Samples, options: FitOptions, progress: Progress) -> Fit
     )
 
 
-def fit_em(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
     """Labels and means are bit for bit those of ``cv2.ml.EM.trainEM`` after ``cv2.setRNGSeed(seed)``.
 
     Its own log-likelihood is wrong for spherical covariances and is not used. It lets a component collapse onto one
@@ -68,7 +69,7 @@ def fit_em(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     em.setTermCriteria((cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, options.max_iter, options.tol))
     cv2.setRNGSeed(options.seed)
     try:
-        trained, _, labels, _ = em.trainEM(scaled.per_pixel(np.float32))
+        trained, _, labels, _ = em.trainEM(scaled.per_pixel(image, np.float32))
     except cv2.error as error:
         raise EngineError(
             f"--engine opencv: cv2.ml.EM failed ({error.err}); take fewer colours, or --engine numpy"

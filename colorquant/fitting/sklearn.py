@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from colorquant.color.counted import CountedImage
 from colorquant.fitting.em.mixtures import default_reg_covar, random_start, standardized, unstandardized
 from colorquant.fitting.engines import Progress
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture
 from colorquant.fitting.options import FitOptions
 from colorquant.threads import one_thread
@@ -18,7 +19,7 @@ from colorquant.types import FloatArray
 TYPES = {"spherical": "spherical", "diagonal": "diag", "full": "full", "tied": "tied"}
 
 
-def fit_kmeans(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
     """scikit-learn's Lloyd.
 
     It stops by the Frobenius norm of all shifts, relative to the features' variance; ``tol`` is converted so that no
@@ -48,14 +49,14 @@ def fit_kmeans(samples: Samples, options: FitOptions, progress: Progress) -> Fit
     )
 
 
-def fit_em(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
     """scikit-learn's EM. ``init`` kmeans is its own; random starts from k distinct colours, drawn by their counts."""
     mean, deviation = np.zeros(samples.features.shape[1]), np.ones(samples.features.shape[1])
     scaled = samples
     if options.standardize:
         scaled, mean, deviation = standardized(samples)
     reg_covar = default_reg_covar(samples, deviation) if options.reg_covar is None else options.reg_covar
-    best = _best_of_attempts(scaled, options, reg_covar)
+    best = _best_of_attempts(scaled, image, options, reg_covar)
     covariances = _full_covariances(best.covariances_, str(options.covariance), *best.means_.shape)
     model = GaussianMixture(best.weights_, best.means_, covariances, str(options.covariance))
     if options.standardize:
@@ -63,11 +64,11 @@ def fit_em(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     return Fit(model, model.predict(samples.features), int(best.n_iter_), bool(best.converged_))
 
 
-def _best_of_attempts(samples: Samples, options: FitOptions, reg_covar: float) -> Any:
+def _best_of_attempts(samples: WeightedFeatures, image: CountedImage, options: FitOptions, reg_covar: float) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture as SklearnMixture
 
-    pixels = samples.per_pixel(np.float64)
+    pixels = samples.per_pixel(image, np.float64)
     rng = np.random.default_rng(options.seed)
     kinds = {"n_components": options.k, "covariance_type": TYPES[str(options.covariance)], "reg_covar": reg_covar}
     stops = {"max_iter": options.max_iter, "tol": options.tol, "random_state": options.seed}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +57,33 @@ def read_image(source: Path | str | bytes, reading: Reading = Reading()) -> Pict
     picture, bytes_in = decode(source, FORMATS, reading, lambda loaded: _to_picture(loaded, reading))
     rgb, alpha = apply_alpha(picture.rgb, picture.alpha, reading.alpha)
     return replace(picture, rgb=rgb, alpha=alpha, bytes_in=bytes_in)
+
+
+def is_pil(value: object) -> TypeGuard[Image.Image]:
+    """Whether a value is a PIL image."""
+    return isinstance(value, Image.Image)
+
+
+def from_pil(image: Image.Image, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
+    """A PIL image as a picture; its profile, orientation and transparency are honoured as a file's are.
+
+    Raises ImageReadError where Pillow cannot decode it, or for a mode that no PNG or TIFF can hold.
+    """
+    stream = io.BytesIO()
+    kind = "TIFF" if image.mode in ("CMYK", "YCbCr", "LAB", "F", "I;16B", "I;16L") else "PNG"
+    try:
+        extra = {key: image.info[key] for key in ("icc_profile", "transparency") if key in image.info}
+        image.save(stream, kind, exif=image.getexif(), **extra)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ImageReadError(f"the PIL image of mode {image.mode} cannot be taken: {error}; convert it") from error
+    return read_image(stream.getvalue(), reading)
+
+
+def to_pil(data: bytes) -> Image.Image:
+    """The bytes of an image file as a loaded PIL image."""
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
 
 
 def read_label_map(path: Path | str, reading: Reading = Reading()) -> npt.NDArray[np.int64]:  # noqa: B008  it is frozen

@@ -1,1 +1,1 @@
-"""Palettes, and the files that hold them."""
+"""Palettes: making them from labelled colours, and reading and writing their files."""

@@ -42,7 +42,8 @@ def record(name: str, output: str, result: Any) -> dict[str, Any]:
         "psnr": quantized.psnr if math.isfinite(quantized.psnr) else None,
         **objective,
         "palette": [
-            [hex_color(color), int(pixels)] for color, pixels in zip(quantized.palette, quantized.counts, strict=True)
+            [hex_color(color), int(pixels)]
+            for color, pixels in zip(quantized.palette.colors, quantized.palette.counts, strict=True)
         ],
         "seconds": {stage: round(result.seconds[stage], 6) for stage in stages},
         "bytes_in": result.bytes_in,

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from support.pictures import random_picture
 
+from colorquant import quantize
 from colorquant.analysis import compare as comparison
 from colorquant.analysis import measures
 from colorquant.errors import EngineError
 from colorquant.images import read_image
-from colorquant.quantization import quantize
 
 
 def names_in(folder):

@@ -17,7 +17,7 @@ from colorquant.analysis.baselines import RIVALS
 from colorquant.cli import COMMANDS
 from colorquant.color.spaces import SPACES
 from colorquant.fitting.engines import ENGINES
-from colorquant.palette.files import PALETTE_WRITERS
+from colorquant.palette.files import PALETTE_FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -69,7 +69,7 @@ def test_the_tables_of_the_library_are_documented():
     for name in [*SPACES, *ENGINES]:
         assert f"`{name}`" in README
     formats = (ROOT / "docs" / "formats.md").read_text()
-    for ending in PALETTE_WRITERS:
+    for ending in PALETTE_FORMATS:
         assert f"`{ending}`" in formats
 
 

@@ -13,13 +13,14 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 from support.pictures import random_picture
 
 from colorquant import FitOptions, quantize
-from colorquant.color.histogram import ColorHistogram, Voters
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import ColorHistogram
 from colorquant.color.spaces import Projection
 from colorquant.errors import EngineError, OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.em import fit as numpy_em
 from colorquant.fitting.em.mixtures import random_start
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans import fit as numpy_kmeans
 from colorquant.fitting.models import GaussianMixture
 from colorquant.fitting.options import COVARIANCES
@@ -27,8 +28,8 @@ from colorquant.fitting.options import COVARIANCES
 SKLEARN_TYPES = {"spherical": "spherical", "diagonal": "diag", "full": "full", "tied": "tied"}
 
 
-def samples_of(rgb: np.ndarray, space: str = "rgb", keep_luma: bool | None = None) -> Samples:
-    return Samples.of(ColorHistogram.count(rgb), Projection.of(space, keep_luma), Voters.of(rgb, None))
+def samples_of(rgb: np.ndarray, space: str = "rgb", keep_luma: bool | None = None) -> WeightedFeatures:
+    return WeightedFeatures.of(ColorHistogram.count(rgb), Projection.of(space, keep_luma))
 
 
 def same_up_to_order(labels: np.ndarray, points: np.ndarray, quantized) -> bool:
@@ -128,7 +129,7 @@ def test_weighted_em_over_colours_is_sklearns_over_pixels(covariance, space, ite
     start = random_start(samples, 4, covariance, 0.1, np.random.default_rng(0))
     ours = numpy_em.iterate_from(samples, start, reg_covar=0.1, max_iter=iterations, tol=0)
     oracle = sklearn_mixture(start, SKLEARN_TYPES[covariance], reg_covar=0.1, max_iter=iterations, tol=0)
-    pixels = samples.per_pixel(np.float64)
+    pixels = samples.per_pixel(CountedImage(thumbnail), np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         oracle.fit(pixels)
@@ -161,7 +162,7 @@ def test_weighted_lloyd_over_colours_is_sklearns_over_pixels(space, k, thumbnail
     centers = samples.features[drawn] + nudge
     ours = numpy_kmeans.iterate(samples, centers, max_iter=1000, tol=0)
     oracle = KMeans(k, init=centers, n_init=1, max_iter=1000, tol=0, algorithm="lloyd").fit(
-        samples.per_pixel(np.float64)
+        samples.per_pixel(CountedImage(thumbnail), np.float64)
     )
     assert ours.converged
     inertia = ours.model.inertia(samples.features, samples.weights, ours.labels)

@@ -10,6 +10,8 @@ from support.pictures import engine_names, method_names, random_picture, space_n
 
 from colorquant import FitOptions, GaussianMixture, quantize
 from colorquant.color import difference
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import ColorHistogram
 from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria, engines
@@ -32,12 +34,12 @@ def options(method: str, **changes: object) -> FitOptions:
 
 def check_laws(rgb: np.ndarray, quantized: Quantized) -> None:
     """What holds for every quantized picture without transparency."""
-    k, palette, labels = quantized.options.k, quantized.palette, quantized.labels
+    k, palette, labels = quantized.options.k, quantized.palette.colors, quantized.labels
     assert labels.shape == rgb.shape[:2]
     assert 1 <= len(palette) <= max(k, 1)
     assert np.array_equal(np.unique(labels), np.arange(len(palette))), "every label is used, and in range"
-    assert np.array_equal(np.bincount(labels.ravel()), quantized.counts)
-    assert (np.diff(quantized.counts) <= 0).all(), "labels are ordered by falling count"
+    assert np.array_equal(np.bincount(labels.ravel()), quantized.palette.counts)
+    assert (np.diff(quantized.palette.counts) <= 0).all(), "labels are ordered by falling count"
     assert quantized.colors_in == len(np.unique(rgb.reshape(-1, 3), axis=0))
     assert quantized.colors_out == len(np.unique(quantized.rgb.reshape(-1, 3), axis=0))
     assert math.isclose(quantized.mse, difference.mse(rgb, quantized.rgb)), "the error is that of all pixels"
@@ -118,7 +120,7 @@ def test_laws_on_small_random_pictures(seed, levels, k, data):
 def test_members_paint_with_the_mean_of_the_pixels(thumbnail):
     quantized = quantize(thumbnail, FitOptions("kmeans", 8, "lab"))
     means = [thumbnail[quantized.labels == label].mean(axis=0) for label in range(8)]
-    assert np.abs(quantized.palette - np.array(means)).max() <= 0.5
+    assert np.abs(quantized.palette.colors - np.array(means)).max() <= 0.5
 
 
 def test_members_never_err_more_than_centers(thumbnail):
@@ -155,7 +157,7 @@ def test_transparent_pixels_have_no_vote(thumbnail):
     noisy = thumbnail.copy()
     noisy[alpha == 0] = random_picture(9, 20, 30).reshape(-1, 3)
     clean, other = (quantize(rgb, FitOptions("kmeans", 5), alpha=alpha) for rgb in (thumbnail, noisy))
-    assert np.array_equal(clean.palette, other.palette)
+    assert np.array_equal(clean.palette.colors, other.palette.colors)
     assert np.array_equal(clean.labels, other.labels)
     assert (clean.labels[alpha == 0] == 5).all()
     assert (clean.labels[alpha > 0] < 5).all()
@@ -176,7 +178,7 @@ def test_gray_levels_are_opencvs_and_painted_with_their_mean(thumbnail):
     quantized = quantize(thumbnail, FitOptions("kmeans", 5, "gray"))
     gray = cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY)
     for label in range(5):
-        assert abs(gray[quantized.labels == label].mean() - quantized.palette[label, 0]) <= 0.5
+        assert abs(gray[quantized.labels == label].mean() - quantized.palette.colors[label, 0]) <= 0.5
 
 
 def test_kept_luma_changes_only_the_chroma(thumbnail):
@@ -194,4 +196,63 @@ def test_kept_luma_changes_only_the_chroma(thumbnail):
 )
 def test_arrays_that_are_no_pictures_are_refused(rgb):
     with pytest.raises(OptionError, match="give pixels as uint8"):
-        quantize(rgb, FitOptions())
+        CountedImage(rgb)
+
+
+def flat_picture() -> np.ndarray:
+    """Black text on white: (40, 60, 3) uint8, its strokes black with gray edges."""
+    rgb = np.full((40, 60, 3), 255, np.uint8)
+    rgb[10:30, 20:40] = 0
+    rgb[10:30, 19] = rgb[10:30, 40] = 80
+    return rgb
+
+
+@pytest.mark.parametrize("engine", ["numpy", "opencv", "sklearn"])
+@pytest.mark.parametrize("space", ["rgb", "gray", "lab", "ycrcb"])
+def test_a_colour_that_most_pixels_of_a_label_have_stays_what_it_is(engine, space):
+    options = FitOptions("kmeans", 2, space, engine=engine, keep_luma=False if space == "ycrcb" else None)
+    members, mean = (quantize(flat_picture(), options, paint=paint).palette.hex for paint in ("members", "mean"))
+    assert members == ("#ffffff", "#000000")
+    assert mean[0] == "#ffffff"
+    assert mean[1] != "#000000"
+
+
+def test_the_dominant_colour_need_not_hold_a_majority():
+    rgb = np.repeat(np.array([[10, 0, 0]] * 4 + [[30, 0, 0]] * 3 + [[50, 0, 0]] * 3, np.uint8)[None], 2, axis=0)
+    options = FitOptions("kmeans", 1)
+    palettes = {paint: quantize(rgb, options, paint=paint).palette.hex for paint in ("members", "mean", "dominant")}
+    assert palettes == {"members": ("#1c0000",), "mean": ("#1c0000",), "dominant": ("#0a0000",)}
+
+
+def test_gray_stays_gray_where_the_chroma_is_clustered():
+    rgb = np.full((20, 20, 3), 128, np.uint8)
+    rgb[:4] = (140, 120, 128)
+    rgb[16:] = (10, 200, 30)
+    quantized = quantize(rgb, FitOptions("kmeans", 2, "ycrcb"))
+    assert np.array_equal(quantized.rgb[5:15], rgb[5:15])
+
+
+def test_most_pixels_are_counted_by_their_alpha():
+    rgb = np.array([[[10, 0, 0]] * 3 + [[30, 0, 0]] * 2], np.uint8)
+    alpha = np.array([[100, 100, 100, 255, 255]], np.uint8)
+    assert quantize(rgb, FitOptions("kmeans", 1), alpha=alpha).palette.hex == ("#1e0000",)
+
+
+def test_an_image_is_counted_once(monkeypatch, thumbnail):
+    calls = []
+    count = ColorHistogram.count
+    monkeypatch.setattr(ColorHistogram, "count", lambda *args: calls.append(1) or count(*args))
+    image = CountedImage(thumbnail)
+    for method, engine in (("kmeans", "numpy"), ("kmeans", "opencv"), ("em", "numpy")):
+        quantize(image, FitOptions(method, 3, engine=engine, max_iter=2))
+    assert len(calls) == 1
+
+
+def test_a_model_labels_another_picture(thumbnail, flower):
+    options = FitOptions("em", 4, max_iter=20)
+    quantized = quantize(thumbnail, options)
+    assert np.array_equal(quantized.predict(thumbnail), quantized.labels)
+    other = quantized.predict(flower[::8, ::8])
+    assert other.shape == flower[::8, ::8].shape[:2]
+    features = quantized.model.predict(flower[::8, ::8].reshape(-1, 3).astype(np.float64))
+    assert np.array_equal(other.reshape(-1), features)

@@ -11,11 +11,11 @@ from support.pictures import random_picture
 from colorquant import FitOptions, quantize
 from colorquant.analysis import posteriors as posterior_maps
 from colorquant.analysis import sweep as sweeps
+from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError, OutputError
 from colorquant.fitting import engines
 from colorquant.fitting.models import ASSIGNMENTS, GaussianMixture
-from colorquant.images import Picture
 from colorquant.report import trace
 
 
@@ -24,7 +24,7 @@ def picture(thumbnail):
     """The thumbnail, with a row of transparent pixels."""
     alpha = np.full(thumbnail.shape[:2], 255, np.uint8)
     alpha[3] = 0
-    return Picture(thumbnail, alpha, 0)
+    return CountedImage(thumbnail, alpha)
 
 
 def em(picture, k=4, **changes):
@@ -92,7 +92,7 @@ def test_history_ends_where_the_fit_does(thumbnail, method):
     for now in history:
         assert now.sizes.sum() == pytest.approx(thumbnail.shape[0] * thumbnail.shape[1])
     if method == "kmeans":
-        assert history[-1].sizes.tolist() == quantized.counts.tolist()
+        assert history[-1].sizes.tolist() == quantized.palette.counts.tolist()
         assert all(now.objective <= before.objective for before, now in pairwise(history))
 
 
@@ -118,7 +118,7 @@ def test_the_trace_has_a_row_per_iteration(thumbnail):
     assert rows[0][2] == ""
     shifts = [float(row[2]) for row in rows[1:]]
     assert shifts[-1] <= 0.01 < shifts[0], "it stopped at the tolerance"
-    assert [float(size) for size in rows[-1][3:]] == quantized.counts.tolist()
+    assert [float(size) for size in rows[-1][3:]] == quantized.palette.counts.tolist()
 
 
 def test_assignments_are_their_definitions():

@@ -14,7 +14,7 @@ from support.pictures import engine_names, method_names, random_picture
 
 from colorquant import FitOptions, quantize
 from colorquant.color import difference
-from colorquant.color.histogram import ColorHistogram, Voters, count_pairs
+from colorquant.color.histogram import ColorHistogram, VisiblePixels, count_pairs
 from colorquant.color.packing import pack
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria
@@ -47,17 +47,17 @@ def png(picture: np.ndarray, **options: object) -> bytes:
 def test_alpha_is_summed_in_integers_and_chunks_sum_to_the_whole(seed, height, width, levels, cut):
     rgb, alpha = random_picture(seed, height, width, levels), random_alpha(seed, height, width)
     alpha[0, 0] = 77  # one at least that is partly transparent
-    voters = Voters.of(rgb, alpha)
-    whole = ColorHistogram.count(voters.rgb, voters.alpha)
-    first, second = (Voters.of(rgb[part], alpha[part]) for part in (slice(cut), slice(cut, None)))
+    visible = VisiblePixels.of(rgb, alpha)
+    whole = ColorHistogram.count(visible.rgb, visible.alpha)
+    first, second = (VisiblePixels.of(rgb[part], alpha[part]) for part in (slice(cut), slice(cut, None)))
     first, second = (ColorHistogram.count(part.rgb, part.alpha) for part in (first, second))
     for both in (first + second, second + first):
         assert np.array_equal(both.colors, whole.colors)
         assert np.array_equal(both.counts, whole.counts)
         assert np.array_equal(both.alpha, whole.alpha)
-    assert whole.votes.dtype == np.int64
-    for color, votes in zip(whole.colors, whole.votes, strict=True):
-        assert votes == alpha[(rgb == color).all(axis=2)].sum()
+    assert whole.integer_weights.dtype == np.int64
+    for color, weight in zip(whole.colors, whole.integer_weights, strict=True):
+        assert weight == alpha[(rgb == color).all(axis=2)].sum()
 
 
 def test_many_strips_are_counted_like_one(monkeypatch):
@@ -72,13 +72,13 @@ def test_many_strips_are_counted_like_one(monkeypatch):
 
 def test_opaque_and_hidden_pixels_need_no_weights():
     rgb = random_picture(3)
-    assert Voters.of(rgb, np.full((20, 30), 255, np.uint8)).alpha is None
-    voters = Voters.of(rgb, np.where(rgb[:, :, 0] > 99, 255, 0).astype(np.uint8))
-    assert voters.alpha is None
-    assert np.array_equal(voters.visible, rgb[:, :, 0] > 99)
-    histogram = ColorHistogram.count(voters.rgb)
-    assert histogram.votes is histogram.counts
-    assert histogram.whole == 1
+    assert VisiblePixels.of(rgb, np.full((20, 30), 255, np.uint8)).alpha is None
+    visible = VisiblePixels.of(rgb, np.where(rgb[:, :, 0] > 99, 255, 0).astype(np.uint8))
+    assert visible.alpha is None
+    assert np.array_equal(visible.visible, rgb[:, :, 0] > 99)
+    histogram = ColorHistogram.count(visible.rgb)
+    assert histogram.integer_weights is histogram.counts
+    assert histogram.weight_scale == 1
 
 
 def test_pairs_of_colours_weigh_their_alpha():
@@ -115,7 +115,7 @@ def test_measures_weigh_each_pixel_by_its_alpha(engine, method):
     assert quantized.mse == pytest.approx(np.average(((pixels - painted) ** 2).sum(axis=1), weights=weights))
     assert quantized.weight == pytest.approx(weights.sum())
     labels = quantized.labels[alpha > 0]
-    for label, color in enumerate(quantized.palette):
+    for label, color in enumerate(quantized.palette.colors):
         mean = np.average(pixels[labels == label], axis=0, weights=weights[labels == label])
         assert np.abs(mean - color).max() <= 0.5 + 1e-9, "the mean that makes the weighted error least"
     if method == "kmeans":
@@ -133,8 +133,8 @@ def test_measures_weigh_each_pixel_by_its_alpha(engine, method):
 def test_counts_and_labels_are_those_of_whole_visible_pixels(engine, method):
     rgb, alpha = random_picture(11), random_alpha(12)
     quantized = quantize(rgb, FitOptions(method, 4, engine=engine, max_iter=5), alpha=alpha)
-    assert np.array_equal(np.bincount(quantized.labels[alpha > 0], minlength=4), quantized.counts)
-    assert (np.diff(quantized.counts) <= 0).all()
+    assert np.array_equal(np.bincount(quantized.labels[alpha > 0], minlength=4), quantized.palette.counts)
+    assert (np.diff(quantized.palette.counts) <= 0).all()
     assert (quantized.labels[alpha == 0] == len(quantized.palette)).all()
 
 
@@ -156,7 +156,7 @@ def test_opencv_counts_a_partly_transparent_pixel_whole(method):
     opaque, partly = quantize(rgb, options), quantize(rgb, options, alpha=alpha)
     assert np.array_equal(opaque.labels, partly.labels)
     assert np.array_equal(opaque.model.points, partly.model.points)
-    assert not np.array_equal(opaque.palette, partly.palette), "painting weighs all the same"
+    assert not np.array_equal(opaque.palette.colors, partly.palette.colors), "painting weighs all the same"
 
 
 def test_kept_lightness_is_measured_by_alpha_too():
@@ -173,7 +173,7 @@ def test_alpha_that_is_only_0_or_255_changes_nothing():
     alpha = np.zeros((20, 30), np.uint8)
     alpha[5:] = 255
     hidden, cut = quantize(rgb, FitOptions(k=6), alpha=alpha), quantize(rgb[5:], FitOptions(k=6))
-    assert np.array_equal(hidden.palette, cut.palette)
+    assert np.array_equal(hidden.palette.colors, cut.palette.colors)
     assert np.array_equal(hidden.labels[5:], cut.labels)
     assert (hidden.mse, hidden.inertia) == (cut.mse, cut.inertia)
 

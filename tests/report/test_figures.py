@@ -14,15 +14,16 @@ from support.pictures import random_picture
 
 pytest.importorskip("matplotlib", reason="needs matplotlib: the extra plot")
 
+from colorquant import quantize
 from colorquant.analysis import sweep as sweeps
 from colorquant.batch import jobs as outputs
+from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import count_labelled
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.images import Picture
-from colorquant.quantization import quantize
 from colorquant.report import figures
 from colorquant.report.figures import canvas, compared, densities, scatters
 from colorquant.report.figures.subject import Subject
@@ -35,7 +36,7 @@ def subject(rgb, options, kind=None, bands=(), alpha=None) -> Subject:
     options = resolve(options)
     picture = Picture(rgb, alpha, 0)
     quantized = quantize(rgb, options, alpha=alpha, record=True)
-    done = outputs.Finished("photo.png", picture, quantized, outputs.Recipe(options))
+    done = outputs.Finished("photo.png", picture, CountedImage(rgb, alpha), quantized, outputs.Recipe(options))
     return Subject(done.name, picture, done.quantized, figures.choose(options, kind, bands), done.sweep)
 
 
@@ -143,7 +144,7 @@ def test_the_histogram_by_cluster_counts_every_pixel_once(thumbnail, space, band
     values = one.values((densities.shown_band(one),))[:, 0]
     cuts = densities.edges(one, densities.shown_band(one), values)
     heights = densities.histogram_by_label(one, values, cuts)
-    assert heights.sum(axis=0).tolist() == one.quantized.counts.tolist()
+    assert heights.sum(axis=0).tolist() == one.quantized.palette.counts.tolist()
     assert heights.sum(axis=1).tolist() == np.histogram(values, cuts, weights=one.counts)[0].tolist()
 
 

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 from support.pictures import random_picture
 
+from colorquant import quantize
 from colorquant.analysis import compare as comparison
 from colorquant.analysis import sweep as sweeps
 from colorquant.errors import EngineError
 from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
 from colorquant.images.downsampling import Sample
-from colorquant.quantization import quantize
 from colorquant.report.html import embedded_json
 from colorquant.report.html.charts import Axis, line_chart, tick_words
 from colorquant.report.html.scatter import Scatter

@@ -9,12 +9,12 @@ from PIL import Image
 from support.pictures import random_picture
 from test_pages import BROWSERS, COMMANDS, FLAGS
 
+from colorquant import quantize
 from colorquant.analysis import posteriors as posterior_maps
 from colorquant.cli import cli
 from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
 from colorquant.palette.files import hex_color
-from colorquant.quantization import quantize
 
 K = COMMANDS["em"][1]
 
@@ -163,7 +163,7 @@ def test_a_click_copies_a_colour(clipboard, visit, pages):
     quantized = quantize(read_image(pages / "photo.png").rgb, FitOptions("kmeans", 6))
     buttons = page.locator("[data-copy]")
     assert buttons.count() == 6
-    for number, color in ((0, quantized.palette[0]), (5, quantized.palette[5])):
+    for number, color in ((0, quantized.palette.colors[0]), (5, quantized.palette.colors[5])):
         buttons.nth(number).click()
         page.wait_for_function("wanted => window.copied === wanted", arg=hex_color(color))
         page.wait_for_selector("[data-toast].shown")
@@ -182,7 +182,7 @@ def test_the_inspector_says_what_numpy_says(visit, pages):
         label = quantized.labels[y, x]
         assert page.locator("[data-place]").inner_text() == f"x {x}, y {y}"
         assert page.locator("[data-hex-before]").inner_text() == hex_color(picture.rgb[y, x])
-        assert page.locator("[data-hex-after]").inner_text() == hex_color(quantized.palette[label])
+        assert page.locator("[data-hex-after]").inner_text() == hex_color(quantized.palette.colors[label])
         assert page.locator("[data-label]").inner_text() == f"label {label}"
         rows = page.locator("[data-posterior] li").evaluate_all(
             "all => all.map(one => [Number(one.dataset.component), Number(one.dataset.probability)])"

@@ -16,7 +16,7 @@ from colorquant.fitting.em.search import CELLS_PER_COMPONENT, EFFORTS, coarse_mi
 from colorquant.fitting.em.start import hard_mixture, pyramid
 from colorquant.fitting.em.steps import Mixture, Rows, Rule, Sums, expand, iterate
 from colorquant.fitting.engines import Progress, unheard
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans import fit as numpy_kmeans
 from colorquant.fitting.models import Fit, GaussianMixture, Iteration, Model
 from colorquant.fitting.options import FitOptions
@@ -34,14 +34,14 @@ SEARCH_MAX = 128  # components; above, the search would take too long
 class Frame:
     """The samples centred and scaled to a deviation of one, in which EM runs: small numbers lose no digits."""
 
-    samples: Samples
+    samples: WeightedFeatures
     rows: Rows
     rule: Rule
     center: FloatArray
     scale: float
 
     @classmethod
-    def around(cls, samples: Samples, covariance: str, reg_covar: float) -> Frame:
+    def around(cls, samples: WeightedFeatures, covariance: str, reg_covar: float) -> Frame:
         """``reg_covar`` in squared units of the samples' features."""
         center = np.average(samples.features, axis=0, weights=samples.weights)
         points = samples.features - center
@@ -74,7 +74,7 @@ class Frame:
         return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, told, told[-1])
 
 
-def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
     """The best of ``attempts`` fits; see the module's text."""
     scaled, mean, deviation = samples, np.zeros(1), np.ones(1)
     if options.standardize:
@@ -100,7 +100,7 @@ def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     return replace(best, labels=best.model.predict(samples.features))
 
 
-def iterate_from(samples: Samples, start: GaussianMixture, reg_covar: float, max_iter: int, tol: float) -> Fit:
+def iterate_from(samples: WeightedFeatures, start: GaussianMixture, reg_covar: float, max_iter: int, tol: float) -> Fit:
     """EM from ``start``, until the log-likelihood per pixel gains less than ``tol`` or ``max_iter`` are done."""
     frame = Frame.around(samples, start.covariance, reg_covar)
     found = frame.iterated(frame.inside(start), max_iter, tol, unheard)

@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import GaussianMixture
 from colorquant.types import FloatArray
 
 
-def default_reg_covar(samples: Samples, deviation: FloatArray | float = 1.0) -> float:
+def default_reg_covar(samples: WeightedFeatures, deviation: FloatArray | float = 1.0) -> float:
     """The variance of rounding to 8 bits, 1/12 of a squared level, in squared units of the features.
 
     ``deviation`` (d,) is what :func:`standardized` divided the bands by: the mean over the bands is taken.
@@ -19,8 +19,8 @@ def default_reg_covar(samples: Samples, deviation: FloatArray | float = 1.0) -> 
     return float(np.mean((samples.projection.space.level / np.asarray(deviation)) ** 2) / 12)
 
 
-def standardized(samples: Samples) -> tuple[Samples, FloatArray, FloatArray]:
-    """Samples as z-scores over pixels, and the mean (d,) and deviation (d,) to undo it; a constant band has 1."""
+def standardized(samples: WeightedFeatures) -> tuple[WeightedFeatures, FloatArray, FloatArray]:
+    """The features as z-scores over pixels, and the mean (d,) and deviation (d,) to undo it; a constant band has 1."""
     mean = np.average(samples.features, axis=0, weights=samples.weights)
     deviation = np.sqrt(np.average((samples.features - mean) ** 2, axis=0, weights=samples.weights))
     deviation[deviation == 0] = 1.0
@@ -48,7 +48,7 @@ def constrained(covariances: FloatArray, covariance: str) -> FloatArray:
 
 
 def random_start(
-    samples: Samples, k: int, covariance: str, reg_covar: float, rng: np.random.Generator
+    samples: WeightedFeatures, k: int, covariance: str, reg_covar: float, rng: np.random.Generator
 ) -> GaussianMixture:
     """k distinct colours drawn by their counts as means, equal weights, and the covariance of all pixels for each."""
     d = samples.features.shape[1]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from colorquant.color.packing import pack
 from colorquant.fitting.engines import Progress, unheard
-from colorquant.fitting.features import Samples
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans.search import EFFORTS, Octree, coarse_centers, coreset, leaves_wanted
 from colorquant.fitting.kmeans.steps import Lloyd, Points, assign, cluster_sums, make_points, plus_plus, reseed, totals
 from colorquant.fitting.models import Centroids, Fit, Iteration
@@ -36,7 +36,7 @@ class Passes(NamedTuple):
     trace: tuple[float, ...]
 
 
-def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
+def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
     """The best of ``attempts`` fits; see the module's text. Every centre has a member and, rounded, its own colour."""
     points = make_points(samples.columns, samples.weights, exact=options.init != "split")
     best: Passes | None = None
@@ -49,7 +49,7 @@ def fit(samples: Samples, options: FitOptions, progress: Progress) -> Fit:
     return _as_fit(best)
 
 
-def iterate(samples: Samples, centers: FloatArray, max_iter: int, tol: float) -> Fit:
+def iterate(samples: WeightedFeatures, centers: FloatArray, max_iter: int, tol: float) -> Fit:
     """Lloyd's iterations from ``centers`` (k, d), until none moves further than ``tol`` or ``max_iter`` are done."""
     points = make_points(samples.columns, samples.weights, exact=True)
     found = _exact_passes(points, centers, max_iter, tol, 0.0, unheard)
@@ -57,7 +57,7 @@ def iterate(samples: Samples, centers: FloatArray, max_iter: int, tol: float) ->
 
 
 def _attempt(
-    points: Points, samples: Samples, options: FitOptions, rng: np.random.Generator, progress: Progress
+    points: Points, samples: WeightedFeatures, options: FitOptions, rng: np.random.Generator, progress: Progress
 ) -> list[Passes]:
     """One fit; with ``effort`` best a balanced one, and what a longer search makes of it."""
     said = options.max_iter is not None or options.tol is not None
@@ -100,7 +100,7 @@ def _exact_passes(
         centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
 
 
-def _repaired(points: Points, now: Passes, samples: Samples) -> Passes:
+def _repaired(points: Points, now: Passes, samples: WeightedFeatures) -> Passes:
     """Move centres without members, and all but one of those that round to one colour, to the worst fitted points.
 
     The last round looks only for members: a colour of its own is then found in painting.
@@ -129,7 +129,9 @@ def _as_fit(found: Passes) -> Fit:
     return Fit(Centroids(found.centers), labels, found.n_iter, found.converged, found.trace, found.inertia)
 
 
-def _textbook_start(points: Points, samples: Samples, init: str, k: int, rng: np.random.Generator) -> FloatArray:
+def _textbook_start(
+    points: Points, samples: WeightedFeatures, init: str, k: int, rng: np.random.Generator
+) -> FloatArray:
     """Centres (k, d): distinct points drawn by their weights, or by k-means++."""
     if init == "random":
         return points.x[:, rng.choice(len(points), k, replace=False, p=points.w / points.w.sum())].T

@@ -78,7 +78,7 @@ def segmented_histogram(figure: Any, subject: Subject) -> None:
     axes.set(xlim=canvas.limits(cuts, 0), ylim=(0, 1.05 * float(np.max(tops))))
     axes.set(xlabel=axis_words(subject, band), ylabel="pixels per level")
     canvas.thousands(axes.yaxis)
-    palette = subject.quantized.palette
+    palette = subject.quantized.palette.colors
     if len(palette) <= LABELLED:
         words = [
             f"{label}  {hex_color(palette[label])}  {share:.1%}".replace("%", " %")

@@ -154,7 +154,7 @@ def _regions(axes: Any, subject: Subject, spans: Sequence[tuple[float, float]], 
 
 def _mark_centers(axes: Any, subject: Subject, centers: FloatArray) -> None:
     """Each centre as a disc of its label's colour, with its number where there are few."""
-    palette = subject.quantized.palette[: len(centers)] / 255
+    palette = subject.quantized.palette.colors[: len(centers)] / 255
     few = len(subject.model.points) <= NUMBERED
     faces = np.ones((len(centers), 3))
     faces[: len(palette)] = palette
@@ -276,7 +276,7 @@ def _surfaces(subject: Subject, bands: Sequence[str], centers: FloatArray) -> li
 
 def _mark_centers_in_space(axes: Any, subject: Subject, centers: FloatArray) -> None:
     """Each centre as a disc of its label's colour on top of all points."""
-    palette = subject.quantized.palette[: len(centers)] / 255
+    palette = subject.quantized.palette.colors[: len(centers)] / 255
     few = len(subject.model.points) <= NUMBERED
     used = centers[: len(palette)]
     axes.scatter(*used.T, s=110 if few else 45, c="white", depthshade=False, linewidths=0, zorder=3)

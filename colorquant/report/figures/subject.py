@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from colorquant.color.histogram import count_labelled, voting
+from colorquant.color.histogram import count_labelled, visible_mask
 from colorquant.color.spaces import SPACES, Projection
 from colorquant.fitting.models import GaussianMixture
 from colorquant.images import Picture
@@ -41,7 +41,7 @@ class Subject:
 
     @cached_property
     def _labelled(self) -> tuple[UInt8Array, IntArray, IntArray]:
-        visible = voting(self.picture.alpha)
+        visible = visible_mask(self.picture.alpha)
         rgb, labels = self.picture.rgb, self.quantized.labels
         return count_labelled(*((rgb, labels) if visible is None else (rgb[visible], labels[visible])))
 
@@ -78,7 +78,7 @@ class Subject:
     @property
     def shares(self) -> FloatArray:
         """The share of the pixels of each label that is used, (p,), falling."""
-        counts = self.quantized.counts
+        counts = self.quantized.palette.counts
         shares: FloatArray = counts / max(int(counts.sum()), 1)
         return shares
 

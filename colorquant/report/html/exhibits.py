@@ -10,7 +10,8 @@ import numpy as np
 from colorquant.analysis import posteriors as posterior_maps
 from colorquant.analysis import sweep as sweeps
 from colorquant.blocks import row_blocks
-from colorquant.color.histogram import ColorHistogram, voting
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import ColorHistogram, visible_mask
 from colorquant.color.spaces import Projection
 from colorquant.errors import EngineError
 from colorquant.fitting.models import GaussianMixture, Iteration, Model, assigned
@@ -48,7 +49,7 @@ def exhibit(done: Finished) -> Exhibit:
     sample = Sample.of(picture.rgb, SHOWN)
     shown = sampled(picture, SHOWN)
     look = _Look.of(quantized, sample)
-    transparent = len(quantized.palette) if voting(picture.alpha) is not None else None
+    transparent = len(quantized.palette) if visible_mask(picture.alpha) is not None else None
     trials, trials_note = _trials(done)
     return Exhibit(
         name=done.name,
@@ -92,7 +93,7 @@ class _Look:
         painted, alpha = (
             None if pixels is None else sample.take(pixels) for pixels in (quantized.painted, quantized.alpha)
         )
-        return cls(sample.take(quantized.labels), quantized.palette, painted, alpha)
+        return cls(sample.take(quantized.labels), quantized.palette.colors, painted, alpha)
 
     @property
     def rgb(self) -> UInt8Array:
@@ -149,7 +150,13 @@ def _trials(done: Finished) -> tuple[tuple[Trial, ...], str]:
 
 
 def _again(done: Finished, picture: Picture, k: int) -> Quantized:
-    return sweeps.sweep(picture, done.quantized.options, [k], paint=done.recipe.paint, assign=done.recipe.assign)[0]
+    return sweeps.sweep(
+        CountedImage(picture.rgb, picture.alpha),
+        done.quantized.options,
+        [k],
+        paint=done.recipe.paint,
+        assign=done.recipe.assign,
+    )[0]
 
 
 def _study_picture(picture: Picture, colors: int, work: int) -> Picture:
@@ -193,7 +200,7 @@ def _walk(done: Finished) -> Walk | None:
 def _textbook(picture: Picture, options: FitOptions) -> Quantized:
     """The same fit by iterations from random colours."""
     plain = options.replace(engine="numpy", init="random", attempts=1, max_iter=None, tol=None, effort=None)
-    return quantize(picture.rgb, plain, alpha=picture.alpha, record=True)
+    return quantize(CountedImage(picture.rgb, picture.alpha), plain, record=True)
 
 
 @dataclass(frozen=True)
@@ -215,7 +222,7 @@ class _Canvas:
     @classmethod
     def of(cls, picture: Picture, options: FitOptions, assign: str | None) -> _Canvas:
         projection = Projection.of(options.space, options.keep_luma)
-        histogram, index = posterior_maps.visible_colors(picture)
+        histogram, index = _counted_colors(picture)
         features = projection.features(histogram.colors)
         scatter = Scatter.of(features, histogram.colors, histogram.counts, projection.bands)
         return cls(histogram, projection, features, index, picture.alpha, assign, scatter)
@@ -258,7 +265,7 @@ def _beliefs(shown: Picture, quantized: Quantized) -> Beliefs | None:
     if not isinstance(model, GaussianMixture):
         return None
     projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
-    histogram, index = posterior_maps.visible_colors(shown)
+    histogram, index = _counted_colors(shown)
     n, k = len(histogram), len(model.points)
     strongest, shares = np.zeros((n + 1, STRONGEST), np.int64), np.zeros((n + 1, STRONGEST), np.float32)
     first, levels = np.zeros((n + 1, min(k, MOST_COMPONENTS)), np.float32), np.zeros(n + 1, np.uint8)
@@ -277,3 +284,9 @@ def _beliefs(shown: Picture, quantized: Quantized) -> Beliefs | None:
         components=tuple(encoding.encode_share(first[:, label][small]) for label in range(first.shape[1])),
         uncertainty=encoding.encode_gray(levels[Sample.of(shown.rgb, FRAME).take(index)]),
     )
+
+
+def _counted_colors(picture: Picture) -> tuple[ColorHistogram, Int32Array]:
+    """The histogram of a picture, and for each pixel (h, w) the row of its colour."""
+    image = CountedImage(picture.rgb, picture.alpha)
+    return image.histogram, image.index

@@ -78,8 +78,8 @@ def psnr_words(psnr: float | None) -> str:
 
 def _palette(exhibit: Exhibit) -> list[dict[str, Any]]:
     quantized = exhibit.quantized
-    total, largest = max(int(quantized.counts.sum()), 1), max(int(quantized.counts.max(initial=0)), 1)
-    rows = zip(quantized.palette[:MOST_ENTRIES], quantized.counts[:MOST_ENTRIES].tolist(), strict=True)
+    total, largest = max(int(quantized.palette.counts.sum()), 1), max(int(quantized.palette.counts.max(initial=0)), 1)
+    rows = zip(quantized.palette.colors[:MOST_ENTRIES], quantized.palette.counts[:MOST_ENTRIES].tolist(), strict=True)
     return [
         {
             "label": label,
@@ -118,7 +118,7 @@ def _trial_frames(exhibit: Exhibit) -> list[dict[str, Any]]:
             "name": f"{trial.k:,}",
             "picture": data_uri(trial.picture),
             "facts": _quality(trial.run),
-            "colors": [hex_color(color) for color in trial.run.palette[:STRIP]],
+            "colors": [hex_color(color) for color in trial.run.palette.colors[:STRIP]],
             "own": trial.k == exhibit.quantized.options.k,
             "at": [[places[trial.k]] if trial.k in places else [] for places, _ in elbows],
         }

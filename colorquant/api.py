@@ -1,0 +1,180 @@
+"""The Python API: what the command line does, as functions on paths, PIL images and arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from colorquant import images, quantization
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import ColorHistogram
+from colorquant.errors import OptionError
+from colorquant.files import write_whole
+from colorquant.fitting.engines import Progress
+from colorquant.fitting.options import FitOptions
+from colorquant.images import Picture
+from colorquant.images.decoding import Reading
+from colorquant.palette.palette import Palette
+from colorquant.quantization import FittedPalette, IndexedImage, Quantized, apply_palette, encode_png, fit_palette
+from colorquant.types import AnyArray, UInt8Array
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    Source = Path | str | bytes | Image.Image | AnyArray | Picture | CountedImage
+
+
+class _Saving(IndexedImage):
+    """What every image of the API can do."""
+
+    def save(self, path: Path | str, *, force: bool = False) -> None:
+        """Write the picture as a PNG, whole or not at all.
+
+        An existing file is only replaced with ``force``. Raises OptionError for another ending, OutputError where the
+        file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".png":
+            raise OptionError(f"{path}: pictures are written as PNG, give a name that ends in .png")
+        write_whole([(path, encode_png(self))], force=force)
+
+    def to_pil(self) -> Image.Image:
+        """The picture as a PIL image: of mode P where 256 entries are enough, else RGB or RGBA."""
+        return images.to_pil(encode_png(self))
+
+    def _repr_png_(self) -> bytes:
+        """The picture, as a notebook shows it."""
+        return encode_png(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedImage(_Saving, IndexedImage):
+    """An image mapped onto a given palette, as :func:`apply` returns it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizedImage(_Saving, Quantized):
+    """A quantized image, as :func:`quantize` returns it, with the image that it was made of."""
+
+    original: CountedImage
+    name: str = "image"
+
+
+def read(source: Source, *, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
+    """An image as upright 8-bit sRGB pixels: ``rgb`` (h, w, 3) uint8, ``alpha`` (h, w) uint8 or None, and notes.
+
+    ``source`` is a path, the bytes of an image file, or a PIL image. Raises ImageReadError where it is not a whole
+    image.
+    """
+    if isinstance(source, Picture):
+        return source
+    if isinstance(source, (str, Path, bytes)):
+        return images.read_image(source, reading)
+    if isinstance(source, (np.ndarray, CountedImage)) or not images.is_pil(source):
+        raise OptionError(f"{type(source).__name__} cannot be read: give a path, bytes, or a PIL image")
+    return images.from_pil(source, reading)
+
+
+def counted(
+    source: Source,
+    alpha: UInt8Array | None = None,
+    reading: Reading = Reading(),  # noqa: B008  it is frozen
+) -> CountedImage:
+    """The image behind ``source``; its colours are counted once, whoever asks.
+
+    An array is (h, w, 3) uint8, (h, w, 4) uint8 with alpha, or (h, w) uint8 of gray levels. Raises OptionError for
+    another shape or dtype, ImageReadError for a file that is not a whole image.
+    """
+    if isinstance(source, CountedImage):
+        if alpha is not None:
+            raise OptionError("alpha is part of a counted image: leave it out")
+        return source
+    if isinstance(source, np.ndarray):
+        return _from_array(source, alpha)
+    if alpha is not None:
+        raise OptionError(f"alpha goes with an array of pixels, not with {type(source).__name__}: leave it out")
+    picture = read(source, reading=reading)
+    return CountedImage(picture.rgb, picture.alpha)
+
+
+def _from_array(array: AnyArray, alpha: UInt8Array | None) -> CountedImage:
+    if array.dtype == np.uint8 and array.ndim == 2:
+        array = np.repeat(array[:, :, None], 3, axis=2)
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 4:
+        if alpha is not None:
+            raise OptionError("the array has a fourth channel, and alpha is given, too: leave one out")
+        array, alpha = np.ascontiguousarray(array[:, :, :3]), np.ascontiguousarray(array[:, :, 3])
+    return CountedImage(np.ascontiguousarray(array), alpha)
+
+
+def _options(options: FitOptions | None, changes: Mapping[str, object]) -> FitOptions:
+    known = {field.name for field in fields(FitOptions)}
+    for name in changes:
+        if name not in known:
+            raise OptionError(f"there is no option {name!r}: take one of {', '.join(sorted(known))}")
+    return (options or FitOptions()).replace(**changes)
+
+
+def quantize(
+    source: Source,
+    options: FitOptions | None = None,
+    *,
+    alpha: UInt8Array | None = None,
+    paint: str = "members",
+    assign: str | None = None,
+    record: bool = False,
+    progress: Progress | None = None,
+    reading: Reading = Reading(),  # noqa: B008  it is frozen
+    **fit_options: object,
+) -> QuantizedImage:
+    """Quantize an image, such as ``quantize("photo.jpg", k=16, method="em", space="ycrcb")``.
+
+    ``source`` is a path, the bytes of an image file, a PIL image, or an array: (h, w, 3) uint8, (h, w, 4) uint8 with
+    alpha, or (h, w) uint8 of gray levels; ``alpha`` (h, w) uint8 goes with an array. ``options``, and the fields of
+    FitOptions by name, say what is fitted. ``paint``, ``assign``, ``record`` and ``progress`` are those of
+    :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read. Raises ImageReadError, OptionError
+    and EngineError.
+    """
+    image = counted(source, alpha, reading)
+    result = quantization.quantize(
+        image, _options(options, fit_options), paint=paint, assign=assign, record=record, progress=progress
+    )
+    name = str(source) if isinstance(source, (str, Path)) else "image"
+    return QuantizedImage(original=image, name=name, **vars(result))
+
+
+def histogram(source: Source, *, alpha: UInt8Array | None = None) -> ColorHistogram:
+    """The distinct colours of an image, with their counts. Histograms add: ``histogram(a) + histogram(b)``.
+
+    ``source`` and ``alpha`` as :func:`quantize` takes them.
+    """
+    return counted(source, alpha).histogram
+
+
+def fit(
+    colors: ColorHistogram | Source,
+    options: FitOptions | None = None,
+    *,
+    paint: str = "members",
+    assign: str | None = None,
+    **fit_options: object,
+) -> FittedPalette:
+    """Fit a palette to a histogram, or to an image; one palette for many images is that of their histograms' sum.
+
+    The result is a :class:`Palette` that also holds the model, and labels other images by it: ``predict(rgb)``.
+    Raises OptionError, EngineError, and ImageReadError for a file that is not a whole image.
+    """
+    counts = colors if isinstance(colors, ColorHistogram) else histogram(colors)
+    return fit_palette(counts, _options(options, fit_options), paint=paint, assign=assign)
+
+
+def apply(palette: Palette, source: Source, *, space: str = "rgb", alpha: UInt8Array | None = None) -> MappedImage:
+    """Map an image onto a palette: each pixel gets the entry nearest in ``space``, a key of SPACES.
+
+    The palette keeps its colours and their order. ``source`` and ``alpha`` as :func:`quantize` takes them.
+    """
+    return MappedImage(**vars(apply_palette(palette, counted(source, alpha), space)))

@@ -1,0 +1,72 @@
+"""An image whose colours are counted once; whoever needs its histogram gets the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from colorquant.color.histogram import ColorHistogram, VisiblePixels
+from colorquant.errors import OptionError
+from colorquant.types import AnyArray, BoolArray, Int32Array, UInt8Array
+
+
+@dataclass(frozen=True, eq=False)
+class CountedImage:
+    """Pixels ``rgb`` (h, w, 3) uint8 in sRGB, at least one, with their colour histogram.
+
+    ``alpha`` (h, w) uint8 is 0 where a pixel is fully transparent and 255 where it is opaque; None where all pixels are
+    opaque. Raises OptionError for another shape or dtype. Each property is computed when it is first read, and kept.
+    """
+
+    rgb: UInt8Array
+    alpha: UInt8Array | None = None
+
+    def __post_init__(self) -> None:
+        rgb, alpha = self.rgb, self.alpha
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or rgb.size == 0:
+            raise OptionError(f"rgb is {rgb.dtype} {rgb.shape}: give pixels as uint8 (height, width, 3), at least one")
+        if alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != rgb.shape[:2]):
+            wanted = f"uint8 {rgb.shape[:2]}, 0 for transparent and 255 for opaque"
+            raise OptionError(f"alpha is {alpha.dtype} {alpha.shape}: give it as {wanted}")
+
+    @cached_property
+    def visible(self) -> VisiblePixels:
+        """The pixels that are not fully transparent."""
+        return VisiblePixels.of(self.rgb, self.alpha)
+
+    @cached_property
+    def histogram(self) -> ColorHistogram:
+        """The distinct colours of the visible pixels."""
+        return ColorHistogram.count(self.visible.rgb, self.visible.alpha)
+
+    @cached_property
+    def index(self) -> Int32Array:
+        """For each pixel the row of its colour in the histogram, (h, w); ``len(histogram)`` where it is transparent."""
+        rows = np.arange(len(self.histogram), dtype=np.int32)
+        return self.spread(rows, transparent=len(self.histogram))
+
+    @property
+    def mask(self) -> BoolArray | None:
+        """Which pixels are visible, (h, w) bool; None for all."""
+        return self.visible.mask
+
+    def of_visible(self, values: AnyArray) -> AnyArray:
+        """The rows (n, …) of ``values`` (h, w, …) that belong to visible pixels, in picture order."""
+        return values.reshape(-1, *values.shape[2:]) if self.mask is None else values[self.mask]
+
+    def spread(self, values: AnyArray, *, transparent: int = 0) -> AnyArray:
+        """For each pixel the entry of ``values`` (n,) of its colour, (h, w); ``transparent`` for transparent pixels."""
+        spread = self.histogram.spread(values, self.rgb)
+        if self.mask is not None:
+            spread[~self.mask] = transparent
+        return spread
+
+    def place(self, values: AnyArray, *, transparent: int = 0) -> AnyArray:
+        """``values`` (n,) of the visible pixels in picture order as an array (h, w)."""
+        if self.mask is None:
+            return values.reshape(self.rgb.shape[:2])
+        placed = np.full(self.rgb.shape[:2], transparent, values.dtype)
+        placed[self.mask] = values
+        return placed

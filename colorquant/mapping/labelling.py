@@ -1,0 +1,140 @@
+"""Colours or pixels with their labels, and sums over the members of each label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from colorquant.blocks import blocks
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import count_labelled
+from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.models import Fit, sums_by_label
+from colorquant.types import AnyArray, FloatArray, IntArray, UInt8Array
+
+
+@dataclass(frozen=True)
+class Labelling:
+    """Rows with their labels, (n,) int64 from 0 to k - 1.
+
+    A row is a distinct colour of the histogram behind ``weighted``; where the engine labels pixels itself, a row is a
+    visible pixel of ``image``, in picture order. ``image`` is None where rows are colours.
+    """
+
+    weighted: WeightedFeatures
+    labels: IntArray
+    k: int
+    image: CountedImage | None = None
+
+    @classmethod
+    def of(cls, weighted: WeightedFeatures, fit: Fit, image: CountedImage | None = None) -> Labelling:
+        """The rows that ``fit`` labelled; ``image`` is needed where the engine labels pixels."""
+        k = len(fit.model.points)
+        if fit.pixel_labels is not None:
+            return cls(weighted, fit.pixel_labels.astype(np.int64), k, image)
+        return cls(weighted, weighted.per_color(fit.labels).astype(np.int64), k)
+
+    @cached_property
+    def colors(self) -> UInt8Array:
+        """The colour of each row, (n, 3) uint8."""
+        return self.weighted.histogram.colors if self.image is None else self.image.visible.rgb.reshape(-1, 3)
+
+    @cached_property
+    def counts(self) -> IntArray:
+        """How many pixels each row stands for, (n,) int64."""
+        return self.weighted.histogram.counts if self.image is None else np.ones(len(self.labels), np.int64)
+
+    @cached_property
+    def integer_weights(self) -> IntArray:
+        """The exact weight of each row, (n,) int64, in units of 1 / ``weight_scale`` of an opaque pixel."""
+        if self.image is None:
+            return self.weighted.histogram.integer_weights
+        alpha = self.image.visible.alpha
+        return self.counts if alpha is None else alpha.astype(np.int64)
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weight of each row, (n,) float64; an opaque pixel weighs 1."""
+        weights: FloatArray = self.integer_weights / self.weighted.histogram.weight_scale
+        return weights
+
+    @cached_property
+    def features(self) -> FloatArray:
+        """The features of each row, (n, d) float64."""
+        if self.image is None:
+            return self.weighted.per_color(self.weighted.features)
+        return self.weighted.per_pixel(self.image, np.float64)
+
+    @cached_property
+    def sizes(self) -> IntArray:
+        """Pixels per label, (k,) int64."""
+        return np.bincount(self.labels, self.counts, minlength=self.k).astype(np.int64)
+
+    @cached_property
+    def label_weights(self) -> IntArray:
+        """Integer weight per label, (k,) int64: the sizes where all pixels are opaque."""
+        if self.weighted.histogram.alpha is None:
+            return self.sizes
+        return np.bincount(self.labels, self.integer_weights, minlength=self.k).astype(np.int64)
+
+    @cached_property
+    def color_sums(self) -> IntArray:
+        """The weighted sum of the colours per label, (k, 3) int64: exact, the same on every machine."""
+        return self.sums(self.colors).astype(np.int64)
+
+    def sums(self, values: FloatArray | UInt8Array) -> FloatArray:
+        """The weighted sum of the rows ``values`` (n, c) per label, (k, c)."""
+        return sums_by_label(self.labels, self.integer_weights, values.T, self.k).T
+
+    def squared_error(self, colors: UInt8Array) -> int:
+        """Weighted sum over rows and channels of (colour - ``colors`` (k, 3) of its label)², multiplied out: exact."""
+        squares = sum(int((column.astype(np.int64) ** 2) @ self.integer_weights) for column in self.colors.T)
+        painted = colors.astype(np.int64)
+        cross, own = int((painted * self.color_sums).sum()), int((painted**2).sum(axis=1) @ self.label_weights)
+        return squares - 2 * cross + own
+
+    def member_colors(self) -> tuple[UInt8Array, IntArray, IntArray]:
+        """The distinct pairs of a colour and its label: colours (m, 3) uint8, labels (m,), integer weights (m,)."""
+        if self.image is None:
+            return self.colors, self.labels, self.integer_weights
+        if self.image.visible.alpha is None:
+            return count_labelled(self.colors, self.labels)
+        pairs, row = np.unique(np.column_stack([self.colors, self.labels]), axis=0, return_inverse=True)
+        weights = np.bincount(row.reshape(-1), self.integer_weights).astype(np.int64)
+        return pairs[:, :3].astype(np.uint8), pairs[:, 3], weights
+
+    def member_features(self) -> tuple[IntArray, IntArray, FloatArray]:
+        """The distinct pairs of a row of the weighted features and its label: rows (m,), labels (m,), weights (m,)."""
+        weighted = self.weighted
+        if self.image is None:  # colours that share a row share its label
+            labels = self.labels
+            if weighted.index is not None:
+                labels = np.zeros(len(weighted), np.int64)
+                labels[weighted.index] = self.labels
+            return np.arange(len(weighted)), labels, weighted.weights
+        per_color = np.arange(len(weighted.histogram)) if weighted.index is None else weighted.index
+        rows: IntArray = self.image.of_visible(self.image.spread(per_color)).astype(np.int64)
+        pairs, inverse = np.unique(rows * self.k + self.labels, return_inverse=True)
+        return pairs // self.k, pairs % self.k, np.bincount(inverse, self.weights).astype(np.float64)
+
+
+def majority_rows(labels: IntArray, weights: AnyArray, totals: AnyArray) -> tuple[IntArray, IntArray]:
+    """The rows that hold more than half of their label's weight: their labels (j,), and their places (j,).
+
+    ``labels`` (m,) with ``weights`` (m,) are 0 to k - 1; ``totals`` (k,) is the weight of each.
+    """
+    places = [rows.start + np.flatnonzero(2 * weights[rows] > totals[labels[rows]]) for rows in blocks(len(labels))]
+    found: IntArray = np.concatenate(places) if places else np.empty(0, np.int64)
+    return labels[found], found
+
+
+def heaviest_rows(labels: IntArray, weights: AnyArray) -> tuple[IntArray, IntArray]:
+    """The heaviest row of each label that has one: the labels (j,), and the places (j,) of the rows.
+
+    ``labels`` (m,) with ``weights`` (m,). Of equally heavy rows the first is taken.
+    """
+    order = np.lexsort((-weights, labels))
+    owners, first = np.unique(labels[order], return_index=True)
+    return owners, order[first]

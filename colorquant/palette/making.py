@@ -1,0 +1,116 @@
+"""The colour of each label: the palette that a fit and its members make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from colorquant.color.packing import pack
+from colorquant.color.spaces import Projection
+from colorquant.fitting.models import Model
+from colorquant.mapping.labelling import Labelling, heaviest_rows, majority_rows
+from colorquant.types import BoolArray, FloatArray, IntArray, UInt8Array
+
+PAINTS = {
+    "members": "the mean RGB of the label's pixels, or the colour that more than half of them have",
+    "mean": "the mean RGB of the label's pixels: the lowest MSE that these labels allow",
+    "dominant": "the most frequent colour among the label's pixels",
+    "centers": "the model's own centre or mean, converted back to RGB",
+}
+
+
+def member_colors(labelling: Labelling, paint: str) -> UInt8Array:
+    """The colour (k, 3) uint8 of each label as its members make it; black where a label has none.
+
+    ``paint`` is members, mean or dominant, of :data:`PAINTS`. A mean is rounded half up.
+    """
+    weights = np.maximum(labelling.label_weights, 1)[:, None]
+    rounded: IntArray = (2 * labelling.color_sums + weights) // (2 * weights)
+    colors = rounded.astype(np.uint8)
+    if paint != "mean":
+        members, labels, member_weights = labelling.member_colors()
+        if paint == "dominant":
+            owners, rows = heaviest_rows(labels, member_weights)
+        else:
+            owners, rows = majority_rows(labels, member_weights, labelling.label_weights)
+        colors[owners] = members[rows]
+    return colors
+
+
+def paint_points(labelling: Labelling, model: Model, paint: str) -> FloatArray:
+    """The features (k, d) with which each label is painted; ``paint`` is a key of :data:`PAINTS`."""
+    points = model.points
+    if paint == "centers":
+        return points
+    weights = labelling.label_weights[:, None]
+    points = np.where(weights > 0, labelling.sums(labelling.features) / np.maximum(weights, 1), points)
+    if paint != "mean":
+        rows, labels, member_weights = labelling.member_features()
+        if paint == "dominant":
+            owners, places = heaviest_rows(labels, member_weights)
+        else:
+            totals = labelling.label_weights / labelling.weighted.histogram.weight_scale
+            owners, places = majority_rows(labels, member_weights, totals)
+        points[owners] = labelling.weighted.features[rows[places]]
+    return points
+
+
+def paint_palette(labelling: Labelling, model: Model, projection: Projection, paint: str) -> UInt8Array:
+    """The colour (k, 3) uint8 of each label where one colour stands for it, that is, without ``keep_luma``."""
+    if paint != "centers" and projection.lossless:
+        return member_colors(labelling, paint)
+    return projection.to_rgb(paint_points(labelling, model, paint))
+
+
+def distinct_palette(palette: UInt8Array, labelling: Labelling) -> UInt8Array:
+    """A palette without repetition: of labels that share a colour, all but the largest take a member's own colour.
+
+    The member nearest to the shared colour is taken. Members of different labels differ, so this ends.
+    """
+    clashing = _clashing(palette, labelling.sizes, settled := np.zeros(len(palette), np.bool_))
+    if not len(clashing):
+        return palette
+    palette = palette.copy()
+    by_label = labelling.colors[np.argsort(labelling.labels, kind="stable")]
+    ends = np.cumsum(np.bincount(labelling.labels, minlength=len(palette)))
+    while len(clashing):
+        for label in clashing:
+            members = by_label[ends[label - 1] if label else 0 : ends[label]]
+            distance = ((members.astype(np.int64) - palette[label]) ** 2).sum(axis=1)
+            palette[label] = members[np.argmin(distance)]
+        settled[clashing] = True
+        clashing = _clashing(palette, labelling.sizes, settled)
+    return palette
+
+
+def _clashing(palette: UInt8Array, sizes: IntArray, settled: BoolArray) -> IntArray:
+    """Labels with members whose colour belongs to a settled label, or else to a larger one."""
+    keys = pack(palette)
+    order = np.lexsort((-sizes, ~settled, keys))
+    order = order[sizes[order] > 0]
+    repeated: IntArray = order[1:][keys[order[1:]] == keys[order[:-1]]]
+    return repeated[~settled[repeated]]
+
+
+def label_order(sizes: IntArray, colors: UInt8Array) -> IntArray:
+    """The fixed order of labels: by falling pixel count, ties by colour (r, then g, then b)."""
+    return np.lexsort((pack(colors), -sizes))
+
+
+def label_type(labels: int) -> npt.DTypeLike:
+    """The smallest type for label maps with this many different values."""
+    return np.uint8 if labels <= 256 else np.uint16 if labels <= 65536 else np.int32
+
+
+def ranked(sizes: IntArray, palette: UInt8Array, *, transparent: bool) -> tuple[IntArray, int, npt.NDArray[Any]]:
+    """The :func:`label_order` (k,), how many of the labels are used, and the new number (k,) of each.
+
+    Unused labels come last, and share a number. With ``transparent`` their type has room for one more label.
+    """
+    order = label_order(sizes, palette)
+    used = int(np.count_nonzero(sizes))
+    rank = np.empty(len(order), label_type(used + transparent))
+    rank[order] = np.minimum(np.arange(len(order)), used)
+    return order, used, rank

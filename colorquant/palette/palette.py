@@ -1,0 +1,88 @@
+"""A palette as a value of its own: fitted, read from a file, or given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from colorquant.errors import OptionError
+from colorquant.palette import files
+from colorquant.palette.files import Entries, hex_color
+from colorquant.types import FloatArray, IntArray, UInt8Array
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """Colours in a fixed order.
+
+    ``colors`` (p, 3) uint8 in sRGB. ``counts`` (p,) int64 are the pixels that each colour stands for, ``alpha`` (p,)
+    uint8 the opacity of each, ``names`` what each is called; None where that is not known. Raises OptionError for
+    another shape or dtype.
+    """
+
+    colors: UInt8Array
+    counts: IntArray | None = None
+    alpha: UInt8Array | None = None
+    names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        colors = self.colors
+        if colors.ndim != 2 or colors.shape[1] != 3 or colors.dtype != np.uint8:
+            raise OptionError(f"the palette is {colors.dtype} {colors.shape}: give colours as uint8 (number, 3)")
+        for name, column in (("counts", self.counts), ("alpha", self.alpha), ("names", self.names)):
+            if column is not None and len(column) != len(colors):
+                raise OptionError(f"the palette has {len(colors)} colours and {len(column)} {name}: give one for each")
+
+    @classmethod
+    def of(cls, colors: Sequence[str]) -> Palette:
+        """The palette of colours that are written as ``#rrggbb`` or ``rrggbb``. Raises OptionError for another form."""
+        return cls(np.array([files.parse_hex(color) for color in colors], np.uint8).reshape(-1, 3))
+
+    @classmethod
+    def read(cls, path: Path | str) -> Palette:
+        """Read a palette file; its ending names the format. Raises PaletteReadError, OptionError."""
+        entries = files.read_palette(Path(path))
+        return cls(entries.colors, entries.counts, None, entries.names)
+
+    def write(self, path: Path | str, *, force: bool = False) -> None:
+        """Write a palette file whole or not at all; its ending names the format.
+
+        An existing file is only replaced with ``force``. Raises OutputError, and OptionError for an unknown ending.
+        """
+        files.write_palette(Path(path), Entries(self.colors, self.counts, self.names), force=force)
+
+    def encode(self, name: str) -> bytes:
+        """The palette in the format that the ending of ``name`` names. Raises OptionError for an unknown ending."""
+        return files.encode_palette(name, Entries(self.colors, self.counts, self.names))
+
+    def __len__(self) -> int:
+        return len(self.colors)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return ((r, g, b) for r, g, b in self.colors.tolist())
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the colours and their order are the same, and the alpha."""
+        if not isinstance(other, Palette):
+            return NotImplemented
+        return np.array_equal(self.colors, other.colors) and np.array_equal(self.opacities, other.opacities)
+
+    __hash__ = None  # type: ignore[assignment]  # it holds arrays
+
+    @property
+    def opacities(self) -> UInt8Array:
+        """The alpha of each colour, (p,) uint8; 255 where none is known."""
+        return np.full(len(self), 255, np.uint8) if self.alpha is None else self.alpha
+
+    @property
+    def hex(self) -> tuple[str, ...]:
+        """The colours as ``#rrggbb``."""
+        return tuple(hex_color(color) for color in self.colors)
+
+    @property
+    def shares(self) -> FloatArray | None:
+        """The share of the pixels that each colour stands for, (p,); None where the counts are not known."""
+        return None if self.counts is None else self.counts / max(int(self.counts.sum()), 1)
