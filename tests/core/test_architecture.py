@@ -39,7 +39,7 @@ ALLOWED = {
     "imagequant": {"analysis/baselines"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
-    "PIL": {"images", "report"},
+    "PIL": {"images", "report", "api"},
     "matplotlib": {f"report/figures/{name}" for name in ("canvas", "densities", "scatters", "curves", "timed")},
 }
 INSIDE_FUNCTIONS = {"cv2", "sklearn", "scipy", "skimage", "imagequant", "matplotlib", "jinja2", "markupsafe"}
@@ -116,8 +116,8 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.color.spaces import SPACES
     from colorquant.fitting import engines, models, options
     from colorquant.images.decoding import MAX_PIXELS
+    from colorquant.palette.files import PALETTE_FORMATS
     from colorquant.palette.making import PAINTS
-    from colorquant.palette.files import PALETTE_WRITERS
     from colorquant.report.figures import FIGURES
     from colorquant.report.figures.compared import COMPARED
 
@@ -132,7 +132,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert choices.EFFORTS == engines.EFFORTS
     assert tuple(models.ASSIGNMENTS) == choices.ASSIGNMENTS
     assert tuple(PAINTS) == choices.PAINTS
-    assert tuple(PALETTE_WRITERS) == choices.PALETTE_SUFFIXES
+    assert tuple(PALETTE_FORMATS) == choices.PALETTE_SUFFIXES
     assert tuple(FIGURES) == choices.FIGURES
     assert tuple(COMPARED) == choices.COMPARISON_FIGURES
     assert tuple(timing.STAGES) == choices.TIMING_STAGES
