@@ -73,6 +73,14 @@ def test_the_tables_of_the_library_are_documented():
         assert f"`{ending}`" in formats
 
 
+def test_contributing_names_every_room():
+    table = (ROOT / "CONTRIBUTING.md").read_text().split("## The rooms")[1].split("\n## ")[0]
+    rooms = {path.name for path in (ROOT / "colorquant").glob("[a-z]*") if path.suffix == ".py"}
+    rooms |= {f"{path.parent.name}/" for path in (ROOT / "colorquant").glob("*/__init__.py")}
+    for name in rooms:
+        assert f"`{name}`" in table, f"{name} is not in the table of rooms"
+
+
 def test_every_json_key_is_documented(run, photo):
     formats = (ROOT / "docs" / "formats.md").read_text()
     for method in ("kmeans", "em"):
