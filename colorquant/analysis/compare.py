@@ -27,7 +27,7 @@ from colorquant.files import check_writable, write_whole
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture, read_image, read_label_map
 from colorquant.images.decoding import Reading
-from colorquant.images.downsampling import encode_shown, page_side, sampled
+from colorquant.images.downsampling import downsample, encode_preview, preview_side
 from colorquant.images.encoding import encode_labels, encode_rgb, picture_chunks
 from colorquant.quantization import encode_png, quantize
 from colorquant.report import comparison_records as comparisons
@@ -246,7 +246,7 @@ def compare_file(
     check_writable(destination.files(grid), force=destination.force)
     picture = read_image(source, reading)
     truth = None if destination.truth is None else _read_truth(destination.truth, picture, reading)
-    subject = _Subject(picture, truth, page_side(len(grid.combinations)))
+    subject = _Subject(picture, truth, preview_side(len(grid.combinations)))
     runs: list[_Run | Cell] = []
     plan = [(item, options) for options in grid.combinations]
     task = partial(_run, subject=subject, destination=destination, seeds=grid.seeds)
@@ -272,7 +272,7 @@ def compare_file(
 
 
 def _with_pictures(comparison: Comparison, subject: _Subject, runs: Sequence[_Run]) -> Comparison:
-    original = sampled(subject.picture, subject.side)
+    original = downsample(subject.picture, subject.side)
     pictures = {"": encode_rgb(original.rgb, original.alpha)}
     pictures.update((run.cell.name, run.shown) for run in runs if run.shown is not None)
     return replace(comparison, pictures=pictures, shown=(original.rgb.shape[1], original.rgb.shape[0]))
@@ -306,7 +306,7 @@ def _run(item: naming.Input, options: FitOptions, *, subject: _Subject, destinat
     output = destination.picture(options)
     unseen = output is None and destination.figure is None
     thumbnail = None if unseen else sheets.thumbnail(painted.rgb, subject.picture.alpha)
-    shown = encode_shown(painted.rgb, subject.picture.alpha, subject.side) if destination.page else None
+    shown = encode_preview(painted.rgb, subject.picture.alpha, subject.side) if destination.page else None
     return _Run(Cell(options, measures, output, spread, truth), labels, painted.png, thumbnail, shown)
 
 

@@ -1,4 +1,4 @@
-"""Image files to arrays: the only door through which they come in. Pillow decodes, whole or not at all."""
+"""Read image files into arrays, whole or not at all. This is the only room that knows Pillow, which decodes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from colorquant.images.decoding import MAX_PIXELS, Loaded, Reading, decode
 from colorquant.images.metadata import Density, Metadata
 from colorquant.types import UInt8Array
 
-# MPO comes with JPEG. No format that runs a program (EPS, PDF) or that Pillow reads in part (PSD, WMF).
+# MPO comes with JPEG. Left out are formats that run a program (EPS, PDF), or that Pillow reads only in part (PSD, WMF).
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO", "QOI")
 SUFFIXES = frozenset(
     f".{ending}"
@@ -29,17 +29,17 @@ SUFFIXES = frozenset(
         *("avif", "jp2", "j2k", "jpx", "tga", "ico", "qoi"),
     )
 )
-# Formats whose frames are an animation or pages, which a user misses; an icon has sizes, and an MPO has previews.
-SEQUENCES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
+# Formats whose frames are an animation, or pages. Those of an icon are sizes, those of an MPO previews: no great loss.
+ANIMATIONS_AND_PAGES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded image: ``rgb`` (h, w, 3) uint8 in sRGB, ``alpha`` (h, w) uint8 or None, ``bytes_in`` of its file.
+    """A decoded image: ``rgb`` (h, w, 3) uint8 in sRGB, ``alpha`` (h, w) uint8, None where all pixels are opaque.
 
-    ``notes`` say what was lost on the way, or changed; ``warnings`` are those among them that a user should see without
-    asking. ``frames`` is the number of frames in the file, None where it cannot be known. ``density`` and ``metadata``
-    are what the file says beside its pixels.
+    ``bytes_in`` is the size of its file. ``notes`` say what was lost or changed when it was read; ``warnings`` are the
+    notes that a user should see without asking. ``frames`` is the number of frames in the file, None where it cannot be
+    known.
     """
 
     rgb: UInt8Array
@@ -53,7 +53,7 @@ class Picture:
 
 
 def read_image(source: Path | str | bytes, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
-    """Decode a file, or its bytes, to upright pixels in sRGB. Raises ImageReadError where it is not a whole image."""
+    """Decode a file, or its bytes, into upright pixels in sRGB. Raises ImageReadError where it is not a whole image."""
     picture, bytes_in = decode(source, FORMATS, reading, lambda loaded: _to_picture(loaded, reading))
     rgb, alpha = apply_alpha(picture.rgb, picture.alpha, reading.alpha)
     return replace(picture, rgb=rgb, alpha=alpha, bytes_in=bytes_in)
@@ -87,32 +87,32 @@ def to_pil(data: bytes) -> Image.Image:
 
 
 def read_label_map(path: Path | str, reading: Reading = Reading()) -> npt.NDArray[np.int64]:  # noqa: B008  it is frozen
-    """The labels (h, w) of an indexed or gray PNG: its indices or levels. Raises ImageReadError for another file."""
+    """Read an indexed or gray PNG as labels (h, w), its indices or levels. Raises ImageReadError for other files."""
     labels, _ = decode(path, ("PNG",), reading, _to_labels)
     return labels
 
 
 def _to_picture(loaded: Loaded, reading: Reading) -> Picture:
     image = loaded.image
-    native, rgb, converted = _to_srgb(loaded)
+    native, rgb, conversions = _to_srgb(loaded)
     dropped = _dropped_frames(loaded, reading)
-    turn = metadata.orientation(image)
+    orientation = metadata.orientation(image)
     density = metadata.density(image)
-    quarter = loaded.turned or turn in metadata.QUARTER_TURNS
+    sides_exchanged = loaded.turned or orientation in metadata.QUARTER_TURNS
     return Picture(
-        pixels.upright(rgb, turn),
-        None if native.alpha is None else pixels.upright(native.alpha, turn),
+        pixels.upright(rgb, orientation),
+        None if native.alpha is None else pixels.upright(native.alpha, orientation),
         bytes_in=0,
-        notes=(*_reduced(loaded), *dropped, *converted),
-        density=density.turned() if density is not None and quarter else density,
+        notes=(*_reduced_depth(loaded), *dropped, *conversions),
+        density=density.turned() if density is not None and sides_exchanged else density,
         metadata=metadata.metadata(image),
-        warnings=dropped if reading.frame is None and image.format in SEQUENCES else (),
+        warnings=dropped if reading.frame is None and image.format in ANIMATIONS_AND_PAGES else (),
         frames=loaded.frames,
     )
 
 
-def _to_srgb(loaded: Loaded) -> tuple[pixels.Native, UInt8Array, tuple[str, ...]]:
-    """The pixels as the file has them, their colours (h, w, 3) uint8 in sRGB, and notes on the conversion."""
+def _to_srgb(loaded: Loaded) -> tuple[pixels.NativePixels, UInt8Array, tuple[str, ...]]:
+    """The pixels in the file's colour space, their colours (h, w, 3) uint8 in sRGB, and notes on the conversion."""
     image = loaded.image
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
@@ -129,20 +129,22 @@ def _to_srgb(loaded: Loaded) -> tuple[pixels.Native, UInt8Array, tuple[str, ...]
     return native, rgb, (*color.notes, *converted.notes, *notes)
 
 
-def _converted(loaded: Loaded, encoding: ColorEncoding | None) -> tuple[pixels.Native, tuple[str, ...]]:
+def _converted(loaded: Loaded, encoding: ColorEncoding | None) -> tuple[pixels.NativePixels, tuple[str, ...]]:
     if encoding is None or encoding.is_srgb:
-        return pixels.native(loaded.image, loaded.low, loaded.bits), ()
-    native = pixels.native(loaded.image, loaded.low, loaded.bits, encoding)
+        return pixels.native_pixels(loaded.image, loaded.low, loaded.bits), ()
+    native = pixels.native_pixels(loaded.image, loaded.low, loaded.bits, encoding)
     return native, (f"converted from {encoding.name} to sRGB",)
 
 
-def _reduced(loaded: Loaded) -> tuple[str, ...]:
+def _reduced_depth(loaded: Loaded) -> tuple[str, ...]:
+    """The note on an image of more than 8 bits per channel; empty for others."""
     if loaded.bits <= 8:
         return ()
     return (f"{loaded.bits} bits a channel {'reduced' if loaded.rounded else 'cut, not rounded,'} to 8",)
 
 
 def _dropped_frames(loaded: Loaded, reading: Reading) -> tuple[str, ...]:
+    """The note on frames that are not read; empty where there is one only."""
     if loaded.frames == 1:
         return ()
     count = "several frames" if loaded.frames is None else f"{loaded.frames} frames"
@@ -152,10 +154,10 @@ def _dropped_frames(loaded: Loaded, reading: Reading) -> tuple[str, ...]:
 def _to_labels(loaded: Loaded) -> npt.NDArray[np.int64]:
     image = loaded.image
     if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
-        raise ImageReadError(f"is a picture (mode {image.mode}), not a label map: give an indexed or a gray PNG")
+        raise ImageReadError(f"has colours (mode {image.mode}), so it is no label map: give an indexed or a gray PNG")
     labels = np.asarray(image).astype(np.int64)
     if image.mode == "L":
-        labels //= 255 // (2**loaded.bits - 1)  # Pillow scales gray of 2 and 4 bits to 255
+        labels //= 255 // (2**loaded.bits - 1)  # Pillow scales 2- and 4-bit gray to 255
     return pixels.upright(labels, metadata.orientation(image))
 
 
@@ -163,19 +165,20 @@ PILLOW_QUANTIZERS = {"pillow-median": Image.Quantize.MEDIANCUT, "pillow-octree":
 
 
 def pillow_quantize(rgb: UInt8Array, k: int, name: str) -> tuple[UInt8Array, UInt8Array]:
-    """Labels (h, w) uint8 and palette (p, 3) uint8 by Pillow's own quantizer, a key of PILLOW_QUANTIZERS, not dithered.
+    """Quantize ``rgb`` (h, w, 3) uint8 to ``k`` colours, 1 to 256, by Pillow's own quantizer, without dithering.
 
-    ``rgb`` is (h, w, 3) uint8, ``k`` 1 to 256. A row of the palette need not have pixels.
+    ``name`` is a key of PILLOW_QUANTIZERS. Returns labels (h, w) uint8 and a palette (p, 3) uint8. A colour of the
+    palette may have no pixels.
     """
     image = Image.fromarray(rgb).quantize(k, method=PILLOW_QUANTIZERS[name], dither=Image.Dither.NONE)
     return np.array(image), np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
 
 
 def resize(picture: Picture, scale: float) -> Picture:
-    """The picture with about ``scale`` times its pixels, its sides in proportion, at least one pixel each way.
+    """Resize an image to about ``scale`` times its pixels, with the same proportions and at least one pixel each way.
 
-    By Pillow's Lanczos filter, in which transparent pixels have no weight: new colours come up. Raises ImageReadError
-    where more than ``MAX_PIXELS`` would result.
+    Pillow's Lanczos filter makes new colours; transparent pixels have no weight in it. Raises ImageReadError where the
+    result would have more than ``MAX_PIXELS``.
     """
     if scale == 1:
         return picture

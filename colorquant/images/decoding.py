@@ -1,17 +1,15 @@
-"""Bytes to Pillow images: checked on their header, decoded whole or not at all, one frame of them."""
+"""Decode files to Pillow images: their header is checked first, then one frame is decoded whole, or refused."""
 
 from __future__ import annotations
 
 import errno
 import io
-import logging
 import math
 import os
 import re
 import stat
 import struct
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,39 +20,34 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from colorquant.errors import ImageReadError
-from colorquant.images import integrity as wholeness
+from colorquant.images import integrity
 from colorquant.images.alpha import check_alpha
 from colorquant.images.metadata import DAMAGED, ORIENTATION, QUARTER_TURNS
+from colorquant.images.pillow import quiet_pillow
 from colorquant.images.pixels import STRIP, is_tiff
 
-Decoded = TypeVar("Decoded")
+Result = TypeVar("Result")
 
 MAX_PIXELS = 178_000_000
-ICON = b"\0\0\1\0"
-OLD_BITMAP = b"\x0c\0\0\0"  # the length of its header, which has sizes of 16 bits
+ICO_SIGNATURE = b"\0\0\1\0"
+BITMAP_CORE_HEADER = b"\x0c\0\0\0"  # the length of the old header of a bitmap, whose sizes have 16 bits
 JPEG_END = b"\xff\xd9"
-JPEG_FILLER = bytes(range(1, 65))  # bits of every kind, and no marker among them
-PNG_BIT_DEPTH = 24  # its place in a PNG file
+JPEG_FILLER = bytes(range(1, 65))  # entropy-coded data of all kinds, without a marker
+PNG_BIT_DEPTH_OFFSET = 24
 TIFF_BITS, TIFF_PLANES = 258, 284
-DEEP_COLOUR = re.compile(r"(?:RGBA?|RGBX|CMYK|LA|[RGBA]);16[LBN]")  # Pillow's names of what it cuts to 8 bits
-# The same bytes unpacked as if in the other order: the low byte of each channel instead of the high one.
-OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-
-# Our own limit stands before any decoding; Pillow's warning at half of it says nothing more.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-# Damaged metadata is dropped anyway, damaged pixels are an error.
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # what Pillow logs of damaged files is in our error
+COLOR_OF_16_BITS = re.compile(r"(?:RGBA?|RGBX|CMYK|LA|[RGBA]);16[LBN]")  # raw modes that Pillow cuts to 8 bits
+# Unpacked in the other byte order, the low byte of each channel comes out instead of the high one.
+OTHER_BYTE_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How files are read: which ``frame``, counted from 0, and at most how many pixels (``max_pixels``).
+    """How files are read.
 
-    Without ``frame`` it is the first, and a file with more of them gets a warning.
-
-    ``alpha`` is what becomes of it: ``keep``, ``drop``, or a colour ``#rrggbb`` to composite the picture onto. With
-    ``strict`` the data of every PNG and JPEG are followed to their end, not only where the picture ends blank.
+    ``frame`` is counted from 0. None takes the first, with a warning where the file has more. ``max_pixels`` is the
+    largest number of pixels that is decoded. With ``strict`` the data of every PNG and JPEG are followed to their end,
+    not only where the image ends in black or gray. ``alpha`` is ``keep``, ``drop``, or a colour to composite onto (see
+    :mod:`colorquant.images.alpha`); OptionError is raised for any other word.
     """
 
     frame: int | None = None
@@ -73,11 +66,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A decoded frame: ``image`` as Pillow has it, of a file with ``bits`` a channel and the bytes ``data``.
+    """A decoded frame: Pillow's ``image`` of the file with the bytes ``data``, which has ``bits`` per channel.
 
-    ``low`` has the low bytes of colour of 16 bits where ``image`` has the high ones; None for other images. ``frames``
-    counts those of the file; None where that cannot be told. ``turned``: Pillow has made it upright by a quarter turn,
-    as it does with TIFFs alone.
+    ``low`` holds the low bytes of 16-bit colour where ``image`` holds the high ones; it is None for other images.
+    ``frames`` is the number of frames in the file, None where it cannot be known. ``turned`` says that Pillow has
+    already made the image upright by a quarter turn, which it does with TIFFs only.
     """
 
     image: Image.Image
@@ -89,21 +82,23 @@ class Loaded:
 
     @property
     def rounded(self) -> bool:
-        """Whether more than 8 bits can be reduced with rounding; only Pillow's colour in PNG and TIFF loses bytes."""
+        """Whether more than 8 bits can be rounded to 8. Pillow drops low bytes only of colour in PNG and TIFF."""
         return self.low is not None or self.image.mode[0] in "IF" or self.image.format not in ("PNG", "TIFF")
 
 
 def decode(
-    source: Path | str | bytes, formats: tuple[str, ...], reading: Reading, take: Callable[[Loaded], Decoded]
-) -> tuple[Decoded, int]:
-    """What ``take`` makes of the frame, and the bytes of the file. Raises ImageReadError where it is no whole image."""
+    source: Path | str | bytes, formats: tuple[str, ...], reading: Reading, convert: Callable[[Loaded], Result]
+) -> tuple[Result, int]:
+    """Decode a file, or its bytes, and return what ``convert`` makes of the frame, and the size of the file in bytes.
+
+    ``formats`` are Pillow's names of those allowed. Raises ImageReadError where the file is not a whole image of them.
+    """
     data = source if isinstance(source, bytes) else _read_bytes(Path(source))
     if not data:
         raise ImageReadError("the file is empty: give an image")
-    _lift_pillows_limit(reading.max_pixels)
     try:
-        with _loaded(data, formats, reading) as loaded:
-            return take(loaded), len(data)
+        with quiet_pillow(reading.max_pixels), _loaded(data, formats, reading) as loaded:
+            return convert(loaded), len(data)
     except ImageReadError:
         raise
     except Image.DecompressionBombError as error:
@@ -111,8 +106,8 @@ def decode(
     except UnidentifiedImageError as error:
         raise ImageReadError(f"not an image of a known format, or damaged: give one of {', '.join(formats)}") from error
     except MemoryError as error:
-        raise ImageReadError("too large for the memory of this machine: give a smaller picture") from error
-    except Exception as error:
+        raise ImageReadError("too large for the memory of this machine: give a smaller image") from error
+    except Exception as error:  # Pillow raises many classes over damaged files
         reason = f" ({' '.join(str(error).split())})" if isinstance(error, (OSError, SyntaxError)) else ""
         raise ImageReadError(f"damaged or truncated image{reason}: give a whole file") from error
 
@@ -124,7 +119,7 @@ def check_readable(path: Path) -> None:
     except (OSError, ValueError) as error:
         raise _unreadable(error) from error
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-        raise ImageReadError("not a file: give an image file")  # a device may never end
+        raise ImageReadError("not a file: give an image file")  # reading a device may never end
     if not os.access(path, os.R_OK):
         raise _unreadable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
@@ -146,15 +141,8 @@ def _unreadable(error: OSError | ValueError) -> ImageReadError:
     return ImageReadError(f"cannot be read, {reason}: check the name")
 
 
-def _lift_pillows_limit(max_pixels: int) -> None:
-    """Let Pillow pass what ours passes. Its limit belongs to the whole program: it only rises, and only where asked."""
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and max_pixels > 2 * limit:  # it refuses what is above twice its limit
-        Image.MAX_IMAGE_PIXELS = max_pixels // 2 + 1
-
-
 def _too_many(max_pixels: int) -> str:
-    return f"more than {max_pixels:,} pixels: give a smaller picture, or allow more with --max-pixels"
+    return f"more than {max_pixels:,} pixels: give a smaller image, or allow more with --max-pixels"
 
 
 def _check_size(size: tuple[int, int], reading: Reading) -> None:
@@ -165,7 +153,8 @@ def _check_size(size: tuple[int, int], reading: Reading) -> None:
 
 @contextmanager
 def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator[Loaded]:
-    if data.startswith(ICON) and "ICO" in formats:
+    """Decode the frame, and close Pillow's image at the end."""
+    if data.startswith(ICO_SIGNATURE) and "ICO" in formats:
         with _icon(data, reading) as loaded:
             yield loaded
         return
@@ -177,25 +166,25 @@ def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator
         _check_before(image, data, bits)
         low = None
         if bits == 16:
-            _name_planes(image)
-            alone = reading.frame_number == 0 or is_tiff(image)  # later frames of a PNG lie on earlier ones
-            low = _low_bytes(image, data, reading.frame_number) if alone else None
+            _set_raw_modes_of_planes(image)
+            complete = reading.frame_number == 0 or is_tiff(image)  # later frames of a PNG are drawn onto earlier ones
+            low = _low_bytes(image, data, reading.frame_number) if complete else None
         if image.format == "PPM" and image.tile[0].codec_name == "ppm":
             yield Loaded(_scaled_ppm(image, data), data, None, bits, frames)
             return
-        image.decodermaxblock = max(image.decodermaxblock, 8 * image.width)  # a row in parts takes quadratic time
-        turned = is_tiff(image) and image.tag_v2.get(ORIENTATION) in QUARTER_TURNS  # no longer told once it is loaded
+        image.decodermaxblock = max(image.decodermaxblock, 8 * image.width)  # a row in pieces takes quadratic time
+        turned = is_tiff(image) and image.tag_v2.get(ORIENTATION) in QUARTER_TURNS  # load() removes the tag
         image.load()
         _check_after(image, data, reading)
         yield Loaded(image, data, low, bits, frames, turned)
 
 
 def _seek(image: Image.Image, frame: int) -> int | None:
-    """Go to the frame; returns how many there are, None where that cannot be told."""
+    """Go to the frame. Returns the number of frames, None where it cannot be known."""
     try:
         frames: int | None = getattr(image, "n_frames", 1)
     except DAMAGED:
-        frames = None  # a later one is damaged
+        frames = None  # a later frame is damaged
     if frames is not None and frame >= frames:
         has = "only one frame" if frames == 1 else f"{frames} frames"
         raise ImageReadError(f"has {has}, there is no --frame {frame}: give 0{f' to {frames - 1}' * (frames > 1)}")
@@ -205,54 +194,54 @@ def _seek(image: Image.Image, frame: int) -> int | None:
 
 @contextmanager
 def _icon(data: bytes, reading: Reading) -> Iterator[Loaded]:
-    """A picture of an icon, the largest first, which is a PNG of its own or a bitmap.
+    """Decode an image of an icon, a PNG or a bitmap within it; number 0 is the largest.
 
-    Not by ``Image.open``: it decodes an icon, whatever its size.
+    ``Image.open`` is not used: it decodes an icon at once, whatever its size.
     """
-    from PIL import IcoImagePlugin  # only where there is an icon, as with the other modules of Pillow below
+    from PIL import IcoImagePlugin  # loaded where there is an icon: start-up time, as for other modules of Pillow below
 
     icon = IcoImagePlugin.IcoFile(io.BytesIO(data))
     entries = icon.entry
     if not entries:
-        raise ImageReadError("an icon without a picture: give another file")
+        raise ImageReadError("an icon without an image: give another file")
     number = reading.frame_number
     if number >= len(entries):
-        raise ImageReadError(f"has {len(entries)} pictures, there is no --frame {number}: give a smaller one")
+        raise ImageReadError(f"has {len(entries)} images, there is no --frame {number}: give a smaller one")
     inner = data[entries[number].offset :]
-    if inner.startswith(wholeness.PNG_SIGNATURE):
+    if inner.startswith(integrity.PNG_SIGNATURE):
         with _loaded(inner, ("PNG",), Reading(0, reading.max_pixels, reading.strict)) as loaded:
             yield Loaded(loaded.image, inner, loaded.low, loaded.bits, len(entries))
         return
-    old = inner.startswith(OLD_BITMAP)
-    width, height = struct.unpack_from("<HH" if old else "<ii", inner, 4)
+    core_header = inner.startswith(BITMAP_CORE_HEADER)
+    width, height = struct.unpack_from("<HH" if core_header else "<ii", inner, 4)
     _check_size((abs(width), abs(height) // 2), reading)
-    picture = icon.frame(number)
-    picture.load()
-    yield Loaded(picture, inner, None, 8, len(entries))
+    image = icon.frame(number)
+    image.load()
+    yield Loaded(image, inner, None, 8, len(entries))
 
 
 def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
-    """Bits a channel in the file, of an image that is not loaded yet; 8 where Pillow's format has no more."""
+    """The bits per channel in the file of an image that is not loaded yet; 8 for formats that have no more."""
     if image.format == "PNG":
-        return data[PNG_BIT_DEPTH]
+        return data[PNG_BIT_DEPTH_OFFSET]
     if is_tiff(image):
         return int(max(image.tag_v2.get(TIFF_BITS, (1,))))
     if image.format == "PPM":
         args: Any = image.tile[0].args
         return 16 if args == "I;16B" else int(args[1]).bit_length() if isinstance(args, tuple) else 8
     if image.format == "JPEG2000":
-        at = data.find(wholeness.CODESTREAM) + 40
+        at = data.find(integrity.CODESTREAM) + 40
         (components,) = struct.unpack_from(">H", data, at)
         return max((value & 0x7F) + 1 for value in data[at + 2 : at + 2 + 3 * components : 3])
     if image.format == "AVIF":
         settings = data.find(b"av1C")
-        deep, deeper = (data[settings + 6] & bit for bit in (0x40, 0x20)) if settings >= 0 else (0, 0)
-        return 12 if deeper else 10 if deep else 8
+        high_depth, twelve = (data[settings + 6] & bit for bit in (0x40, 0x20)) if settings >= 0 else (0, 0)
+        return 12 if twelve else 10 if high_depth else 8
     return 8
 
 
-def _name_planes(image: ImageFile.ImageFile) -> None:
-    """Channels of 16 bits that an uncompressed TIFF stores apart: Pillow would unpack them as if they had 8."""
+def _set_raw_modes_of_planes(image: ImageFile.ImageFile) -> None:
+    """Let Pillow unpack 16-bit channels that an uncompressed TIFF stores apart; it would take them for 8-bit ones."""
     if is_tiff(image) and image.tile[0].codec_name == "raw" and _planes(image) == 2:
         order = "L" if image.tag_v2.prefix == b"II" else "B"
         raws = [image.mode if _raw_mode(tile) == "I" else f"{_raw_mode(tile)};16{order}" for tile in image.tile]
@@ -266,15 +255,15 @@ def _planes(image: ImageFile.ImageFile) -> int:
 
 
 def _low_bytes(image: ImageFile.ImageFile, data: bytes, frame: int) -> Image.Image | None:
-    """The low byte of every channel of 16 bits, as an image; of an ``image`` at the ``frame`` that is not loaded yet,
-    which gets the high ones.
+    """The low byte of every 16-bit channel, as an image; ``image``, at the ``frame`` and not loaded yet, has the high.
 
-    None where that is not the matter, or Pillow has no way: premultiplied alpha, and compressed planes.
+    Returns None for images that are not 16-bit, and for layouts that Pillow cannot unpack so: premultiplied alpha, and
+    compressed planes.
     """
     raw = _raw_mode(image.tile[0]) if image.tile else ""
-    if not DEEP_COLOUR.fullmatch(raw) or (_planes(image) == 2 and image.tile[0].codec_name != "raw"):
+    if not COLOR_OF_16_BITS.fullmatch(raw) or (_planes(image) == 2 and image.tile[0].codec_name != "raw"):
         return None
-    pairs = raw == "LA;16B"  # two channels of 16 bits lie like four of 8
+    pairs = raw == "LA;16B"  # two 16-bit channels are laid out like four 8-bit ones
     with Image.open(io.BytesIO(data), formats=(str(image.format),)) as twin:
         twin.seek(frame)
         twin.tile = [
@@ -288,11 +277,11 @@ def _low_bytes(image: ImageFile.ImageFile, data: bytes, frame: int) -> Image.Ima
 
 def _other_order(tile: Any) -> str:
     raw = _raw_mode(tile)
-    return raw[:-1] + OTHER_ORDER[raw[-1]]
+    return raw[:-1] + OTHER_BYTE_ORDER[raw[-1]]
 
 
 def _raw_mode(tile: Any) -> str:
-    """How the pixels lie in the file, as Pillow calls it."""
+    """Pillow's name for the layout of the pixels in the file."""
     return str(tile.args[0] if isinstance(tile.args, tuple) else tile.args)
 
 
@@ -301,7 +290,10 @@ def _with_raw_mode(args: Any, raw: str) -> Any:
 
 
 def _scaled_ppm(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
-    """A PPM or PGM whose highest value is not 255, in 8 bits: Pillow takes half a minute for what a camera gives."""
+    """A PPM or PGM with a highest value other than 255, scaled to 8 bits.
+
+    Pillow's own decoder takes half a minute for a camera's image.
+    """
     tile: Any = image.tile[0]
     raw, highest = tile.args
     shape = (image.height, image.width, 3) if raw == "RGB" else (image.height, image.width)
@@ -318,29 +310,32 @@ def _scaled_ppm(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
 
 
 def _check_before(image: Image.Image, data: bytes, bits: int) -> None:
-    """What decoding would pass over, or should not begin with."""
-    if image.format == "PNG":  # load() alone passes over a wrong checksum
+    """Raises ImageReadError for damage that decoding overlooks, and for layouts that Pillow decodes wrongly."""
+    if image.format == "PNG":  # load() ignores wrong checksums
         with Image.open(io.BytesIO(data), formats=("PNG",)) as checked:
             checked.verify()
     elif is_tiff(image):
-        if _planes(image) == 2 and image.mode in ("LA", "La", "PA"):  # Pillow gives another alpha
+        if _planes(image) == 2 and image.mode in ("LA", "La", "PA"):  # Pillow returns a wrong alpha
             raise ImageReadError("alpha stored apart from gray or a palette: save it with its channels together")
-        wholeness.check_tiff_parts(image, data)
+        integrity.check_tiff_parts(image, data)
     elif image.format == "JPEG2000":
         if bits > 8 and image.mode != "I;16":  # Pillow rounds the brightest values up to black
             raise ImageReadError(
                 f"JPEG 2000 of {bits} bits a channel in colour: convert it to 16-bit PNG or TIFF first"
             )
-        wholeness.check_codestream(data, image.size)
+        integrity.check_codestream(data, image.size)
 
 
 def _check_after(image: Image.Image, data: bytes, reading: Reading) -> None:
-    """Pixels that are missing look alike: black in a PNG, gray in a JPEG. Where a picture ends so, look closer."""
+    """Raises ImageReadError where pixels are missing.
+
+    Missing pixels are black in a PNG and gray in a JPEG, so only images that end so are examined, or all if ``strict``.
+    """
     width, height = image.size
     if image.format == "PNG" and reading.frame_number == 0:
         blank = not np.any(np.asarray(image.crop((0, height - 1, width, height))))
         if blank or reading.strict or image.info.get("interlace"):
-            wholeness.check_png_rows(data, exact=reading.strict)
+            integrity.check_png_rows(data, exact=reading.strict)
     elif image.format == "JPEG":
         corner = np.asarray(image.crop((max(0, width - 8), max(0, height - 8), width, height)))
         if reading.strict or np.all((corner == 127) | (corner == 128)):
@@ -348,7 +343,7 @@ def _check_after(image: Image.Image, data: bytes, reading: Reading) -> None:
 
 
 def _check_jpeg_end(image: Image.Image, data: bytes) -> None:
-    """Raises ImageReadError where more bits before the end change the picture: its own were too few."""
+    """Raises ImageReadError where more data before the end mark change the image: then its own data were too few."""
     from PIL import ImageChops
 
     end = data.rfind(JPEG_END)

@@ -1,4 +1,4 @@
-"""Some of a picture's pixels, as many as a screen shows: real ones, so that colours and labels stay what they are."""
+"""Smaller copies of images for pages: pixels are chosen, not averaged, so that no new colours arise."""
 
 from __future__ import annotations
 
@@ -6,77 +6,78 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from PIL import Image
 
-from colorquant.color.histogram import ColorHistogram
 from colorquant.images import Picture, encoding
-from colorquant.types import AnyArray, UInt8Array
+from colorquant.types import AnyArray, IntArray, UInt8Array
 
-PAGE_SIDES = ((6, 960), (16, 640), (40, 448), (math.inf, 320))  # of so many pictures at most
-CANDIDATES = (np.arange(3) + 0.5) / 3  # places within a pixel of the sample, across and down
+PREVIEW_SIDES = ((6, 960), (16, 640), (40, 448), (math.inf, 320))  # of up to so many images: their longest side
+CANDIDATES = (np.arange(3) + 0.5) / 3  # positions within the area of a chosen pixel, across and down
 
 
 @dataclass(frozen=True)
-class Sample:
-    """``index`` (h', w') int64 names pixels of a picture in reading order."""
+class Downsampling:
+    """The pixels of an image that are chosen: ``index`` (h', w') int64 counts them in reading order."""
 
-    index: npt.NDArray[np.int64]
+    index: IntArray
 
     @classmethod
-    def of(cls, rgb: UInt8Array, side: int) -> Sample:
-        """At most ``side`` pixels across and down of ``rgb`` (h, w, 3) uint8; all of them where there are no more.
+    def of(cls, rgb: UInt8Array, side: int) -> Downsampling:
+        """Choose at most ``side`` pixels across and down of ``rgb`` (h, w, 3) uint8; all pixels of a smaller image.
 
-        Of the candidates in the area that a pixel of the sample stands for, the one nearest to their mean is taken:
-        noise counts less than in every n-th pixel.
+        Each chosen pixel stands for an area. Of nine candidates in it, the one nearest to their mean is taken, so that
+        noise counts less than if every n-th pixel were taken.
         """
         height, width = rgb.shape[:2]
         scale = max(height, width) / side
         if scale <= 1:
             return cls(np.arange(height * width).reshape(height, width))
-        down, across = (_places(length, max(1, round(length / scale))) for length in (height, width))
-        rows = [np.add.outer(line * width, across).transpose(1, 0, 2).reshape(len(across), -1) for line in down]
+        down, across = (_positions(length, max(1, round(length / scale))) for length in (height, width))
+        rows = [np.add.outer(row * width, across).transpose(1, 0, 2).reshape(len(across), -1) for row in down]
         flat = rgb.reshape(-1, 3)
-        return cls(np.stack([_most_typical(flat, candidates) for candidates in rows]))
+        return cls(np.stack([_nearest_to_mean(flat, candidates) for candidates in rows]))
 
     def take(self, values: AnyArray) -> AnyArray:
-        """Of ``values`` (h, w, …) of the picture those of the sample, (h', w', …)."""
+        """The values of the chosen pixels, (h', w', …), of ``values`` (h, w, …) for all pixels."""
         return values.reshape(-1, *values.shape[2:])[self.index]
 
 
-def sampled(picture: Picture, side: int) -> Picture:
-    """The sample of a picture as a picture."""
-    sample = Sample.of(picture.rgb, side)
-    alpha = None if picture.alpha is None else sample.take(picture.alpha)
-    return Picture(sample.take(picture.rgb), alpha, picture.bytes_in)
+def downsample(picture: Picture, side: int) -> Picture:
+    """The image with at most ``side`` pixels across and down."""
+    chosen = Downsampling.of(picture.rgb, side)
+    alpha = None if picture.alpha is None else chosen.take(picture.alpha)
+    return Picture(chosen.take(picture.rgb), alpha, picture.bytes_in)
 
 
-def page_side(pictures: int) -> int:
-    """The longest side of each of a page's pictures: the more there are, the smaller, so that the page stays one."""
-    return next(side for most, side in PAGE_SIDES if pictures <= most)
+def preview_side(count: int) -> int:
+    """The longest side of each of a page's ``count`` images: the more there are, the smaller, to limit the page."""
+    return next(side for most, side in PREVIEW_SIDES if count <= most)
 
 
-def encode_shown(rgb: UInt8Array, alpha: UInt8Array | None, side: int) -> bytes:
-    """The sample of pixels (h, w, 3) uint8, with alpha (h, w) uint8, to be looked at: as a small file as can be.
+def encode_preview(rgb: UInt8Array, alpha: UInt8Array | None, side: int) -> bytes:
+    """Encode pixels (h, w, 3) uint8, with ``alpha`` (h, w) uint8 or None, downsampled, as a small file for viewing.
 
-    An indexed PNG where its colours allow it; else a JPEG, or with alpha a truecolour PNG.
+    The file is an indexed PNG where there are at most 256 colours; else a JPEG, or with alpha a truecolour PNG.
     """
-    sample = Sample.of(rgb, side)
-    rgb, alpha = sample.take(rgb), None if alpha is None else sample.take(alpha)
-    histogram = ColorHistogram.count(rgb)
-    if len(histogram) <= 256:
-        labels = histogram.spread(np.arange(len(histogram)), rgb)
-        return encoding.encode_labels(labels, histogram.colors, alpha, gray=False)
-    return encoding.encode_jpeg(rgb) if alpha is None else encoding.encode_rgb(rgb, alpha)
+    chosen = Downsampling.of(rgb, side)
+    rgb, alpha = chosen.take(rgb), None if alpha is None else chosen.take(alpha)
+    if Image.fromarray(rgb).getcolors(256) is None:
+        return encoding.encode_jpeg(rgb) if alpha is None else encoding.encode_rgb(rgb, alpha)
+    red, green, blue = (rgb[:, :, band].astype(np.uint32) for band in range(3))
+    keys = red << 16 | green << 8 | blue
+    occurring = np.unique(keys)
+    colors = np.stack([occurring >> 16, occurring >> 8, occurring], axis=1).astype(np.uint8)
+    return encoding.encode_labels(np.searchsorted(occurring, keys), colors, alpha, gray=False)
 
 
-def _places(length: int, wanted: int) -> npt.NDArray[np.int64]:
-    """The places of the candidates of each of ``wanted`` parts of a side, (wanted, 3)."""
-    return ((np.arange(wanted)[:, None] + CANDIDATES) * (length / wanted)).astype(np.int64)
+def _positions(length: int, parts: int) -> IntArray:
+    """The positions (parts, 3) of the candidates in each of ``parts`` equal parts of a side of ``length`` pixels."""
+    return ((np.arange(parts)[:, None] + CANDIDATES) * (length / parts)).astype(np.int64)
 
 
-def _most_typical(flat: UInt8Array, candidates: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Of each row of ``candidates`` (n, c), pixels of ``flat`` (…, 3), the one nearest to the row's mean, (n,)."""
+def _nearest_to_mean(flat: UInt8Array, candidates: IntArray) -> IntArray:
+    """From each row of ``candidates`` (n, c), indices of pixels ``flat`` (m, 3), the nearest to the mean of the row."""
     colors = flat[candidates].astype(np.float32)
     distances = np.square(colors - colors.mean(axis=1, keepdims=True)).sum(axis=2)
-    typical: npt.NDArray[np.int64] = candidates[np.arange(len(candidates)), np.argmin(distances, axis=1)]
-    return typical
+    nearest: IntArray = candidates[np.arange(len(candidates)), np.argmin(distances, axis=1)]
+    return nearest

@@ -1,4 +1,4 @@
-"""Pixels and labels to the bytes of a PNG, with what is told of them beside; Pillow encodes."""
+"""Encode pixels and labels as PNG, with their density and metadata, and as JPEG and .npy. Pillow encodes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from colorquant.images.metadata import Density, Metadata
 from colorquant.types import UInt8Array
 
 INCHES_PER_METRE = 1 / 0.0254
-LARGEST_DENSITY = 2**31 - 1  # that a PNG's integers hold
+LARGEST_DENSITY = 2**31 - 1  # the largest integer of a PNG
 XMP_KEYWORD = "XML:com.adobe.xmp"
-AFTER_HEADER = 33  # bytes: the signature, and the first chunk
-MANY_PIXELS = 4_000_000  # above, half the time of writing is worth 2 to 4 % of the file
+HEADER_SIZE = 33  # bytes of the signature and the first chunk
+MANY_PIXELS = 4_000_000  # above, compression takes half the time, for files that are 2 to 4 % larger
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
@@ -31,7 +31,7 @@ SRGB = _chunk(b"sRGB", b"\0")  # perceptual intent
 
 
 def picture_chunks(density: Density | None = None, metadata: Metadata | None = None) -> bytes:
-    """The chunks of a PNG that say that its colours are sRGB, how dense its pixels are, and its metadata."""
+    """Encode the chunks of a PNG that mark its colours as sRGB and hold its density and its metadata."""
     chunks = [SRGB]
     if density is not None:
         chunks.append(_density_chunk(density))
@@ -44,7 +44,7 @@ def picture_chunks(density: Density | None = None, metadata: Metadata | None = N
 
 
 def _density_chunk(density: Density) -> bytes:
-    """pHYs: pixels per metre, or their proportion; empty where no integer can say it."""
+    """The chunk pHYs, pixels per metre or their ratio; empty where no integer of a PNG can hold them."""
     if density.per_inch:
         x, y = (round(value * INCHES_PER_METRE) for value in (density.x, density.y))
     else:
@@ -56,9 +56,9 @@ def _density_chunk(density: Density) -> bytes:
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:
-    """tEXt, or where Latin-1 does not hold the text (and for XMP) iTXt; a keyword is 1 to 79 characters of Latin-1."""
-    printed = "".join(char for char in keyword if char.isprintable()).encode("latin-1", "replace")
-    name = b" ".join(printed.split())[:79].rstrip() or b"Comment"
+    """A chunk tEXt, or iTXt for XMP and for texts outside Latin-1; the keyword is cut to 79 characters of Latin-1."""
+    printable = "".join(char for char in keyword if char.isprintable()).encode("latin-1", "replace")
+    name = b" ".join(printable.split())[:79].rstrip() or b"Comment"
     text = text.replace("\0", " ")
     try:
         if keyword != XMP_KEYWORD:
@@ -71,11 +71,12 @@ def _text_chunk(keyword: str, text: str) -> bytes:
 def encode_labels(
     labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array | None, *, gray: bool, chunks: bytes = SRGB
 ) -> bytes:
-    """The picture ``palette[labels]`` as PNG, indexed at the least of 1, 2, 4 or 8 bits where that is possible.
+    """Encode the image ``palette[labels]`` as PNG, indexed with as few bits as possible (1, 2, 4 or 8).
 
-    ``labels`` (h, w) name rows of ``palette`` (p, 3) uint8, or p for a fully transparent pixel. ``alpha`` (h, w) uint8
-    goes into tRNS where at most 256 pairs of colour and alpha result, else the PNG is RGBA. With ``gray`` a grayscale
-    PNG is taken where it is smaller. ``chunks`` are those of :func:`picture_chunks`.
+    ``labels`` (h, w) are rows of ``palette`` (p, 3) uint8, or p for a fully transparent pixel. More than 256 colours
+    become a truecolour PNG. ``alpha`` (h, w) uint8 goes into tRNS where there are at most 256 pairs of colour and
+    alpha; with more, the PNG is RGBA. With ``gray`` the PNG is grayscale where that is smaller. ``chunks`` are those of
+    :func:`picture_chunks`. Raises OutputError for a label outside the palette.
     """
     if alpha is not None:
         return _encode_with_alpha(labels, palette, alpha, chunks)
@@ -93,80 +94,81 @@ def encode_labels(
 
 
 def encode_rgb(rgb: UInt8Array, alpha: UInt8Array | None, chunks: bytes = SRGB) -> bytes:
-    """Pixels (h, w, 3) uint8, with alpha (h, w) uint8 where there is one, as a truecolour PNG with these ``chunks``."""
+    """Encode pixels (h, w, 3) uint8, with ``alpha`` (h, w) uint8 or None, as a truecolour PNG with these ``chunks``."""
     return _png(Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha])), chunks)
 
 
 def encode_jpeg(rgb: UInt8Array) -> bytes:
-    """Pixels (h, w, 3) uint8 as a JPEG that looks the same: to be seen, not to be computed with."""
+    """Encode pixels (h, w, 3) uint8 as a JPEG of quality 85, for viewing."""
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, "JPEG", quality=85)
     return stream.getvalue()
 
 
 def _encode_with_alpha(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array, chunks: bytes) -> bytes:
-    table = np.concatenate([palette, np.zeros((1, 3), np.uint8)])  # the last row is that of transparent pixels
-    flat, opacities = labels.reshape(-1), alpha.reshape(-1)
-    occurring = np.zeros(len(table) << 8, np.bool_)  # of the pairs label << 8 | alpha
-    for rows in blocks(len(flat)):
-        occurring[flat[rows].astype(np.int32) << 8 | opacities[rows]] = True
-    found = np.flatnonzero(occurring)
-    if len(found) > 256:
-        return encode_rgb(table[labels], alpha, chunks)
-    found = found[np.argsort((found & 255) == 255, kind="stable")]  # opaque entries last: tRNS need not list them
-    place = np.zeros(len(occurring), np.uint8)
-    place[found] = np.arange(len(found))
-    index = np.empty(len(flat), np.uint8)
-    for rows in blocks(len(flat)):
-        index[rows] = place[flat[rows].astype(np.int32) << 8 | opacities[rows]]
-    image = _indexed(index.reshape(labels.shape), table[found >> 8])
-    opacity = (found & 255).astype(np.uint8)
-    return _png(image, chunks, transparency=opacity[opacity < 255].tobytes())
+    """Encode ``palette[labels]`` with alpha; arguments as for :func:`encode_labels`."""
+    colors = np.concatenate([palette, np.zeros((1, 3), np.uint8)])  # the last row is for fully transparent pixels
+    flat_labels, flat_alpha = labels.reshape(-1), alpha.reshape(-1)
+    occurs = np.zeros(len(colors) << 8, np.bool_)  # for each pair label << 8 | alpha
+    for rows in blocks(len(flat_labels)):
+        occurs[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]] = True
+    pairs = np.flatnonzero(occurs)
+    if len(pairs) > 256:
+        return encode_rgb(colors[labels], alpha, chunks)
+    pairs = pairs[np.argsort((pairs & 255) == 255, kind="stable")]  # opaque entries last: tRNS need not list them
+    index_of_pair = np.zeros(len(occurs), np.uint8)
+    index_of_pair[pairs] = np.arange(len(pairs))
+    indices = np.empty(len(flat_labels), np.uint8)
+    for rows in blocks(len(flat_labels)):
+        indices[rows] = index_of_pair[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]]
+    image = _indexed(indices.reshape(labels.shape), colors[pairs >> 8])
+    entry_alpha = (pairs & 255).astype(np.uint8)
+    return _png(image, chunks, transparency=entry_alpha[entry_alpha < 255].tobytes())
 
 
 def _indexed(labels: npt.NDArray[Any], palette: UInt8Array) -> Image.Image:
     image = Image.fromarray(labels.astype(np.uint8, copy=False))
-    image.putpalette(palette.tobytes())  # turns L into P
+    image.putpalette(palette.tobytes())  # changes the mode from L to P
     return image
 
 
 def _png(image: Image.Image, chunks: bytes = b"", **options: Any) -> bytes:
-    """The image as PNG, with ``chunks`` before its palette."""
+    """Encode the image as PNG, with ``chunks`` behind its header. ``options`` are those of Pillow."""
     stream = io.BytesIO()
     many = image.width * image.height > MANY_PIXELS
     image.save(stream, "PNG", compress_level=4 if many else 6, **options)
     data = stream.getbuffer()
-    return b"".join([data[:AFTER_HEADER], chunks, data[AFTER_HEADER:]]) if chunks else stream.getvalue()
+    return b"".join([data[:HEADER_SIZE], chunks, data[HEADER_SIZE:]]) if chunks else stream.getvalue()
 
 
 def encode_label_map(labels: npt.NDArray[Any], k: int, kind: str) -> bytes:
-    """Label numbers (h, w) for other programs.
+    """Encode labels (h, w), where ``k`` stands for a fully transparent pixel, as a file for other programs.
 
-    ``png``: gray, 8 bits where ``k`` labels fit, else 16; fully transparent pixels have the highest value of the type.
-    ``npy``: int32, where they have -1. Raises OutputError where a PNG has too few values.
+    ``kind`` ``png`` is a gray PNG of 8 bits where ``k`` labels fit, else of 16; fully transparent pixels have the
+    highest value of the type. ``npy`` is int32, in which they have -1. Raises OutputError where 16 bits are too few.
     """
-    hidden = labels == k
+    transparent = labels == k
     if kind == "npy":
-        return encode_npy(np.where(hidden, np.int32(-1), labels.astype(np.int32)))
-    values = k + bool(hidden.any())
+        return encode_npy(np.where(transparent, np.int32(-1), labels.astype(np.int32)))
+    values = k + bool(transparent.any())
     if values > 65536:
         raise OutputError(f"a label PNG has no room for {k} labels beside transparency: take --labels npy")
     dtype = np.uint8 if values <= 256 else np.uint16
-    return _png(Image.fromarray(np.where(hidden, np.iinfo(dtype).max, labels).astype(dtype)))
+    return _png(Image.fromarray(np.where(transparent, np.iinfo(dtype).max, labels).astype(dtype)))
 
 
 def encode_gray(levels: npt.NDArray[Any]) -> bytes:
-    """Levels (h, w) uint8, or bool for black and white at one bit, as a grayscale PNG."""
+    """Encode levels (h, w), uint8 or bool, as a grayscale PNG; bool as one of 1 bit, black and white."""
     return _png(Image.fromarray(levels))
 
 
 def encode_share(shares: npt.NDArray[Any]) -> bytes:
-    """Shares (h, w) from 0 to 1 as a grayscale PNG, 255 for 1."""
+    """Encode shares (h, w), 0 to 1, as a grayscale PNG with 255 for 1."""
     return encode_gray(np.rint(shares.astype(np.float32) * 255).astype(np.uint8))
 
 
 def encode_npy(values: npt.NDArray[Any]) -> bytes:
-    """An array as an .npy file."""
+    """Encode an array as an .npy file."""
     stream = io.BytesIO()
     np.save(stream, values)
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""Whether a file holds all of its pixels, where Pillow does not look: bytes are counted, nothing is decoded."""
+"""Check that a file holds all of its pixels, where Pillow does not: bytes are counted, nothing is decoded."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from colorquant.errors import ImageReadError
+
+if TYPE_CHECKING:
+    from PIL import TiffImagePlugin
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -21,13 +24,13 @@ ADAM7 = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )  # x, y, steps
-INFLATED = 1 << 18  # bytes at a time
+INFLATED = 1 << 18  # bytes inflated at a time
 
-CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000: its start, and its marker of sizes
-TILE_PART, END = b"\xff\x90", b"\xff\xd9"
+# Markers of a JPEG 2000 codestream: SOC with SIZ, SOT, EOC.
+CODESTREAM, TILE_PART, END = b"\xff\x4f\xff\x51", b"\xff\x90", b"\xff\xd9"
 
 TIFF_STRIPS, TIFF_TILES = (273, 279), (324, 325)  # the tags of their offsets and byte counts
-TIFF_JPEG_TABLES, JPEG_TABLES = 347, b"\xff\xdb"
+TIFF_JPEG_TABLES, JPEG_QUANTIZATION_TABLES = 347, b"\xff\xdb"  # a tag; the marker DQT
 TIFF_WIDTH, TIFF_LENGTH = 256, 257
 TIFF_ROWS_PER_STRIP, TIFF_TILE_WIDTH, TIFF_TILE_LENGTH, TIFF_SAMPLES, TIFF_PLANES = 278, 322, 323, 277, 284
 
@@ -35,24 +38,24 @@ TIFF_ROWS_PER_STRIP, TIFF_TILE_WIDTH, TIFF_TILE_LENGTH, TIFF_SAMPLES, TIFF_PLANE
 def check_png_rows(data: bytes, *, exact: bool) -> None:
     """Raises ImageReadError where the data of a PNG inflate to fewer bytes than its rows need.
 
-    With ``exact`` also where they inflate to more, or where the compressed stream does not end well.
+    With ``exact`` also where they inflate to more, or where the compressed stream has no end.
     """
     needed = _png_bytes(data)
-    inflater, found = zlib.decompressobj(), 0
+    inflater, size = zlib.decompressobj(), 0
     for name, body in png_chunks(data):
         chunk = body if name == b"IDAT" else b""
-        while chunk and found <= needed:
-            found += len(inflater.decompress(chunk, INFLATED))
+        while chunk and size <= needed:
+            size += len(inflater.decompress(chunk, INFLATED))
             chunk = inflater.unconsumed_tail
-    if found < needed:
-        raise ImageReadError(f"truncated image: its rows have {found:,} of {needed:,} bytes: give a whole file")
-    if exact and (found > needed or not inflater.eof):
-        words = "more data than its header has rows" if found > needed else "compressed data without an end"
-        raise ImageReadError(f"damaged image: {words}; leave out --strict to read it all the same")
+    if size < needed:
+        raise ImageReadError(f"truncated image: its rows have {size:,} of {needed:,} bytes: give a whole file")
+    if exact and (size > needed or not inflater.eof):
+        damage = "more data than its header has rows" if size > needed else "compressed data without an end"
+        raise ImageReadError(f"damaged image: {damage}; leave out --strict to read it all the same")
 
 
 def _png_bytes(data: bytes) -> int:
-    """The bytes of all rows, filter types included, of the sizes that the header tells."""
+    """The size in bytes of all rows, filter types included, of a PNG with this header."""
     width, height, bits, kind, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
     total = 0
@@ -64,7 +67,7 @@ def _png_bytes(data: bytes) -> int:
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
-    """The name and the body of each chunk of a PNG file, in order, as far as their lengths lead; nothing is checked."""
+    """Yield the name and the body of each chunk of a PNG file in order; lengths and checksums are not checked."""
     view, at = memoryview(data), len(PNG_SIGNATURE)
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -73,9 +76,9 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
 
 
 def check_codestream(data: bytes, size: tuple[int, int]) -> None:
-    """Raises ImageReadError where a JPEG 2000 file is not of the ``size`` it claims, or lacks a tile or the end of one.
+    """Raises ImageReadError where a JPEG 2000 codestream lacks a tile, or has another size than the file's header.
 
-    Pillow gives a flat picture where all of them are missing.
+    ``size`` (width, height) is that of the header. Pillow returns an image of one colour where all tiles are missing.
     """
     at = data.find(CODESTREAM)
     width, height, left, top, tile_width, tile_height, tile_left, tile_top = struct.unpack_from(">8I", data, at + 8)
@@ -89,7 +92,7 @@ def check_codestream(data: bytes, size: tuple[int, int]) -> None:
         if marker == TILE_PART:
             tile, length = struct.unpack_from(">HI", data, at + 4)
             tiles.add(tile)
-            if length == 0:  # the last one: as far as the end
+            if length == 0:  # the last tile part: it reaches to the end
                 length = data.rfind(END) - at
             at += length
         else:
@@ -98,10 +101,10 @@ def check_codestream(data: bytes, size: tuple[int, int]) -> None:
         raise ImageReadError(f"truncated image: it has {len(tiles)} of {needed} tiles: give a whole file")
 
 
-def check_tiff_parts(image: Any, data: bytes) -> None:
-    """Raises ImageReadError where a TIFF, opened by Pillow, has too few strips or tiles, or one beyond its end."""
+def check_tiff_parts(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
+    """Raises ImageReadError where a TIFF, opened by Pillow as ``image``, lacks strips or tiles, or parts of them."""
     tags = image.tag_v2
-    width, height = tags[TIFF_WIDTH], tags[TIFF_LENGTH]  # as stored: the image's size is that of the upright picture
+    width, height = tags[TIFF_WIDTH], tags[TIFF_LENGTH]  # as stored: image.size is that of the upright image
     tiled = TIFF_TILES[0] in tags
     offset_tag, count_tag = TIFF_TILES if tiled else TIFF_STRIPS
     offsets, counts = tags.get(offset_tag, ()), tags.get(count_tag, ())
@@ -121,23 +124,26 @@ def check_tiff_parts(image: Any, data: bytes) -> None:
         _check_tiff_jpegs(image, [data[start:end] for start, end in zip(offsets, ends, strict=False)])
 
 
-def _check_tiff_jpegs(image: Any, parts: list[bytes]) -> None:
-    """Strips and tiles that are JPEGs: LibTIFF says on standard error where tables are missing, nothing of rows."""
+def _check_tiff_jpegs(image: TiffImagePlugin.TiffImageFile, parts: list[bytes]) -> None:
+    """Check JPEG-compressed strips and tiles.
+
+    LibTIFF reports missing tables only on standard error, and missing rows not at all.
+    """
     tags = image.tag_v2
-    if TIFF_JPEG_TABLES not in tags and JPEG_TABLES not in parts[0]:
+    if TIFF_JPEG_TABLES not in tags and JPEG_QUANTIZATION_TABLES not in parts[0]:
         raise ImageReadError("truncated image: its JPEG tables are missing: give a whole file")
     height = tags[TIFF_LENGTH]
     rows = tags[TIFF_TILE_LENGTH] if TIFF_TILES[0] in tags else min(height, tags.get(TIFF_ROWS_PER_STRIP, height))
     in_last = height % rows or rows if TIFF_TILES[0] not in tags and tags.get(TIFF_PLANES, 1) == 1 else rows
     for number, part in enumerate(parts):
-        found = _jpeg_rows(part)
+        present = _jpeg_rows(part)
         needed = in_last if number == len(parts) - 1 else rows
-        if found is not None and found < needed:
-            raise ImageReadError(f"truncated image: a strip or tile has {found} of {needed} rows: give a whole file")
+        if present is not None and present < needed:
+            raise ImageReadError(f"truncated image: a strip or tile has {present} of {needed} rows: give a whole file")
 
 
 def _jpeg_rows(data: bytes) -> int | None:
-    """The rows that a JPEG's header tells; None where there is none before its pixels."""
+    """The number of rows in a JPEG's frame header; None where there is none before its pixels."""
     at = 2
     while data[at : at + 1] == b"\xff" and at + 9 <= len(data):
         kind, length, _, rows = struct.unpack_from(">xBHBH", data, at)

@@ -1,4 +1,4 @@
-"""Pillow's decoded images of every mode to 8 bits a band: colour in the file's own space, and alpha."""
+"""Convert Pillow's decoded images of every mode to 8 bits per channel: colour in the file's own space, and alpha."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=np.generic)
 
-STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole picture is in memory twice, not three times
-BANDS = {"GRAY": 1, "RGB": 3, "CMYK": 4, "LAB": 3}  # of each space of profiles.MODES
+STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole image is in memory twice, not three times
+BANDS = {"GRAY": 1, "RGB": 3, "CMYK": 4, "LAB": 3}  # the number of channels of each space in profiles.MODES
 GRAYS = ("1", "L", "LA", "La")
 TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
 
 
 @dataclass(frozen=True)
-class Native:
-    """Pixels as their file has them: ``values`` (h, w, bands) uint8 in ``space``, a key of profiles.MODES.
+class NativePixels:
+    """Pixels in their file's colour space: ``values`` (h, w, bands) uint8 in ``space``, a key of profiles.MODES.
 
-    Where the file describes its colours by numbers, ``values`` are sRGB, or gray of sRGB, already.
-    ``alpha`` (h, w) uint8, None where all is opaque.
+    Where they were converted by a ColorEncoding, ``values`` are sRGB, or gray with the curve of sRGB.
+    ``alpha`` is (h, w) uint8, None where all pixels are opaque.
     """
 
     values: UInt8Array
@@ -44,25 +44,27 @@ def is_tiff(image: Image.Image) -> TypeGuard[TiffImagePlugin.TiffImageFile]:
     return image.format == "TIFF"
 
 
-def native(image: Image.Image, low: Image.Image | None, bits: int, encoding: ColorEncoding | None = None) -> Native:
-    """The pixels of a loaded image of ``bits`` a channel; ``low`` as in :class:`colorquant.images.decoding.Loaded`.
+def native_pixels(
+    image: Image.Image, low: Image.Image | None, bits: int, encoding: ColorEncoding | None = None
+) -> NativePixels:
+    """The pixels of a loaded image with ``bits`` per channel; ``low`` as in :class:`colorquant.images.decoding.Loaded`.
 
-    With ``encoding``, of RGB and gray images alone, they are converted to sRGB, from 16 bits where there are so many.
+    With an ``encoding``, which is for RGB and gray images, they are converted to sRGB, 16 bits before they are rounded.
     Raises ImageReadError for pixels of more than 16 bits.
     """
     if low is not None:
-        found = _deep(image, low, encoding)
+        native = _from_16_bit_colors(image, low, encoding)
     elif image.mode[0] in "IF":
-        found = _gray16(image, bits, encoding)
+        native = _from_16_bit_gray(image, bits, encoding)
     else:
-        found = _shallow(image, bits, encoding)
-    if found.alpha is not None and np.min(found.alpha) == 255:
-        return replace(found, alpha=None)
-    return found
+        native = _from_8_bits(image, bits, encoding)
+    if native.alpha is not None and np.min(native.alpha) == 255:
+        return replace(native, alpha=None)
+    return native
 
 
-def _shallow(image: Image.Image, bits: int, encoding: ColorEncoding | None) -> Native:
-    """An image that Pillow holds at 8 bits a band or fewer."""
+def _from_8_bits(image: Image.Image, bits: int, encoding: ColorEncoding | None) -> NativePixels:
+    """The pixels of an image that Pillow holds in 8 bits per channel or fewer."""
     gray = image.mode in GRAYS
     space = "GRAY" if gray else image.mode if image.mode in ("CMYK", "LAB") else "RGB"
     key = image.info.get("transparency")
@@ -80,35 +82,35 @@ def _shallow(image: Image.Image, bits: int, encoding: ColorEncoding | None) -> N
             alpha[rows] = opaque
         if encoding is not None:
             values[rows] = encoding.to_srgb(values[rows])
-    return Native(values, space, alpha)
+    return NativePixels(values, space, alpha)
 
 
 def _key(image: Image.Image, key: Any, bits: int) -> npt.NDArray[np.int64]:
-    """The transparent colour on the scale of the pixels: Pillow scales gray to 8 bits, but not the key."""
+    """The transparent colour ``key``, scaled like the pixels: Pillow scales gray to 8 bits, but not the key."""
     levels = 2**bits - 1 if image.format == "PNG" and image.mode != "1" else 255
     return np.atleast_1d(np.asarray(key, np.int64)) * 255 // levels
 
 
 def _strips(image: Image.Image, mode: str) -> Iterator[tuple[slice, UInt8Array]]:
-    """The image in ``mode``, (rows, width, bands) uint8 at a time."""
+    """Yield the image, converted to ``mode``, in strips (rows, width, bands) uint8."""
     width, height = image.size
     rows = max(1, STRIP // width)
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(top + rows, height)))
         if strip.mode == "La":
-            strip = strip.convert("LA")  # Pillow knows no shorter way
+            strip = strip.convert("LA")  # the only mode to which Pillow converts La
         pixels = np.asarray(strip if strip.mode == mode else strip.convert(mode))
         yield slice(top, top + rows), pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _gray16(image: Image.Image, bits: int, encoding: ColorEncoding | None) -> Native:
-    """Gray of up to 16 bits, rounded to 8; Pillow's own conversion would clip at 255."""
+def _from_16_bit_gray(image: Image.Image, bits: int, encoding: ColorEncoding | None) -> NativePixels:
+    """Gray of 9 to 16 bits, rounded to 8; Pillow's own conversion would clip at 255."""
     values = np.asarray(image)
-    full = 2**bits - 1 if image.format == "TIFF" else 65535  # to which the other decoders scale
+    full = 2**bits - 1 if image.format == "TIFF" else 65535  # the other decoders scale to 16 bits
     if bits > 16 or image.mode == "F" or np.min(values) < 0 or np.max(values) > full:
         raise ImageReadError(f"has pixels of 32 bits (mode {image.mode}): convert it to 8 or 16 bits first")
     if is_tiff(image) and image.tag_v2.get(TIFF_PHOTOMETRIC) == WHITE_IS_ZERO:
-        values = full - values  # Pillow turns gray of 8 bits, but not of 16
+        values = full - values  # Pillow inverts 8-bit gray, but not 16-bit gray
     key = image.info.get("transparency")
     alpha = np.where(values == key, np.uint8(0), np.uint8(255)) if isinstance(key, int) else None
     gray = np.empty((*values.shape, 1), np.uint8)
@@ -119,11 +121,11 @@ def _gray16(image: Image.Image, bits: int, encoding: ColorEncoding | None) -> Na
             continue
         strip = values[top : top + rows].astype(np.uint32)
         gray[top : top + rows, :, 0] = (strip * 255 + full // 2) // full  # of 16 bits (v + 128) // 257
-    return Native(gray, "GRAY", alpha)
+    return NativePixels(gray, "GRAY", alpha)
 
 
-def _deep(image: Image.Image, low: Image.Image, encoding: ColorEncoding | None) -> Native:
-    """Colour of 16 bits: ``image`` has the high bytes and ``low`` the low ones."""
+def _from_16_bit_colors(image: Image.Image, low: Image.Image, encoding: ColorEncoding | None) -> NativePixels:
+    """Colour of 16 bits: ``image`` holds the high bytes and ``low`` the low ones."""
     key = image.info.get("transparency")
     space = {"LA": "GRAY", "CMYK": "CMYK"}.get(low.mode, "RGB")
     bands = BANDS[space]
@@ -139,23 +141,23 @@ def _deep(image: Image.Image, low: Image.Image, encoding: ColorEncoding | None) 
             alpha[rows] = reduced[:, :, -1]
         elif alpha is not None:
             alpha[rows] = np.where((_joined(high, lower) == np.asarray(key, np.int64)).all(axis=2), 0, 255)
-    return Native(values, space, alpha)
+    return NativePixels(values, space, alpha)
 
 
 def _joined(high: UInt8Array, low: UInt8Array) -> npt.NDArray[np.uint16]:
-    """The values of 16 bits that have these high and low bytes."""
+    """The 16-bit values with these high and low bytes."""
     return high.astype(np.uint16) << np.uint16(8) | low
 
 
 def _rounded(high: UInt8Array, low: UInt8Array) -> UInt8Array:
-    """(v + 128) // 257 of v = 256 · high + low, without leaving 16 bits: v is 257 · high + (low - high)."""
+    """(v + 128) // 257 for v = 256 · high + low, computed in 16 bits: v is 257 · high + (low - high)."""
     difference = low.astype(np.int16) - high
     rounded: UInt8Array = (high + (difference >= 129).astype(np.int8) - (difference < -128)).astype(np.uint8)
     return rounded
 
 
 def upright(pixels: npt.NDArray[T], orientation: int) -> npt.NDArray[T]:
-    """Pixels (h, w, …) turned and mirrored as EXIF's ``orientation``, 1 to 8, tells."""
+    """Turn and mirror pixels (h, w, …) so that an image with this EXIF ``orientation``, 1 to 8, is upright."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -1,4 +1,4 @@
-"""Embedded ICC profiles: pixels of any space to sRGB, by Pillow's LittleCMS."""
+"""Convert pixels with an embedded ICC profile, and CMYK and CIELAB pixels, to sRGB, by Pillow's LittleCMS."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ if TYPE_CHECKING:
     from PIL import ImageCms
 
 
-MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}  # a profile's space, and Pillow's mode of its pixels
+MODES = {
+    "GRAY": "L",
+    "RGB": "RGB",
+    "CMYK": "CMYK",
+    "LAB": "LAB",
+}  # Pillow's mode of each colour space of a profile
 ROWS = 1 << 20  # pixels converted at a time
-SAME = 1  # level of 8 bits: two ways to round do not make another space
+SAME = 1  # level of 8 bits by which a profile for sRGB may differ from sRGB: rounding
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def _lab() -> ImageCms.ImageCmsTransform:
 
 
 def _means_srgb(transform: ImageCms.ImageCmsTransform, space: str) -> bool:
-    """Whether a grid of colours, or all grays, come out as they went in."""
+    """Whether the transform leaves a grid of colours, or all grays, as they are."""
     levels = np.arange(256, dtype=np.uint8) if space == "GRAY" else np.arange(0, 256, 15, dtype=np.uint8)
     colors = np.stack(np.meshgrid(*[levels] * (1 if space == "GRAY" else 3), indexing="ij"), axis=-1)
     colors = colors.reshape(1, -1, colors.shape[-1])
@@ -87,7 +92,7 @@ def _means_srgb(transform: ImageCms.ImageCmsTransform, space: str) -> bool:
 
 
 def _applied(values: UInt8Array, transform: ImageCms.ImageCmsTransform) -> UInt8Array:
-    """The pixels converted, in the memory of ``values`` where they fit."""
+    """Convert the pixels, in the memory of ``values`` where they fit."""
     rgb = values if values.shape[2] == 3 and values.flags.writeable else np.empty((*values.shape[:2], 3), np.uint8)
     for rows in _strips(values):
         strip = _image(values[rows], transform.input_mode)

@@ -81,7 +81,7 @@ def test_metadata_that_is_lost_in_place_is_said_without_asking(run, tmp_path):
     ("extra", "reason"),
     [
         (("--frame", 3), "has 3 frames, there is no --frame 3: give 0 to 2"),
-        (("--max-pixels", 63), "claims 8 × 8, more than 63 pixels: give a smaller picture, or allow more with"),
+        (("--max-pixels", 63), "claims 8 × 8, more than 63 pixels: give a smaller image, or allow more with"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(words, extra, reason, run, animation):

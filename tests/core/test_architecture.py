@@ -26,7 +26,6 @@ PENDING = {  # imports that still point up; each goes when its room is moved to 
     ("analysis/compare", "batch"),
     ("analysis/compare", "report"),
     ("analysis/timing", "batch"),
-    ("images/downsampling", "color"),
     ("report/html/exhibits", "batch"),
 }
 ALLOWED = {

@@ -1,8 +1,13 @@
 """Image files to arrays: the right pixels, or a refusal; files that are made here. tests/test_corpora.py has suites."""
 
 import io
+import logging
 import re
 import struct
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -23,7 +28,6 @@ LOSSLESS = {
 }
 LOSSY = {"JPEG": {}, "AVIF": {}}
 ORIENTED = {"JPEG": {"quality": 95}, "PNG": {}, "WEBP": {"lossless": True}, "TIFF": {}, "AVIF": {"quality": 95}}
-damaged = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # as decoding.py does; pytest resets it
 
 
 def picture_of(kind: str, height: int = 48, width: int = 48) -> Image.Image:
@@ -374,7 +378,6 @@ def test_texts_are_kept_aside():
     assert comment.texts == (("Comment", "hello"),)
 
 
-@damaged
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_damaged_exif_does_not_make_a_picture_unreadable(kind):
     data = encoded(picture_of(kind), kind, exif=b"Exif\0\0II*\0\xff\xff\xff\xff rubbish")
@@ -653,21 +656,13 @@ def claiming(size: int) -> bytes:
     return bytes(data)
 
 
-bombs = pytest.mark.filterwarnings(
-    "ignore::PIL.Image.DecompressionBombWarning"
-)  # as decoding.py does; pytest resets it
-
-
-@bombs
 @pytest.mark.parametrize("size", [13_350, 40_000])  # just over our limit, and over Pillow's
 def test_a_bomb_is_refused_by_its_header(size):
     with pytest.raises(ImageReadError, match=r"claims .*more than 178,000,000 pixels.*--max-pixels"):
         images.read_image(claiming(size))
 
 
-@bombs
-def test_the_limit_can_be_moved_both_ways(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+def test_the_limit_can_be_moved_both_ways():
     with pytest.raises(ImageReadError, match="more than 400 pixels"):
         images.read_image(encoded(picture_of("PNG"), "PNG"), Reading(max_pixels=400))
     with pytest.raises(ImageReadError, match="truncated"):  # so it got past both limits
@@ -675,11 +670,46 @@ def test_the_limit_can_be_moved_both_ways(monkeypatch):
     assert images.read_image(encoded(picture_of("PNG"), "PNG"), Reading(max_pixels=48 * 48)).rgb.shape == (48, 48, 3)
 
 
-def test_pillows_own_limit_stays_unless_more_is_asked_for():
-    before = Image.MAX_IMAGE_PIXELS
-    images.read_image(encoded(picture_of("PNG"), "PNG"))
-    assert before == Image.MAX_IMAGE_PIXELS
-    assert 2 * before >= decoding.MAX_PIXELS
+def settings() -> tuple[object, ...]:
+    """What decoding could change for the whole program."""
+    return Image.MAX_IMAGE_PIXELS, list(warnings.filters), warnings.showwarning, list(logging.getLogger("PIL").handlers)
+
+
+def test_reading_changes_no_setting_of_the_program():
+    before = settings()
+    assert 2 * Image.MAX_IMAGE_PIXELS >= decoding.MAX_PIXELS
+    images.read_image(encoded(picture_of("PNG"), "PNG"), Reading(max_pixels=10**9))
+    with pytest.raises(ImageReadError):
+        images.read_image(claiming(20_000), Reading(max_pixels=10**9))
+    assert settings() == before
+
+
+def test_readings_in_many_threads_restore_the_settings():
+    """Each sees Pillow's limit raised and its warnings ignored, whatever the others do."""
+    before = settings()
+    large, small = claiming(20_000), encoded(picture_of("PNG"), "PNG")
+
+    def read(number: int) -> str:
+        try:
+            images.read_image(large if number % 2 else small, Reading(max_pixels=10**9))
+        except ImageReadError as error:
+            return str(error)
+        return "read"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(read, range(200)))
+    assert set(outcomes[::2]) == {"read"}
+    assert all("truncated" in outcome for outcome in outcomes[1::2])
+    assert settings() == before
+
+
+def test_importing_the_reader_changes_no_setting_of_the_program():
+    code = (
+        "import logging, warnings; from PIL import Image, ImageFile; import numpy; "
+        "state = lambda: (Image.MAX_IMAGE_PIXELS, list(warnings.filters), logging.getLogger('PIL').handlers[:]); "
+        "before = state(); import colorquant.images; assert state() == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_picture_within_an_icon_counts():

@@ -19,7 +19,7 @@ from colorquant.analysis import sweep as sweeps
 from colorquant.errors import EngineError
 from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
-from colorquant.images.downsampling import Sample
+from colorquant.images.downsampling import Downsampling
 from colorquant.report.html import embedded_json
 from colorquant.report.html.charts import Axis, line_chart, tick_words
 from colorquant.report.html.scatter import Scatter
@@ -239,25 +239,25 @@ def test_a_large_picture_makes_a_page_of_its_real_pixels(run, tmp_path):
     assert "these fits are of 960 × 720 pixels" in reader.words
     labels = decoded(data["inspector"]["labels"])[:, :, 0]
     own = quantize(rgb, FitOptions("kmeans", 4))
-    assert np.array_equal(labels, Sample.of(rgb, 960).take(own.labels))
+    assert np.array_equal(labels, Downsampling.of(rgb, 960).take(own.labels))
 
 
 def test_a_sample_is_of_pixels_near_their_place():
     rgb = np.zeros((300, 500, 3), np.uint8)
     rgb[:, :, 0], rgb[:, :, 1] = np.arange(500) // 2, np.arange(300)[:, None] * 255 // 300
-    sample = Sample.of(rgb, 100)
+    sample = Downsampling.of(rgb, 100)
     assert sample.index.shape == (60, 100)
     rows, columns = np.divmod(sample.index, 500)
     assert np.array_equal(rows // 5, np.repeat(np.arange(60)[:, None], 100, axis=1))
     assert np.array_equal(columns // 5, np.repeat(np.arange(100)[None], 60, axis=0))
     assert np.array_equal(sample.take(rgb), rgb[rows, columns])
-    whole = Sample.of(rgb, 500)
+    whole = Downsampling.of(rgb, 500)
     assert np.array_equal(whole.take(rgb), rgb)
 
 
 def test_noise_counts_less_in_a_sample_than_in_every_nth_pixel():
     rgb = np.clip(np.random.default_rng(0).normal(128, 30, (240, 240, 3)), 0, 255).astype(np.uint8)
-    assert Sample.of(rgb, 60).take(rgb).std() < 0.7 * rgb[::4, ::4].std()
+    assert Downsampling.of(rgb, 60).take(rgb).std() < 0.7 * rgb[::4, ::4].std()
 
 
 def test_axes_hold_their_values_and_ticks():

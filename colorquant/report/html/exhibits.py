@@ -17,7 +17,7 @@ from colorquant.errors import EngineError
 from colorquant.fitting.models import GaussianMixture, Iteration, Model, assigned
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture, encoding
-from colorquant.images.downsampling import Sample, sampled
+from colorquant.images.downsampling import Downsampling, downsample
 from colorquant.quantization import Quantized, quantize
 from colorquant.report.html.exhibit import Beliefs, Exhibit, Step, Trial, Walk
 from colorquant.report.html.scatter import Scatter
@@ -46,8 +46,8 @@ SWEEP_WORK = {  # pixels times all numbers of colours, of engines that fit every
 def exhibit(done: Finished) -> Exhibit:
     """All that the page shows."""
     picture, quantized = done.picture, done.quantized
-    sample = Sample.of(picture.rgb, SHOWN)
-    shown = sampled(picture, SHOWN)
+    sample = Downsampling.of(picture.rgb, SHOWN)
+    shown = downsample(picture, SHOWN)
     look = _Look.of(quantized, sample)
     transparent = len(quantized.palette) if visible_mask(picture.alpha) is not None else None
     trials, trials_note = _trials(done)
@@ -89,7 +89,7 @@ class _Look:
     alpha: UInt8Array | None
 
     @classmethod
-    def of(cls, quantized: Quantized, sample: Sample) -> _Look:
+    def of(cls, quantized: Quantized, sample: Downsampling) -> _Look:
         painted, alpha = (
             None if pixels is None else sample.take(pixels) for pixels in (quantized.painted, quantized.alpha)
         )
@@ -135,14 +135,14 @@ def _trials(done: Finished) -> tuple[tuple[Trial, ...], str]:
     ks = [k for k in ks if k < own.colors_in or k == enough[0]]
     picture = _study_picture(done.picture, sum(ks), SWEEP_WORK.get((options.engine, options.method), 1 << 62))
     whole = picture is done.picture
-    sample, trials, failed = Sample.of(picture.rgb, FRAME), [], []
+    sample, trials, failed = Downsampling.of(picture.rgb, FRAME), [], []
     for k in ks:
         try:
             run = own if whole and k == options.k else _again(done, picture, k)
         except EngineError as error:
             failed.append(f"{k} colours failed: {error}.")
             continue
-        look = _Look.of(run, sample if k <= MANY_COLORS else Sample.of(picture.rgb, MANY_SIDE))
+        look = _Look.of(run, sample if k <= MANY_COLORS else Downsampling.of(picture.rgb, MANY_SIDE))
         trials.append(Trial(k, run, look.compact()))
     height, width = picture.rgb.shape[:2]
     reduced = [] if whole else [f"To take seconds, these fits are of {width:,} × {height:,} pixels of the picture."]
@@ -165,7 +165,7 @@ def _study_picture(picture: Picture, colors: int, work: int) -> Picture:
     if height * width <= min(LARGEST_STUDY, work // colors):
         return picture
     side = max(height, width) * (work / colors / (height * width)) ** 0.5
-    return sampled(picture, max(16, int(min(side, SHOWN))))
+    return downsample(picture, max(16, int(min(side, SHOWN))))
 
 
 def _walk(done: Finished) -> Walk | None:
@@ -190,7 +190,7 @@ def _walk(done: Finished) -> Walk | None:
         words = f"{why}: these are the iterations of the textbook's algorithm from random colours{size}."
     if len(run.history) < 2:
         return None
-    canvas = _Canvas.of(sampled(picture, _frame_side(options.k)), options, done.recipe.assign)
+    canvas = _Canvas.of(downsample(picture, _frame_side(options.k)), options, done.recipe.assign)
     chosen = sorted({round(place) for place in np.linspace(0, len(run.history) - 1, MOST_STEPS)})
     steps = tuple(canvas.step(run.history[place]) for place in chosen)
     objectives = tuple(now.objective for now in run.history)
@@ -277,12 +277,12 @@ def _beliefs(shown: Picture, quantized: Quantized) -> Beliefs | None:
         shares[rows, : order.shape[1]] = np.take_along_axis(posteriors, order, axis=1)
         first[rows] = posteriors[:, : first.shape[1]]
         levels[rows] = posterior_maps.entropy_levels(posteriors)
-    small = Sample.of(shown.rgb, SMALL).take(index)
+    small = Downsampling.of(shown.rgb, SMALL).take(index)
     return Beliefs(
         strongest=tuple(_packed(strongest[:, place][index]) for place in range(min(k, STRONGEST))),
         shares=encoding.encode_rgb(np.rint(shares * 255).astype(np.uint8)[index], None),
         components=tuple(encoding.encode_share(first[:, label][small]) for label in range(first.shape[1])),
-        uncertainty=encoding.encode_gray(levels[Sample.of(shown.rgb, FRAME).take(index)]),
+        uncertainty=encoding.encode_gray(levels[Downsampling.of(shown.rgb, FRAME).take(index)]),
     )
 
 
