@@ -20,6 +20,7 @@ from colorquant.images import Picture
 from colorquant.images.decoding import Reading
 from colorquant.palette.palette import Palette
 from colorquant.quantization import FittedPalette, IndexedImage, Quantized, apply_palette, encode_png, fit_palette
+from colorquant.report import notebook
 from colorquant.types import AnyArray, UInt8Array
 
 if TYPE_CHECKING:
@@ -47,8 +48,12 @@ class _Saving(IndexedImage):
         return images.to_pil(encode_png(self))
 
     def _repr_png_(self) -> bytes:
-        """The picture, as a notebook shows it."""
+        """The picture, as a notebook without HTML shows it."""
         return encode_png(self)
+
+    def _repr_html_(self) -> str:
+        """The picture with its palette and its numbers, as a notebook shows them."""
+        return notebook.image_html(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +67,10 @@ class QuantizedImage(_Saving, Quantized):
 
     original: CountedImage
     name: str = "image"
+
+    def _repr_html_(self) -> str:
+        """The picture beside its original, with its palette and its numbers, as a notebook shows them."""
+        return notebook.image_html(self, self.original)
 
 
 def read(source: Source, *, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
