@@ -116,20 +116,21 @@ def _to_srgb(loaded: Loaded) -> tuple[pixels.NativePixels, UInt8Array, tuple[str
     image = loaded.image
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
-    color = colorimetry.png_color(loaded.data) if image.format == "PNG" else colorimetry.PngColor()
-    if color.cicp is not None:
+    description = colorimetry.describe_colors(loaded.data, image.format)
+    if description.overriding is not None:
         profile = None
-    encoding = color.cicp or (color.gamma if profile is None else None)
+    encoding = description.overriding or (description.fallback if profile is None else None)
     native, notes = _converted(loaded, encoding)
     converted = profiles.to_srgb(native.values, native.space, profile)
     rgb = converted.rgb
-    if converted.profile_ignored and color.gamma is not None:
-        native, notes = _converted(loaded, color.gamma)
+    if converted.profile_ignored and description.fallback is not None:
+        native, notes = _converted(loaded, description.fallback)
         rgb = profiles.to_srgb(native.values, native.space, None).rgb
-    return native, rgb, (*color.notes, *converted.notes, *notes)
+    return native, rgb, (*description.notes, *converted.notes, *notes)
 
 
 def _converted(loaded: Loaded, encoding: ColorEncoding | None) -> tuple[pixels.NativePixels, tuple[str, ...]]:
+    """The pixels, converted from ``encoding`` to sRGB unless it is None or sRGB, and the note on that."""
     if encoding is None or encoding.is_srgb:
         return pixels.native_pixels(loaded.image, loaded.low, loaded.bits), ()
     native = pixels.native_pixels(loaded.image, loaded.low, loaded.bits, encoding)

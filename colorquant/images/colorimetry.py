@@ -1,7 +1,7 @@
-"""Colours that a PNG describes by numbers instead of a profile (cICP, gAMA, cHRM), converted to sRGB.
+"""Convert colours that a file describes by numbers instead of a profile to sRGB: cICP, gAMA, cHRM of PNG, nclx of AVIF.
 
 The PNG specification, third edition (W3C 2025), section 4.3, orders the chunks: cICP, iCCP, sRGB, then cHRM with gAMA.
-The numbers of cICP are code points of Rec. ITU-T H.273.
+The numbers of cICP and nclx are code points of Rec. ITU-T H.273.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ BT709_TRANSFER = Transfer("the BT.709 curve", 1 / 0.45, 1.09929682680944, 4.5, 0
 SRGB_TRANSFER = Transfer("the sRGB curve", 2.4, 1.055, 12.92, 0.04045 / 12.92)
 TRANSFERS = {
     **dict.fromkeys((1, 6, 14, 15), BT709_TRANSFER),
-    2: SRGB_TRANSFER,  # not specified
+    2: SRGB_TRANSFER,  # unspecified
     4: Transfer("gamma 2.2", 2.2),
     5: Transfer("gamma 2.8", 2.8),
     7: Transfer("the SMPTE 240M curve", 1 / 0.45, 1.111572195921731, 4.0, 0.022821585529445),
     8: Transfer("linear light", 1.0),
     13: SRGB_TRANSFER,
 }
-NOT_CONVERTED = {  # to sRGB they need a choice of brightness, or are not meant for display
+NOT_CONVERTED = {  # code points whose conversion depends on a choice, such as the brightness of white
     9: "a logarithmic transfer",
     10: "a logarithmic transfer",
     11: "the xvYCC transfer",
@@ -80,7 +80,7 @@ SMPTE_PRIMARIES: Chromaticities = ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070
 # Code points of H.273, table 2: a name, and the chromaticities (x, y) of red, green, blue and white.
 PRIMARIES: dict[int, tuple[str, Chromaticities]] = {
     1: ("BT.709", SRGB_PRIMARIES),
-    2: ("BT.709", SRGB_PRIMARIES),  # not specified
+    2: ("BT.709", SRGB_PRIMARIES),  # unspecified
     4: ("BT.470 M", ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), ILLUMINANT_C)),
     5: ("BT.601 (625 lines)", ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), D65)),
     6: ("BT.601 (525 lines)", SMPTE_PRIMARIES),
@@ -97,8 +97,9 @@ DISPLAY_P3 = (12, 13)  # primaries and transfer
 
 @dataclass(frozen=True)
 class ColorEncoding:
-    """What the levels of an RGB or gray image mean: ``primaries`` (with white), ``transfer``, full or narrow range.
+    """What the levels of an RGB or gray image mean: its ``primaries`` with white, and its ``transfer`` function.
 
+    Without ``full_range``, as in video, black and white are the levels 16 and 235 of 8 bits, or 256 times those of 16.
     ``name`` is for notes.
     """
 
@@ -192,48 +193,90 @@ def _srgb_levels(light: FloatArray) -> UInt8Array:
 
 
 @dataclass(frozen=True)
-class PngColor:
-    """What the chunks of a PNG say of its colours, but for the profile.
+class ColorDescription:
+    """What a file says about its colours, its profile aside.
 
-    ``cicp`` goes before a profile, and may be sRGB; None without the chunk. ``gamma`` is that of gAMA and cHRM, for a
-    file with no profile; None where there is none, where an sRGB chunk goes before it, and where it is sRGB. ``notes``
-    name the damaged chunks that are ignored.
+    ``overriding`` is used even if the file has a profile (cICP), ``fallback`` if it has no profile that can be used
+    (gAMA with cHRM, nclx). Either is None where the file has none; ``fallback`` also where it is sRGB. ``notes`` name
+    damaged parts, which are ignored.
     """
 
-    cicp: ColorEncoding | None = None
-    gamma: ColorEncoding | None = None
+    overriding: ColorEncoding | None = None
+    fallback: ColorEncoding | None = None
     notes: tuple[str, ...] = ()
 
 
-def png_color(data: bytes) -> PngColor:
-    """What a PNG file says of its colours. Raises ImageReadError for colours that are not converted, such as HDR."""
+def describe_colors(data: bytes, image_format: str | None) -> ColorDescription:
+    """Read the description of colours in a file, whose format is one of Pillow's names.
+
+    Raises ImageReadError for colours that cannot be converted, such as HDR.
+    """
+    if image_format == "PNG":
+        return _describe_png(data)
+    if image_format == "AVIF":
+        return _describe_avif(data)
+    return ColorDescription()
+
+
+def _describe_avif(data: bytes) -> ColorDescription:
+    """The colours of an AVIF by its first box ``colr`` of the type nclx (ISO/IEC 14496-12, 12.1.5).
+
+    As in browsers, the curves of BT.709 and its relatives are taken for that of sRGB: video encoders write them as a
+    default. Pillow has applied the matrix and the range.
+    """
+    box = data.find(b"colrnclx")
+    if box < 0 or len(data) < box + 12:
+        return ColorDescription()
+    primaries, transfer = struct.unpack_from(">HH", data, box + 8)
+    _check_transfer(transfer, "nclx")
+    if primaries not in PRIMARIES or transfer not in TRANSFERS:
+        return ColorDescription(notes=("its nclx box is ignored: unknown code points",))
+    curve = 13 if TRANSFERS[transfer] == BT709_TRANSFER else transfer
+    encoding = _of_code_points(primaries, curve, full_range=True, source="nclx")
+    return ColorDescription(fallback=None if encoding.is_srgb else encoding)
+
+
+def _describe_png(data: bytes) -> ColorDescription:
     chunks: dict[bytes, bytes] = {}
     for name, body in png_chunks(data):
         if name in (b"PLTE", b"IDAT"):
             break
-        chunks.setdefault(name, bytes(body) if len(body) <= 32 else b"")  # of two the first, as libpng takes
+        chunks.setdefault(name, bytes(body) if len(body) <= 32 else b"")  # the first of two counts, as in libpng
     notes: list[str] = []
     cicp = _of_cicp(chunks[b"cICP"], notes) if b"cICP" in chunks else None
     srgb = len(chunks.get(b"sRGB", b"")) == 1 and chunks[b"sRGB"][0] <= 3
     gamma = None if cicp is not None or srgb else _of_gamma(chunks, notes)
-    return PngColor(cicp, gamma, tuple(notes))
+    return ColorDescription(cicp, gamma, tuple(notes))
 
 
 def _of_cicp(body: bytes, notes: list[str]) -> ColorEncoding | None:
+    """The encoding that a cICP chunk describes; None, with a note, where the chunk is damaged."""
     primaries, transfer, matrix, full_range = body if len(body) == 4 else (0, 0, 0, 0)
-    if transfer in NOT_CONVERTED and matrix == 0:
-        raise ImageReadError(f"its colours have {NOT_CONVERTED[transfer]} (cICP): convert it to sRGB first")
+    if matrix == 0:
+        _check_transfer(transfer, "cICP")
     if primaries not in PRIMARIES or transfer not in TRANSFERS or matrix != 0 or full_range > 1:
         notes.append("its cICP chunk is ignored: damaged, or not of RGB colours")
         return None
+    return _of_code_points(primaries, transfer, full_range=bool(full_range), source="cICP")
+
+
+def _check_transfer(transfer: int, source: str) -> None:
+    """Raises ImageReadError for a code point of a transfer function that is not converted."""
+    if transfer in NOT_CONVERTED:
+        raise ImageReadError(f"its colours have {NOT_CONVERTED[transfer]} ({source}): convert it to sRGB first")
+
+
+def _of_code_points(primaries: int, transfer: int, *, full_range: bool, source: str) -> ColorEncoding:
+    """The encoding with these code points of H.273, keys of PRIMARIES and TRANSFERS."""
     name, chromaticities = PRIMARIES[primaries]
     words = "Display P3" if (primaries, transfer) == DISPLAY_P3 else f"{name} primaries and {TRANSFERS[transfer].name}"
     if not full_range:
         words += " in narrow range"
-    return ColorEncoding(f"{words} (cICP)", chromaticities, TRANSFERS[transfer], bool(full_range))
+    return ColorEncoding(f"{words} ({source})", chromaticities, TRANSFERS[transfer], full_range)
 
 
 def _of_gamma(chunks: dict[bytes, bytes], notes: list[str]) -> ColorEncoding | None:
+    """The encoding that gAMA and cHRM describe; None where there are none, or where it is sRGB."""
     transfer, primaries = SRGB_TRANSFER, SRGB_PRIMARIES
     words: list[str] = []
     sources: list[str] = []
@@ -259,7 +302,7 @@ def _of_gamma(chunks: dict[bytes, bytes], notes: list[str]) -> ColorEncoding | N
 
 
 def _chromaticities(body: bytes) -> Chromaticities:
-    """Of a cHRM chunk. Raises ValueError where they span no colour space."""
+    """The primaries and white of a cHRM chunk. Raises ValueError where they span no colour space."""
     if len(body) != 32:
         raise ValueError("of another length than 32 bytes")
     white_x, white_y, *rest = (value / GAMMA_UNIT for value in struct.unpack(">8i", body))

@@ -269,6 +269,55 @@ def test_every_frame_of_an_animation_is_converted():
         assert near(images.read_image(data, Reading(number)).rgb, srgb_levels(np.asarray(frame) / 255))
 
 
+def avif(primaries: int, transfer: int, **options: object) -> tuple[np.ndarray, bytes]:
+    """An AVIF with these code points, and the pixels that it holds."""
+    image = Image.fromarray(random_picture(11, 16, 16, levels=3) * 100)
+    data = encoded(image, "AVIF", quality=100, subsampling="4:4:4", **options)
+    place = data.index(b"colrnclx") + 8
+    patched = data[:place] + struct.pack(">HH", primaries, transfer) + data[place + 4 :]
+    return images.read_image(data).rgb, patched
+
+
+@pytest.mark.parametrize(
+    ("primaries", "transfer", "light", "matrix", "name"),
+    [
+        (12, 13, srgb_light, P3_TO_SRGB, "Display P3 (nclx)"),
+        (9, 14, srgb_light, BT2020_TO_BT709, "BT.2020 primaries and the sRGB curve (nclx)"),
+        (1, 8, lambda v: v, np.eye(3), "BT.709 primaries and linear light (nclx)"),
+    ],
+)
+def test_the_code_points_of_an_avif_are_converted(primaries, transfer, light, matrix, name):
+    levels, data = avif(primaries, transfer)
+    picture = images.read_image(data)
+    assert near(picture.rgb, srgb_levels(light(levels / 255) @ np.array(matrix).T), 0.005)
+    assert picture.notes == (f"converted from {name} to sRGB",)
+
+
+@pytest.mark.parametrize(("primaries", "transfer"), [(1, 13), (1, 1), (2, 2), (1, 6), (2, 13)])
+def test_an_ordinary_avif_stays_as_it_is(primaries, transfer):
+    levels, data = avif(primaries, transfer)
+    picture = images.read_image(data)
+    assert np.array_equal(picture.rgb, levels)
+    assert picture.notes == ()
+
+
+def test_other_code_points_of_an_avif():
+    for transfer in (16, 18):
+        with pytest.raises(ImageReadError, match=r"HDR transfer .* \(nclx\): convert it to sRGB first"):
+            images.read_image(avif(9, transfer)[1])
+    levels, data = avif(3, 13)
+    picture = images.read_image(data)
+    assert np.array_equal(picture.rgb, levels)
+    assert picture.notes == ("its nclx box is ignored: unknown code points",)
+
+
+def test_a_profile_of_an_avif_goes_before_its_code_points():
+    swapped, data = avif(12, 13, icc_profile=profile("swapped"))
+    both = images.read_image(data)
+    assert np.array_equal(both.rgb, swapped)
+    assert "colour profile" in both.notes[0]
+
+
 def test_a_label_map_is_not_converted(tmp_path):
     labels = np.arange(256).reshape(16, 16)
     path = tmp_path / "labels.png"
