@@ -16,7 +16,16 @@ from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria, engines
 from colorquant.fitting.features import WeightedFeatures
-from colorquant.fitting.models import ASSIGNMENTS, Centroids, Fit, GaussianMixture, Iteration, Model, assigned
+from colorquant.fitting.models import (
+    ASSIGNMENTS,
+    Centroids,
+    Fit,
+    GaussianMixture,
+    Iteration,
+    Model,
+    SearchStep,
+    assigned,
+)
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.mapping.labelling import Labelling
@@ -164,12 +173,13 @@ def quantize(
 
     Engines that fit every pixel (OpenCV, scikit-learn's EM) count every visible pixel as a whole one.
     ``paint`` is a key of PAINTS: how a label gets its colour; ``assign``, for a mixture, one of ASSIGNMENTS: how a
-    pixel gets its label. ``progress`` is called with the start of the fit and each iteration; with ``record`` they are
-    kept. Raises OptionError for options that do not go together, EngineError where an engine is missing or gives up.
+    pixel gets its label. ``progress`` is called with each step of a search, with the start of the fit and with each
+    iteration; ``record`` keeps the last two. Raises OptionError for options that do not go together, EngineError where
+    an engine is missing or gives up.
     """
     check_choices(options, paint, assign)
     options = engines.resolve(options)
-    recorder = _Recorder(progress or engines.unheard, record)
+    recorder = _Recorder(progress or engines.no_progress, record)
     projection = Projection.of(options.space, options.keep_luma)
     seconds: dict[str, float] = {}
     with _stage(seconds, "count"):
@@ -269,14 +279,14 @@ def predict(model: Model, options: FitOptions, rgb: UInt8Array, labels: int) -> 
 
 
 class _Recorder:
-    """Passes the iterations of all attempts on to ``progress``, and keeps them where ``keeps`` is set."""
+    """Passes each event of a fit on to ``progress``, and keeps the iterations of every attempt where ``keeps``."""
 
     def __init__(self, progress: engines.Progress, keeps: bool) -> None:
         self.progress, self.keeps = progress, keeps
         self.attempts: list[list[Iteration]] = []
 
-    def __call__(self, now: Iteration) -> None:
-        if self.keeps:
+    def __call__(self, now: Iteration | SearchStep) -> None:
+        if self.keeps and isinstance(now, Iteration):
             if now.number == 0:
                 self.attempts.append([])
             self.attempts[-1].append(now)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorquant.fitting.models import Iteration
-from colorquant.report.records import iteration_words, sentence
+from colorquant.fitting.models import Iteration, SearchStep
+from colorquant.report.records import progress_words, sentence
 
 if TYPE_CHECKING:
     import rich.progress
@@ -48,8 +48,8 @@ class Voice:
     def step(self) -> None:
         """One more image, cell of one, or run of a row is done, well or not."""
 
-    def iterate(self, now: Iteration) -> None:
-        """A fit's start, or an iteration of it."""
+    def iterate(self, now: Iteration | SearchStep) -> None:
+        """Show a step of a fit's search, its start, or an iteration."""
 
     def complain(self, text: str) -> None:
         """An error, said even when quiet."""
@@ -97,16 +97,16 @@ class TerminalVoice(Voice):
         if self.bar and self.task is not None:
             self.bar.advance(self.task)
 
-    def iterate(self, now: Iteration) -> None:
+    def iterate(self, now: Iteration | SearchStep) -> None:
         if self.bar:
             return  # one bar is enough
         self.fit_since = min(self.fit_since, time.monotonic())
         if self.fit is None and time.monotonic() - self.fit_since > SHORT:
             bar = self.terminal.fit_bar(self.console)
             bar.start()
-            self.fit = bar, bar.add_task(iteration_words(now), total=None)
+            self.fit = bar, bar.add_task(progress_words(now), total=None)
         if self.fit is not None:
-            self.fit[0].update(self.fit[1], description=iteration_words(now))
+            self.fit[0].update(self.fit[1], description=progress_words(now))
 
     def close(self) -> None:
         """End what moves on the terminal."""

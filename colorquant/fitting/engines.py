@@ -11,15 +11,15 @@ import numpy as np
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError
 from colorquant.fitting.features import WeightedFeatures
-from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration
+from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, SearchStep
 from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.threads import one_thread
 
-Progress = Callable[[Iteration], None]  # called with the start, and after each iteration
+Progress = Callable[[Iteration | SearchStep], None]  # called in a search, with the start, and after each iteration
 
 
-def unheard(iteration: Iteration) -> None:
-    """Progress that nobody follows."""
+def no_progress(event: Iteration | SearchStep) -> None:
+    """Default for ``progress``: does nothing."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def fit(
         return _one_cluster_each(samples, options)
     engine = ENGINES[options.engine][options.method]
     module = import_module(f"colorquant.fitting.{engine.module}")
-    arguments: tuple[object, ...] = (samples, options, progress or unheard)
+    arguments: tuple[object, ...] = (samples, options, progress or no_progress)
     if engine.per_pixel:
         if image is None:
             raise OptionError(f"--engine {options.engine} fits every pixel, not a histogram: take --engine numpy")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.blocks import blocks, row_blocks
+from colorquant.fitting.gaussian import log_density_terms
 from colorquant.types import AnyArray, FloatArray, Int32Array, IntArray
 
 BLOCK_ROWS = 1 << 16  # rows per sum
@@ -81,19 +81,12 @@ class GaussianMixture:
 
     @cached_property
     def _coefficients(self) -> FloatArray:
-        """(k, 1 + d + d²): ``log_joint`` as a linear function of [1, y, y⊗y], y measured from ``_offset``.
-
-        log πN(x|μ,Σ) = log π - ½(d·log 2π + log|Σ|) - ½(x-μ)ᵀΣ⁻¹(x-μ) (Bishop 2006, eq. 2.43), multiplied out.
-        """
+        """(k, 1 + d + d²): ``log_joint`` as a linear function of [1, y, y⊗y], y measured from ``_offset``."""
         k, d = self.means.shape
-        precisions = np.linalg.inv(self.covariances)
-        means = self.means - self._offset
-        linear = np.einsum("kij,kj->ki", precisions, means)
         with np.errstate(divide="ignore"):  # a component without weight has log π = -inf: it labels nothing
             log_weights = np.log(self.weights)
-        log_det = np.linalg.slogdet(self.covariances)[1]
-        constant = log_weights - (d * math.log(2 * math.pi) + log_det + np.einsum("ki,ki->k", linear, means)) / 2
-        return np.concatenate([constant[:, None], linear, -precisions.reshape(k, d * d) / 2], axis=1)
+        terms = log_density_terms(log_weights, self.means - self._offset, self.covariances)
+        return np.concatenate([terms.constant[:, None], terms.linear, -terms.precisions.reshape(k, d * d) / 2], axis=1)
 
     @cached_property
     def _offset(self) -> FloatArray:
@@ -178,6 +171,18 @@ class Iteration:
     objective: float
     model: Model
     sizes: FloatArray
+
+
+@dataclass(frozen=True)
+class SearchStep:
+    """A step of the search for a fit's start is beginning: ``number`` of ``total`` steps of one kind, from 1.
+
+    ``kind`` is "start" (EM's search), or "round" (of k-means' splits and removals).
+    """
+
+    kind: str
+    number: int
+    total: int
 
 
 def largest_shift(before: Model, after: Model) -> float:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from colorquant.fitting.models import GaussianMixture, Iteration, SearchStep
 from colorquant.palette.files import hex_color
 
 
@@ -93,9 +94,11 @@ def _iterations(row: dict[str, Any]) -> str:
     return f"{row['n_iter']} iteration{plural} ({'converged' if row['converged'] else 'not converged'})"
 
 
-def iteration_words(now: Any) -> str:
-    """A :class:`colorquant.fitting.models.Iteration` in words: iteration 7, log-likelihood per pixel -11.2345."""
-    mixture = hasattr(now.model, "covariances")
+def progress_words(now: Iteration | SearchStep) -> str:
+    """An event of a fit in words: "searching: start 3 of 8", "iteration 7, log-likelihood per pixel -11.2345"."""
+    if isinstance(now, SearchStep):
+        return f"searching: {now.kind} {now.number} of {now.total}"
+    mixture = isinstance(now.model, GaussianMixture)
     objective = f"log-likelihood per pixel {now.objective:.7g}" if mixture else f"inertia {now.objective:.7g}"
     return f"iteration {now.number}, {objective}"
 

@@ -55,12 +55,12 @@ def checked_steps(monkeypatch):
         calls.append("natural")
         return theta
 
-    def checked_update(sums, rule, previous=None):
-        mixture = update(sums, rule, previous)
-        assert (sums.moments[:, 0] >= 0).all()
-        if rule.covariance != "identity":
-            used = mixture.covariances[sums.moments[:, 0] >= em_steps.DEAD]
-            assert np.linalg.eigvalsh(used).min(initial=np.inf) >= rule.reg_covar * (1 - 1e-3)
+    def checked_update(statistics, constraint, previous=None):
+        mixture = update(statistics, constraint, previous)
+        assert (statistics.moments[:, 0] >= 0).all()
+        if constraint.covariance != "identity":
+            used = mixture.covariances[statistics.moments[:, 0] >= em_steps.DEAD]
+            assert np.linalg.eigvalsh(used).min(initial=np.inf) >= constraint.reg_covar * (1 - 1e-3)
         calls.append("update")
         return mixture
 

@@ -22,7 +22,8 @@ from colorquant.fitting.em import fit as numpy_em
 from colorquant.fitting.em.mixtures import random_start
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans import fit as numpy_kmeans
-from colorquant.fitting.models import GaussianMixture
+from colorquant.fitting.kmeans.steps import make_points
+from colorquant.fitting.models import Fit, GaussianMixture
 from colorquant.fitting.options import COVARIANCES
 
 SKLEARN_TYPES = {"spherical": "spherical", "diagonal": "diag", "full": "full", "tied": "tied"}
@@ -121,13 +122,19 @@ def sklearn_mixture(start: GaussianMixture, kind: str, **options: object) -> Skl
     return mixture
 
 
+def em_from(samples: WeightedFeatures, start: GaussianMixture, reg_covar: float, max_iter: int, tol: float) -> Fit:
+    """The numpy engine's EM from ``start``."""
+    frame = numpy_em.Frame.around(samples, start.covariance, reg_covar)
+    return frame.iterated(frame.inside(start), max_iter, tol, engines.no_progress)
+
+
 @pytest.mark.parametrize("covariance", SKLEARN_TYPES)
 @pytest.mark.parametrize("space", ["rgb", "gray", "ycrcb", "lab"])
 @pytest.mark.parametrize("iterations", [1, 25])
 def test_weighted_em_over_colours_is_sklearns_over_pixels(covariance, space, iterations, thumbnail):
     samples = samples_of(thumbnail, space)
     start = random_start(samples, 4, covariance, 0.1, np.random.default_rng(0))
-    ours = numpy_em.iterate_from(samples, start, reg_covar=0.1, max_iter=iterations, tol=0)
+    ours = em_from(samples, start, reg_covar=0.1, max_iter=iterations, tol=0)
     oracle = sklearn_mixture(start, SKLEARN_TYPES[covariance], reg_covar=0.1, max_iter=iterations, tol=0)
     pixels = samples.per_pixel(CountedImage(thumbnail), np.float64)
     with warnings.catch_warnings():
@@ -160,7 +167,10 @@ def test_weighted_lloyd_over_colours_is_sklearns_over_pixels(space, k, thumbnail
         0, 0.1, (k, samples.features.shape[1])
     )  # no ties, which both break by noise
     centers = samples.features[drawn] + nudge
-    ours = numpy_kmeans.iterate(samples, centers, max_iter=1000, tol=0)
+    points = make_points(samples.columns, samples.weights, exact=True)
+    ours = numpy_kmeans.as_fit(
+        numpy_kmeans.exact_passes(points, centers, max_iter=1000, tol=0, progress=engines.no_progress)
+    )
     oracle = KMeans(k, init=centers, n_init=1, max_iter=1000, tol=0, algorithm="lloyd").fit(
         samples.per_pixel(CountedImage(thumbnail), np.float64)
     )
@@ -293,7 +303,7 @@ def test_a_component_that_dies_is_moved_to_where_it_helps(thumbnail):
     start = random_start(samples, 4, "full", 1.0, np.random.default_rng(0))
     start.means[3] = 1e4  # far from every colour: without a pixel after the first step
     start.covariances[3] = np.eye(3)
-    fit = numpy_em.iterate_from(samples, start, reg_covar=0.1, max_iter=30, tol=1e-6)
+    fit = em_from(samples, start, reg_covar=0.1, max_iter=30, tol=1e-6)
     assert fit.model.weights.min() > 1e-3
     assert fit.model.means.max() < 256
     assert np.diff(fit.trace).min() >= -1e-9

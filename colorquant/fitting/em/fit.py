@@ -14,11 +14,18 @@ import numpy as np
 from colorquant.fitting.em.mixtures import default_reg_covar, random_start, standardized, unstandardized
 from colorquant.fitting.em.search import CELLS_PER_COMPONENT, EFFORTS, coarse_mixture
 from colorquant.fitting.em.start import hard_mixture, pyramid
-from colorquant.fitting.em.steps import Mixture, Rows, Rule, Sums, expand, iterate
-from colorquant.fitting.engines import Progress, unheard
+from colorquant.fitting.em.steps import (
+    CovarianceConstraint,
+    ExpandedFeatures,
+    Mixture,
+    SufficientStatistics,
+    expand,
+    iterate,
+)
+from colorquant.fitting.engines import Progress, no_progress
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans import fit as numpy_kmeans
-from colorquant.fitting.models import Fit, GaussianMixture, Iteration, Model
+from colorquant.fitting.models import Fit, GaussianMixture, Iteration, Model, SearchStep
 from colorquant.fitting.options import FitOptions
 from colorquant.types import FloatArray
 
@@ -35,8 +42,8 @@ class Frame:
     """The samples centred and scaled to a deviation of one, in which EM runs: small numbers lose no digits."""
 
     samples: WeightedFeatures
-    rows: Rows
-    rule: Rule
+    data: ExpandedFeatures
+    constraint: CovarianceConstraint
     center: FloatArray
     scale: float
 
@@ -48,10 +55,10 @@ class Frame:
         squares = np.square(points)
         scale = float(np.sqrt(np.average(squares.mean(axis=1), weights=samples.weights))) or 1.0
         largest = float(squares.sum(axis=1).max()) / scale**2
-        rows = Rows(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
+        rows = ExpandedFeatures(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
         level = samples.projection.space.level
         variance = max(reg_covar / scale**2, LEAST_VARIANCE, LEAST_OF_SQUARE * largest)
-        return cls(samples, rows, Rule(covariance, variance, level**2 / scale**2), center, scale)
+        return cls(samples, rows, CovarianceConstraint(covariance, variance, level**2 / scale**2), center, scale)
 
     def inside(self, model: GaussianMixture) -> Mixture:
         """A mixture in the samples' units, in the frame's."""
@@ -60,16 +67,16 @@ class Frame:
     def outside(self, mixture: Mixture) -> GaussianMixture:
         """A mixture in the frame's units, in the samples'."""
         means, covariances = mixture.means * self.scale + self.center, mixture.covariances * self.scale**2
-        return GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.rule.covariance)
+        return GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.constraint.covariance)
 
     def iterated(self, start: Mixture, max_iter: int, tol: float, progress: Progress) -> Fit:
         """Exact iterations from ``start``, told in the samples' units; its labels are left to the caller."""
-        shift = self.rows.d * float(np.log(self.scale))
+        shift = self.data.d * float(np.log(self.scale))
 
-        def watch(number: int, value: float, mixture: Mixture, sums: Sums) -> None:
-            progress(Iteration(number, value - shift, self.outside(mixture), sums.moments[:, 0].copy()))
+        def watch(number: int, value: float, mixture: Mixture, statistics: SufficientStatistics) -> None:
+            progress(Iteration(number, value - shift, self.outside(mixture), statistics.moments[:, 0].copy()))
 
-        mixture, trace, converged = iterate(self.rows, start, self.rule, max_iter, tol, watch)
+        mixture, trace, converged = iterate(self.data, start, self.constraint, max_iter=max_iter, tol=tol, watch=watch)
         told = tuple(value - shift for value in trace)
         return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, told, told[-1])
 
@@ -86,8 +93,10 @@ def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> F
         assert isinstance(model, GaussianMixture)
         return unstandardized(model, mean, deviation) if options.standardize else model
 
-    def tell(now: Iteration) -> None:
-        progress(replace(now, objective=now.objective - shift, model=undone(now.model)))
+    def tell(now: Iteration | SearchStep) -> None:
+        if isinstance(now, Iteration):
+            now = replace(now, objective=now.objective - shift, model=undone(now.model))
+        progress(now)
 
     found = [
         found
@@ -98,13 +107,6 @@ def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> F
     told = tuple(value - shift for value in best.trace)
     best = replace(best, model=undone(best.model), trace=told, objective=told[-1])
     return replace(best, labels=best.model.predict(samples.features))
-
-
-def iterate_from(samples: WeightedFeatures, start: GaussianMixture, reg_covar: float, max_iter: int, tol: float) -> Fit:
-    """EM from ``start``, until the log-likelihood per pixel gains less than ``tol`` or ``max_iter`` are done."""
-    frame = Frame.around(samples, start.covariance, reg_covar)
-    found = frame.iterated(frame.inside(start), max_iter, tol, unheard)
-    return replace(found, labels=found.model.predict(samples.features))
 
 
 def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -> list[Fit]:
@@ -118,20 +120,20 @@ def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -
         return [frame.iterated(start, max_iter, tol, progress)]
     found = []
     for effort in ("balanced", "best") if options.effort == "best" else (str(options.effort),):
-        levels = pyramid(frame.rows, max(EFFORTS[effort].cells, CELLS_PER_COMPONENT * k))
-        start = coarse_mixture(levels, k, frame.rule, EFFORTS[effort], seed)
+        levels = pyramid(frame.data, max(EFFORTS[effort].cells, CELLS_PER_COMPONENT * k))
+        start = coarse_mixture(levels, k, frame.constraint, EFFORTS[effort], seed, progress)
         found.append(frame.iterated(start, max_iter, tol, progress))
     return found
 
 
 def _random_start(frame: Frame, k: int, seed: int) -> Mixture:
     rng = np.random.default_rng(seed)
-    reg_covar = frame.rule.reg_covar * frame.scale**2
-    return frame.inside(random_start(frame.samples, k, frame.rule.covariance, reg_covar, rng))
+    reg_covar = frame.constraint.reg_covar * frame.scale**2
+    return frame.inside(random_start(frame.samples, k, frame.constraint.covariance, reg_covar, rng))
 
 
 def _kmeans_start(frame: Frame, k: int, seed: int) -> Mixture:
     """The M-step of a k-means partition, as scikit-learn starts."""
     options = FitOptions("kmeans", k, init="split", attempts=1, seed=seed, effort="fast")
-    labels = numpy_kmeans.fit(frame.samples, options, unheard).labels
-    return hard_mixture(frame.rows, labels.astype(np.int64), k, frame.rule)
+    labels = numpy_kmeans.fit(frame.samples, options, no_progress).labels
+    return hard_mixture(frame.data, labels.astype(np.int64), k, frame.constraint)

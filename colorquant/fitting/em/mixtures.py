@@ -1,4 +1,4 @@
-"""What the mixture engines share: the scale of the features, the floor of the variance, the random start."""
+"""What the engines of EM share: z-scores, the default --reg-covar, and the random start."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.gaussian import constrained
 from colorquant.fitting.models import GaussianMixture
 from colorquant.types import FloatArray
 
@@ -34,17 +35,6 @@ def unstandardized(model: GaussianMixture, mean: FloatArray, deviation: FloatArr
         means=model.means * deviation + mean,
         covariances=model.covariances * np.outer(deviation, deviation),
     )
-
-
-def constrained(covariances: FloatArray, covariance: str) -> FloatArray:
-    """Covariances (k, d, d) under the constraint: only the diagonal, or its mean."""
-    d = covariances.shape[1]
-    if covariance in ("full", "tied"):
-        return covariances
-    diagonals = np.diagonal(covariances, axis1=1, axis2=2)
-    if covariance == "spherical":
-        diagonals = np.repeat(diagonals.mean(axis=1, keepdims=True), d, axis=1)
-    return np.asarray(diagonals[:, :, None] * np.eye(d))
 
 
 def random_start(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from colorquant.fitting.em.steps import Mixture, Rows, Rule, Sums, update
+from colorquant.fitting.em.steps import CovarianceConstraint, ExpandedFeatures, Mixture, SufficientStatistics, update
 from colorquant.fitting.kmeans.steps import assign, lloyd, make_points, plus_plus, totals
 from colorquant.types import FloatArray, IntArray
 
@@ -58,50 +58,52 @@ def cell_keys(points: FloatArray, weights: FloatArray, target: int) -> NDArray[n
     return keys
 
 
-def coarsen(rows: Rows, keys: NDArray[np.int64]) -> Rows:
+def coarsen(data: ExpandedFeatures, keys: NDArray[np.int64]) -> ExpandedFeatures:
     """One row per key in use: the mean of phi over its rows, and their weight."""
     used = np.bincount(keys) > 0
     index = (np.cumsum(used) - 1)[keys]
     cells = int(np.max(index)) + 1
-    weights = totals(index, rows.weights, cells)
-    phi = np.stack([totals(index, rows.weights * feature, cells) for feature in rows.phi])
-    return Rows(phi / weights, weights, rows.d, rows.total)
+    weights = totals(index, data.weights, cells)
+    phi = np.stack([totals(index, data.weights * feature, cells) for feature in data.phi])
+    return ExpandedFeatures(phi / weights, weights, data.d, data.total)
 
 
-def pyramid(rows: Rows, target: int) -> list[Rows]:
+def pyramid(data: ExpandedFeatures, target: int) -> list[ExpandedFeatures]:
     """The rows, finer cells and coarser cells, as far as each is much smaller than the one before."""
-    levels = [rows]
+    levels = [data]
     for share in (4 * target, target):
         finer = levels[-1]
-        points = np.ascontiguousarray(finer.phi[1 : 1 + rows.d].T)
+        points = np.ascontiguousarray(finer.points.T)
         cells = coarsen(finer, cell_keys(points, finer.weights, share))
         if len(cells.weights) < 0.6 * len(finer.weights):
             levels.append(cells)
     return levels
 
 
-def hard_mixture(rows: Rows, labels: NDArray[np.intp], k: int, rule: Rule) -> Mixture:
+def hard_mixture(data: ExpandedFeatures, labels: NDArray[np.intp], k: int, constraint: CovarianceConstraint) -> Mixture:
     """The M-step of a partition: what scikit-learn makes of its k-means labels."""
-    moments = np.stack([totals(labels, rows.weights * feature, k) for feature in rows.phi], axis=1)
-    mixture = update(Sums(moments, 0.0), rule)
-    return place_empty(rows, mixture, moments[:, 0])
+    moments = np.stack([totals(labels, data.weights * feature, k) for feature in data.phi], axis=1)
+    mixture = update(SufficientStatistics(moments, 0.0), constraint)
+    return place_empty(data, mixture, moments[:, 0])
 
 
-def place_empty(rows: Rows, mixture: Mixture, counts: FloatArray) -> Mixture:
+def place_empty(data: ExpandedFeatures, mixture: Mixture, counts: FloatArray) -> Mixture:
     """Move means of components without rows to the data's mean, at weight zero."""
     empty = counts <= 0
     if not empty.any():
         return mixture
-    centre = rows.phi[1 : 1 + rows.d] @ rows.weights / rows.total
+    centre = data.points @ data.weights / data.total
     return replace(mixture, means=np.where(empty[:, None], centre, mixture.means))
 
 
-def cold_start(cells: Rows, k: int, rule: Rule, *, random: bool, rng: np.random.Generator) -> Mixture:
+def cold_start(
+    cells: ExpandedFeatures, k: int, constraint: CovarianceConstraint, *, random: bool, rng: np.random.Generator
+) -> Mixture:
     """A mixture of k components from weighted k-means on the cells, or from random cells."""
-    points = make_points(cells.phi[1 : 1 + cells.d], cells.weights)
+    points = make_points(cells.points, cells.weights)
     if random:
         chosen = rng.choice(len(points), min(k, len(points)), replace=False, p=cells.weights / cells.total)
         centers = np.ascontiguousarray(points.x[:, chosen].T)
     else:
         centers = lloyd(points, plus_plus(points, k, rng), LLOYD_ITERATIONS, 0.0).centers
-    return hard_mixture(cells, assign(points, centers), k, rule)
+    return hard_mixture(cells, assign(points, centers), k, constraint)

@@ -1,4 +1,4 @@
-"""EM steps on weighted rows: ``summarize`` adds up one E-step, ``update`` makes parameters of the sums.
+"""EM steps on weighted data: ``summarize`` is the E-step with its sums, ``update`` the M-step.
 
 n rows (distinct colours or cells), d features (1 to 3), k components, q = 1 + d + d(d+1)/2 entries of
 φ(x) = [1, x_i, x_i·x_j (i ≤ j)]. The log-density of a Gaussian is linear in φ(x), so the E-step is one matrix product,
@@ -17,20 +17,21 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from colorquant.fitting.gaussian import constrained, log_density_terms
 from colorquant.types import FloatArray
 
 BLOCK_VALUES = 65536  # of a (k, rows) block of doubles: 512 KiB, so that it stays in the second-level cache
 LOG_TINY = -690.0  # log of a weight that stands for zero
 COUNT_EPS = 10 * np.finfo(float).eps  # scikit-learn's guard against an empty component
-FALL = 1e-9  # by which a log-likelihood may fall and count as level
-REVIVED = 0.1  # of a mean weight, for a component that was dead
+FALL = 1e-9  # a log-likelihood that falls by less counts as level
+REVIVED = 0.1  # weight of a component that was dead, in mean weights
 DEAD = 1e-9  # pixels; a component with fewer is dead
 PATIENCE = 3  # iterations below the best log-likelihood before EM stops
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """A Gaussian mixture: weights (k,), means (k, d), covariances (k, d, d)."""
+    """A Gaussian mixture in the units of the fit: weights (k,), means (k, d), covariances (k, d, d), all float64."""
 
     weights: FloatArray
     means: FloatArray
@@ -38,16 +39,20 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class Sums:
-    """What one E-step adds up: moments (k, q) = sum of w r phi, and the sum of w log p."""
+class SufficientStatistics:
+    """The sums that an E-step hands to the M-step: moments (k, q), Σ w r φ(x), and the log-likelihood Σ w log p(x)."""
 
     moments: FloatArray
     log_likelihood: float
 
 
 @dataclass(frozen=True)
-class Rule:
-    """The kind of covariance, the variance added to its diagonal, and the variance that ``identity`` is fixed at."""
+class CovarianceConstraint:
+    """The shape of the covariances (``covariance``, one of COVARIANCES) and their least values.
+
+    ``reg_covar`` is the variance added to the diagonal, ``identity`` the fixed variance of that shape, both in squared
+    units of the fit.
+    """
 
     covariance: str
     reg_covar: float
@@ -55,13 +60,21 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Weighted rows: phi (q, n) (of points, or averaged over a cell) and weights (n,)."""
+class ExpandedFeatures:
+    """Weighted data: phi (q, n), φ(x) of each row or its mean over a cell, weights (n,), and their sum ``total``.
+
+    ``d`` is the number of features, 1 to 3.
+    """
 
     phi: FloatArray
     weights: FloatArray
     d: int
     total: float
+
+    @property
+    def points(self) -> FloatArray:
+        """The features themselves, (d, n)."""
+        return self.phi[1 : 1 + self.d]
 
 
 @lru_cache
@@ -73,37 +86,34 @@ def pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def expand(points: FloatArray) -> FloatArray:
     """phi (q, n) of points (n, d): ones, the coordinates, their products."""
     n, d = points.shape
-    rows, cols = pairs(d)
-    phi = np.empty((1 + d + len(rows), n))
+    left, right = pairs(d)
+    phi = np.empty((1 + d + len(left), n))
     phi[0] = 1.0
     phi[1 : 1 + d] = points.T
-    for out, (i, j) in enumerate(zip(rows, cols, strict=True), start=1 + d):
+    for out, (i, j) in enumerate(zip(left, right, strict=True), start=1 + d):
         np.multiply(phi[1 + i], phi[1 + j], out=phi[out])
     return phi
 
 
 def unpack_moments(moments: FloatArray, d: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Split sums (k, q) into counts (k,), first moments (k, d), second moments (k, d, d)."""
-    rows, cols = pairs(d)
+    left, right = pairs(d)
     second = np.empty((len(moments), d, d))
-    second[:, rows, cols] = moments[:, 1 + d :]
-    second[:, cols, rows] = moments[:, 1 + d :]
+    second[:, left, right] = moments[:, 1 + d :]
+    second[:, right, left] = moments[:, 1 + d :]
     return moments[:, 0], moments[:, 1 : 1 + d], second
 
 
 def natural(mixture: Mixture) -> FloatArray:
     """theta (k, q) with theta @ phi(x) = log(weight) + log N(x | mean, covariance)."""
     k, d = mixture.means.shape
-    rows, cols = pairs(d)
-    precision = np.linalg.inv(mixture.covariances)
-    linear = np.einsum("kij,kj->ki", precision, mixture.means)
-    log_det = np.linalg.slogdet(mixture.covariances)[1]
-    mahalanobis = np.einsum("ki,ki->k", linear, mixture.means)
+    left, right = pairs(d)
     log_weights = np.log(np.maximum(mixture.weights, np.exp(LOG_TINY)))
-    theta = np.empty((k, 1 + d + len(rows)))
-    theta[:, 0] = log_weights - 0.5 * (d * np.log(2 * np.pi) + log_det + mahalanobis)
-    theta[:, 1 : 1 + d] = linear
-    theta[:, 1 + d :] = -0.5 * precision[:, rows, cols] * np.where(rows == cols, 1.0, 2.0)
+    terms = log_density_terms(log_weights, mixture.means, mixture.covariances)
+    theta = np.empty((k, 1 + d + len(left)))
+    theta[:, 0] = terms.constant
+    theta[:, 1 : 1 + d] = terms.linear
+    theta[:, 1 + d :] = -0.5 * terms.precisions[:, left, right] * np.where(left == right, 1.0, 2.0)
     return theta
 
 
@@ -113,18 +123,18 @@ def blocks(n: int, k: int) -> Iterator[slice]:
     return (slice(begin, min(begin + step, n)) for begin in range(0, n, step))
 
 
-def summarize(rows: Rows, mixture: Mixture) -> Sums:
+def summarize(data: ExpandedFeatures, mixture: Mixture) -> SufficientStatistics:
     """E-step (log-sum-exp) and the sums of the M-step, in blocks of columns of phi.
 
     The buffers are reused: a fresh array of this size costs more in page faults than its contents.
     """
     theta = natural(mixture)
-    k, n = len(theta), len(rows.weights)
+    k, n = len(theta), len(data.weights)
     width = next(blocks(n, k)).stop
-    joint, scaled = np.empty((k, width)), np.empty((len(rows.phi), width))
+    joint, scaled = np.empty((k, width)), np.empty((len(data.phi), width))
     moments, total = np.zeros_like(theta), 0.0
     for block in blocks(n, k):
-        phi, weights = rows.phi[:, block], rows.weights[block]
+        phi, weights = data.phi[:, block], data.weights[block]
         part, shares = joint[:, : len(weights)], scaled[:, : len(weights)]
         np.matmul(theta, phi, out=part)
         peak = part.max(axis=0)
@@ -134,15 +144,15 @@ def summarize(rows: Rows, mixture: Mixture) -> Sums:
         total += weights @ (peak + np.log(mass))
         np.multiply(phi, weights / mass, out=shares)
         moments += part @ shares.T
-    return Sums(moments, float(total))
+    return SufficientStatistics(moments, float(total))
 
 
-def responsibilities(rows: Rows, mixture: Mixture) -> FloatArray:
+def responsibilities(data: ExpandedFeatures, mixture: Mixture) -> FloatArray:
     """Responsibilities (k, n), at least 1e-26 (so that logarithms stay finite)."""
     theta = natural(mixture)
-    joint = np.empty((len(theta), len(rows.weights)))
-    for block in blocks(len(rows.weights), len(theta)):
-        part = theta @ rows.phi[:, block]
+    joint = np.empty((len(theta), len(data.weights)))
+    for block in blocks(len(data.weights), len(theta)):
+        part = theta @ data.phi[:, block]
         part -= part.max(axis=0)
         np.maximum(part, -60.0, out=part)
         np.exp(part, out=part)
@@ -150,17 +160,19 @@ def responsibilities(rows: Rows, mixture: Mixture) -> FloatArray:
     return joint
 
 
-def update(sums: Sums, rule: Rule, previous: Mixture | None = None) -> Mixture:
+def update(
+    statistics: SufficientStatistics, constraint: CovarianceConstraint, previous: Mixture | None = None
+) -> Mixture:
     """M-step: the mixture of largest expected log-likelihood (scikit-learn's definitions).
 
     A component without weight keeps its previous mean and covariance, at weight zero.
     """
-    d = solve_dimension(sums.moments.shape[1])
-    counts, first, second = unpack_moments(sums.moments, d)
+    d = solve_dimension(statistics.moments.shape[1])
+    counts, first, second = unpack_moments(statistics.moments, d)
     guarded = counts + COUNT_EPS
     means = first / guarded[:, None]
     scatter = second / guarded[:, None, None] - means[:, :, None] * means[:, None, :]
-    covariances = constrain(scatter, guarded, rule)
+    covariances = regularized(scatter, guarded, constraint)
     mixture = Mixture(guarded / guarded.sum(), means, covariances)
     return mixture if previous is None else keep_dead(mixture, previous, counts)
 
@@ -170,24 +182,22 @@ def solve_dimension(q: int) -> int:
     return {3: 1, 6: 2, 10: 3}[q]
 
 
-def constrain(scatter: FloatArray, counts: FloatArray, rule: Rule) -> FloatArray:
-    """Covariances (k, d, d) of one kind from scatter matrices per unit of weight (k, d, d)."""
+def regularized(scatter: FloatArray, counts: FloatArray, constraint: CovarianceConstraint) -> FloatArray:
+    """Covariances (k, d, d) that obey the constraint, from scatter matrices per unit of weight (k, d, d).
+
+    ``counts`` (k,) weigh the components where they share one covariance.
+    """
     eye = np.eye(scatter.shape[1])
-    if rule.covariance == "identity":
-        return np.broadcast_to(rule.identity * eye, scatter.shape)
-    if rule.covariance == "full":
-        return scatter + rule.reg_covar * eye
-    if rule.covariance == "diagonal":
-        return (scatter + rule.reg_covar) * eye
-    if rule.covariance == "spherical":
-        variance = np.trace(scatter, axis1=1, axis2=2) / scatter.shape[1] + rule.reg_covar
-        return np.asarray(variance[:, None, None] * eye)
-    pooled = np.tensordot(counts / counts.sum(), scatter, axes=1) + rule.reg_covar * eye
-    return np.broadcast_to(pooled, scatter.shape)
+    if constraint.covariance == "identity":
+        return np.broadcast_to(constraint.identity * eye, scatter.shape)
+    if constraint.covariance == "tied":
+        pooled = np.tensordot(counts / counts.sum(), scatter, axes=1) + constraint.reg_covar * eye
+        return np.broadcast_to(pooled, scatter.shape)
+    return constrained(scatter, constraint.covariance) + constraint.reg_covar * eye
 
 
 def keep_dead(mixture: Mixture, previous: Mixture, counts: FloatArray) -> Mixture:
-    """Give components without weight their previous place, so that they stay finite."""
+    """Give components without weight their previous mean and covariance, so that they stay finite."""
     dead = counts < DEAD
     if not dead.any():
         return mixture
@@ -196,52 +206,58 @@ def keep_dead(mixture: Mixture, previous: Mixture, counts: FloatArray) -> Mixtur
     return Mixture(mixture.weights, means, covariances)
 
 
-def revived(rows: Rows, mixture: Mixture, sums: Sums) -> Mixture:
-    """Components without weight on the rows that the mixture explains worst (weight times missing log-density)."""
-    dead = np.flatnonzero(sums.moments[:, 0] < DEAD)
+def revived(data: ExpandedFeatures, mixture: Mixture, statistics: SufficientStatistics) -> Mixture:
+    """Move components without weight to the rows that the mixture explains worst (weight × missing log-density)."""
+    dead = np.flatnonzero(statistics.moments[:, 0] < DEAD)
     theta = natural(mixture)
-    missing = np.empty(len(rows.weights))
+    missing = np.empty(len(data.weights))
     for block in blocks(len(missing), len(theta)):
-        missing[block] = (theta @ rows.phi[:, block]).max(axis=0)
-    missing = (np.max(missing) - missing) * rows.weights
+        missing[block] = (theta @ data.phi[:, block]).max(axis=0)
+    missing = (np.max(missing) - missing) * data.weights
     worst = np.argsort(-missing, kind="stable")[: len(dead)]
     weights, means, covariances = mixture.weights.copy(), mixture.means.copy(), mixture.covariances.copy()
     covariances[dead] = np.tensordot(mixture.weights, covariances, axes=1)  # wide enough to gather others
     weights[dead] = REVIVED / len(weights)
-    means[dead[: len(worst)]] = rows.phi[1 : 1 + rows.d, worst].T
+    means[dead[: len(worst)]] = data.points[:, worst].T
     return Mixture(weights / weights.sum(), means, covariances)
 
 
-Watch = Callable[[int, float, Mixture, Sums], None]  # called with the start, and after each iteration
+Watch = Callable[[int, float, Mixture, SufficientStatistics], None]  # called with the start, after each iteration
 
 
-def unwatched(number: int, log_likelihood: float, mixture: Mixture, sums: Sums) -> None:
-    """A watch that nobody keeps."""
+def no_watch(number: int, log_likelihood: float, mixture: Mixture, statistics: SufficientStatistics) -> None:
+    """Default for ``watch``: does nothing."""
 
 
 def iterate(
-    rows: Rows, mixture: Mixture, rule: Rule, max_iter: int, tol: float, watch: Watch = unwatched
+    data: ExpandedFeatures,
+    mixture: Mixture,
+    constraint: CovarianceConstraint,
+    *,
+    max_iter: int,
+    tol: float,
+    watch: Watch = no_watch,
 ) -> tuple[Mixture, list[float], bool]:
-    """EM until the log-likelihood per pixel gains less than ``tol``.
+    """EM until the log-likelihood per pixel gains less than ``tol``, or ``max_iter`` iterations are done.
 
     Returns the best mixture met, the best log-likelihood met after 0, 1, ... iterations (so it never falls, and its
-    last entry is that of the mixture), and whether it converged: whether the tolerance ended it, not ``max_iter``. With
-    ``reg_covar`` added the M-step is no exact maximiser, and a fall, which is less than any tolerance, can be passing:
-    PATIENCE of them are endured. What falls longer has converged too, to a mixture that is a little less likely than
-    the best one, which is returned. Dead components are revived, once. ``watch`` is told the number, the best
-    log-likelihood so far, the mixture and its sums.
+    last entry is that of the mixture), and whether EM converged, that is, whether ``tol`` ended it. As ``reg_covar`` is
+    added, the M-step is no exact maximiser, and the log-likelihood may fall for a while: PATIENCE such iterations are
+    endured. After more, EM has converged too, to a mixture slightly less likely than the best one, which is returned.
+    Dead components are revived, once. ``watch`` is called with the iteration's number, the best log-likelihood so far,
+    the mixture and its statistics.
     """
-    sums = summarize(rows, mixture)
-    best, trace, dips, revivable = mixture, [sums.log_likelihood / rows.total], 0, True
-    watch(0, trace[0], mixture, sums)
+    statistics = summarize(data, mixture)
+    best, trace, dips, revivable = mixture, [statistics.log_likelihood / data.total], 0, True
+    watch(0, trace[0], mixture, statistics)
     for number in range(1, max_iter + 1):
-        mixture = update(sums, rule, mixture)
-        if revivable and (sums.moments[:, 0] < DEAD).any():
-            mixture, revivable = revived(rows, mixture, sums), False
-        sums = summarize(rows, mixture)
-        gain = sums.log_likelihood / rows.total - trace[-1]
+        mixture = update(statistics, constraint, mixture)
+        if revivable and (statistics.moments[:, 0] < DEAD).any():
+            mixture, revivable = revived(data, mixture, statistics), False
+        statistics = summarize(data, mixture)
+        gain = statistics.log_likelihood / data.total - trace[-1]
         trace.append(trace[-1] + max(gain, 0.0))
-        watch(number, trace[-1], mixture, sums)
+        watch(number, trace[-1], mixture, statistics)
         if gain > 0:
             best = mixture
         dips = dips + 1 if gain < -FALL else 0

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.color.packing import pack
-from colorquant.fitting.engines import Progress, unheard
+from colorquant.fitting.engines import Progress, no_progress
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans.search import EFFORTS, Octree, coarse_centers, coreset, leaves_wanted
 from colorquant.fitting.kmeans.steps import Lloyd, Points, assign, cluster_sums, make_points, plus_plus, reseed, totals
@@ -46,41 +46,36 @@ def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> F
             best = found if best is None or found.inertia < best.inertia else best
     assert best is not None
     best = _repaired(points, best, samples)
-    return _as_fit(best)
-
-
-def iterate(samples: WeightedFeatures, centers: FloatArray, max_iter: int, tol: float) -> Fit:
-    """Lloyd's iterations from ``centers`` (k, d), until none moves further than ``tol`` or ``max_iter`` are done."""
-    points = make_points(samples.columns, samples.weights, exact=True)
-    found = _exact_passes(points, centers, max_iter, tol, 0.0, unheard)
-    return _as_fit(found)
+    return as_fit(best)
 
 
 def _attempt(
     points: Points, samples: WeightedFeatures, options: FitOptions, rng: np.random.Generator, progress: Progress
 ) -> list[Passes]:
     """One fit; with ``effort`` best a balanced one, and what a longer search makes of it."""
-    said = options.max_iter is not None or options.tol is not None
+    limited = options.max_iter is not None or options.tol is not None
     max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
     if options.init != "split":
         start = _textbook_start(points, samples, str(options.init), options.k, rng)
-        return [_exact_passes(points, start, max_iter, tol, 0.0, progress)]
+        return [exact_passes(points, start, max_iter=max_iter, tol=tol, progress=progress)]
     found: list[Passes] = []
     efforts = [EFFORTS[name] for name in (("balanced", "best") if options.effort == "best" else (str(options.effort),))]
     tree = Octree.of(samples.codes, points.w, max(leaves_wanted(options.k, effort)[1] for effort in efforts))
     for effort in efforts:
-        start = coarse_centers(points, tree, options.k, effort, rng, found[-1].centers if found else None)
-        updates, gain = (max_iter, 0.0) if said else (effort.updates, effort.gain)
-        found.append(_exact_passes(points, start, updates, tol, gain, progress))
+        before = found[-1].centers if found else None
+        start = coarse_centers(points, tree, options.k, effort, rng=rng, centers=before, progress=progress)
+        updates, gain = (max_iter, 0.0) if limited else (effort.updates, effort.gain)
+        found.append(exact_passes(points, start, max_iter=updates, tol=tol, gain=gain, progress=progress))
     return found
 
 
-def _exact_passes(
-    points: Points, centers: FloatArray, max_iter: int, tol: float, gain: float, progress: Progress
+def exact_passes(
+    points: Points, centers: FloatArray, *, max_iter: int, tol: float, gain: float = 0.0, progress: Progress
 ) -> Passes:
     """Lloyd's iterations over all points, and a last assignment, so that the labels belong to the centres.
 
-    They end when no centre moves further than ``tol``, or the inertia falls by less than ``gain`` of itself.
+    They end when no centre moves further than ``tol``, when the inertia falls by less than ``gain`` of itself, or after
+    ``max_iter`` updates.
     """
     trace: list[float] = []
     before: Lloyd | None = None
@@ -112,7 +107,7 @@ def _repaired(points: Points, now: Passes, samples: WeightedFeatures) -> Passes:
         if sizes.all():
             break
         centers = reseed(points, now.centers, now.labels, sizes)
-        moved = _exact_passes(points, centers, 1 - last, 0.0, 0.0, unheard)
+        moved = exact_passes(points, centers, max_iter=1 - last, tol=0.0, progress=no_progress)
         now = moved._replace(n_iter=now.n_iter, converged=now.converged, trace=now.trace)
     return now
 
@@ -124,9 +119,10 @@ def _repeated(keys: npt.NDArray[np.uint32]) -> IntArray:
     return repeated
 
 
-def _as_fit(found: Passes) -> Fit:
-    labels = found.labels.astype(np.int32)
-    return Fit(Centroids(found.centers), labels, found.n_iter, found.converged, found.trace, found.inertia)
+def as_fit(passes: Passes) -> Fit:
+    """The passes' last state as an engine returns it."""
+    labels = passes.labels.astype(np.int32)
+    return Fit(Centroids(passes.centers), labels, passes.n_iter, passes.converged, passes.trace, passes.inertia)
 
 
 def _textbook_start(

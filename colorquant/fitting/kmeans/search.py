@@ -7,6 +7,7 @@ its points.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from colorquant.fitting.kmeans.steps import (
     swing,
     totals,
 )
+from colorquant.fitting.models import SearchStep
 from colorquant.types import BoolArray, FloatArray, IntArray
 
 MORTON_BITS = 24  # of a Morton code: eight for each of up to three bands
@@ -185,13 +187,19 @@ def breathe(points: Points, now: Lloyd, count: int, rng: np.random.Generator) ->
     return swing(points, kept, BREATH_SHRINK, rng)
 
 
-def search(points: Points, centers: FloatArray, breaths: int, rng: np.random.Generator) -> FloatArray:
-    """Breaths, each kept if it lowers the loss, the first ones splitting many centres, the last ones few."""
+def search(
+    points: Points, centers: FloatArray, breaths: int, rng: np.random.Generator, progress: Callable[[SearchStep], None]
+) -> FloatArray:
+    """Make ``breaths`` breaths and keep each that lowers the loss; the first split many centres, the last ones few.
+
+    ``progress`` is called before each breath.
+    """
     k = len(centers)
     now = swing(points, centers, BREATH_SHRINK, rng)
     if not 1 < k < len(points):
         return now.centers
     for i in range(breaths):
+        progress(SearchStep("round", i + 1, breaths))
         count = max(1, round((BREATH_SHARE * k) ** (1 - i / breaths)))
         new = breathe(points, now, count, rng)
         if new.clusters.loss < now.clusters.loss:
@@ -256,14 +264,24 @@ def coreset(points: Points, starts: IntArray) -> Points:
 
 
 def coarse_centers(
-    points: Points, tree: Octree, k: int, effort: Effort, rng: np.random.Generator, centers: FloatArray | None
+    points: Points,
+    tree: Octree,
+    k: int,
+    effort: Effort,
+    *,
+    rng: np.random.Generator,
+    centers: FloatArray | None,
+    progress: Callable[[SearchStep], None],
 ) -> FloatArray:
-    """Centres (k, d) settled on the finer coreset, from a search that starts at ``centers`` where there are some."""
+    """Centres (k, d) from a search on the coarse coreset that then settle on the fine one.
+
+    The search starts at ``centers`` where they are given, else with splits. ``progress`` is called before each breath.
+    """
     coarse, fine = (coreset(points, tree.leaves(size)) for size in leaves_wanted(k, effort))
     if centers is None:
         centers = lbg_start(coarse, k)
     if k <= BREATH_MAX_CENTERS:
-        centers = search(coarse, centers, max(1, min(effort.breaths, effort.budget // k)), rng)
+        centers = search(coarse, centers, max(1, min(effort.breaths, effort.budget // k)), rng, progress)
     if len(centers) < k:
         centers = fill(points, centers, k)
     settle = min(effort.settle, SETTLE_LEAST + k // 4, max(1, SETTLE_BUDGET // k))
