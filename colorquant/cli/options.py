@@ -157,8 +157,8 @@ def _fit_stack(own: Iterable[Decorator]) -> Decorator:
             type=click.Choice(choices.PAINTS),
             default="members",
             show_default=True,
-            help="Colour of a label: members, the mean of its pixels, or the colour that more than half of them "
-            "have; mean, always the mean; dominant, the most frequent colour; centers, the centre of the model.",
+            help="Colour of a label: the colour of more than half of its pixels, or else their mean (members); their "
+            "mean (mean); their most frequent colour (dominant); the centre of the model (centers).",
         ),
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+from PIL import Image
 from support.readme import example_commands, make_folder
 
 from colorquant.analysis.baselines import RIVALS
@@ -38,6 +39,17 @@ def test_the_readmes_commands_quantize_in_order(run, thumbnail, tmp_path, monkey
     for words in lines:
         result = run(*words[1:])
         assert result.exit_code == 0, (words, result.output)
+
+
+def test_the_readmes_python_runs(thumbnail, tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    for name in ("photo.jpg", "a.jpg", "b.jpg"):
+        Image.fromarray(thumbnail).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert capsys.readouterr().out.count("#") == 16
+    assert {"photo-16.png", "a-32.png", "both.gpl"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def command_lines(path: Path) -> list[str]:
