@@ -1,8 +1,9 @@
 """A mutation fuzzer: ``python tests/fuzz.py --seconds 60 [--seed N] [--corpus FOLDER ...]``.
 
-Runs the program on files that were changed at random: those of damage.py and those in the folders. Each run must end
-within 20 s and 4 GB with exit code 0 and a picture, or 1 and a line that says why; no signal, no other word on standard
-error, no file left beside. What does not is saved in the folder of findings, and the exit code is 1.
+It runs the program on files that were changed at random: those of support/damage.py and those in the folders. Each run
+must end within 20 s and 4 GB, with exit code 0 and a picture, or with 1 and one line that says why. No signal, no other
+output on standard error and no other file is allowed. Files that break these rules are saved in the folder of findings,
+and the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ NUMBERS = (0, 1, 2, 3, 4, 7, 8, 16, 127, 128, 255, 256, 32767, 32768, 65535, 655
 
 
 def corpus(folders: list[Path]) -> list[Callable[[], bytes]]:
-    """What gives each file's bytes; the generated ones as often as those of the folders."""
+    """Functions that return a file's bytes; the generated files come as often as those of the folders."""
     made = [*damage.samples().values(), *damage.bombs().values()]
     paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     small = [path.read_bytes for path in paths if 0 < path.stat().st_size <= LARGEST]
@@ -51,7 +52,7 @@ def corpus(folders: list[Path]) -> list[Callable[[], bytes]]:
 
 
 def mutated(data: bytes, other: bytes, chance: random.Random) -> bytes:
-    """The bytes after some changes; of a PNG often with checksums that are right again."""
+    """The bytes after some random changes; the checksums of a PNG are mostly corrected afterwards."""
     for _ in range(chance.choice((0, 1, 1, 1, 1, 2, 2, 4))):
         data = _changed(bytearray(data), other, chance) or b"\0"
     return _with_checksums(data) if data[:4] == b"\x89PNG" and chance.random() < 0.8 else data
@@ -84,7 +85,7 @@ def _changed(data: bytearray, other: bytes, chance: random.Random) -> bytes:
 
 
 def _with_checksums(data: bytes) -> bytes:
-    """A PNG whose chunks, as far as their lengths lead, have right checksums."""
+    """The PNG with correct checksums, as far as the lengths of its chunks can be followed."""
     fixed, at = bytearray(data), 8
     while at + 12 <= len(fixed):
         (length,) = struct.unpack_from(">I", fixed, at)
@@ -96,7 +97,7 @@ def _with_checksums(data: bytes) -> bytes:
 
 
 def fault(ended: Ended, folder: Path, before: set[str]) -> str | None:
-    """What is wrong with how a run ended, if something is."""
+    """What is wrong with the end of a run; None where nothing is."""
     left = {path.name for path in folder.iterdir()} - before
     lines = ended.stderr.splitlines()
     if ended.code is None:
@@ -117,7 +118,7 @@ def fault(ended: Ended, folder: Path, before: set[str]) -> str | None:
 
 
 def trials(files: list[Callable[[], bytes]], seed: int) -> Iterator[tuple[int, tuple[str, ...], bytes]]:
-    """Number, command and file of each run: the same for the same seed and corpus."""
+    """Yield the number, command and file of each run; they depend on the seed and the corpus alone."""
     weights, commands = zip(*COMMANDS, strict=True)
     for number in range(sys.maxsize):
         chance = random.Random(f"{seed} {number}")
@@ -126,7 +127,7 @@ def trials(files: list[Callable[[], bytes]], seed: int) -> Iterator[tuple[int, t
 
 
 def fuzz(files: list[Callable[[], bytes]], seconds: float, seed: int, findings: Path) -> int:
-    """The number of findings."""
+    """Run the program for so many seconds, and return the number of findings."""
     ends: Counter[int | None] = Counter()
     found, slowest, until = 0, 0.0, time.monotonic() + seconds
     memory = Path("/dev/shm")  # no disk has to keep what is thrown away

@@ -6,19 +6,21 @@ import io
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from colorquant.errors import ImageReadError
-from colorquant.images import colorimetry, metadata, pixels, profiles
+from colorquant.images import integrity, metadata, pixels, profiles
 from colorquant.images.alpha import apply_alpha
-from colorquant.images.colorimetry import ColorEncoding
 from colorquant.images.decoding import MAX_PIXELS, Loaded, Reading, decode
 from colorquant.images.metadata import Density, Metadata
 from colorquant.types import UInt8Array
+
+if TYPE_CHECKING:
+    from colorquant.images.colorimetry import ColorDescription, ColorEncoding
 
 # MPO comes with JPEG. Left out are formats that run a program (EPS, PDF), or that Pillow reads only in part (PSD, WMF).
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO", "QOI")
@@ -116,7 +118,11 @@ def _to_srgb(loaded: Loaded) -> tuple[pixels.NativePixels, UInt8Array, tuple[str
     image = loaded.image
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
-    description = colorimetry.describe_colors(loaded.data, image.format)
+    description = _description(loaded)
+    if description is None:
+        native = pixels.native_pixels(image, loaded.low, loaded.bits)
+        converted = profiles.to_srgb(native.values, native.space, profile)
+        return native, converted.rgb, converted.notes
     if description.overriding is not None:
         profile = None
     encoding = description.overriding or (description.fallback if profile is None else None)
@@ -127,6 +133,15 @@ def _to_srgb(loaded: Loaded) -> tuple[pixels.NativePixels, UInt8Array, tuple[str
         native, notes = _converted(loaded, description.fallback)
         rgb = profiles.to_srgb(native.values, native.space, None).rgb
     return native, rgb, (*description.notes, *converted.notes, *notes)
+
+
+def _description(loaded: Loaded) -> ColorDescription | None:
+    """What the file says about its colours beside a profile; None for most files, which do not load that module."""
+    if not integrity.may_describe_colors(loaded.data, loaded.image.format):
+        return None
+    from colorquant.images.colorimetry import describe_colors
+
+    return describe_colors(loaded.data, loaded.image.format)
 
 
 def _converted(loaded: Loaded, encoding: ColorEncoding | None) -> tuple[pixels.NativePixels, tuple[str, ...]]:

@@ -75,6 +75,14 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes | memoryview]]:
         at += length + 12
 
 
+def may_describe_colors(data: bytes, image_format: str | None) -> bool:
+    """Whether a PNG or an AVIF seems to have a description of its colours, which :mod:`.colorimetry` reads."""
+    if image_format == "PNG":
+        before_pixels = data[: data.find(b"IDAT")]
+        return any(name in before_pixels for name in (b"cICP", b"gAMA", b"cHRM"))
+    return image_format == "AVIF" and b"colrnclx" in data
+
+
 def check_codestream(data: bytes, size: tuple[int, int]) -> None:
     """Raises ImageReadError where a JPEG 2000 codestream lacks a tile, or has another size than the file's header.
 

@@ -11,12 +11,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from colorquant.errors import ImageReadError
-from colorquant.images.colorimetry import ColorEncoding
 from colorquant.images.profiles import MODES
 from colorquant.types import UInt8Array
 
 if TYPE_CHECKING:
     from PIL import TiffImagePlugin
+
+    from colorquant.images.colorimetry import ColorEncoding
 
 T = TypeVar("T", bound=np.generic)
 

@@ -1,4 +1,4 @@
-"""Image files to arrays: the right pixels, or a refusal; files that are made here. tests/test_corpora.py has suites."""
+"""Image files to arrays: the right pixels, or a refusal. These files are made here; test_corpora.py reads suites."""
 
 import io
 import logging
