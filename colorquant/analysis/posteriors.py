@@ -2,59 +2,112 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
+
+from colorquant.blocks import row_blocks
 from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError, OutputError
 from colorquant.fitting.models import GaussianMixture
 from colorquant.quantization import Quantized
-from colorquant.types import Float16Array, Int32Array, UInt8Array
+from colorquant.types import AnyArray, Float16Array, Float32Array, FloatArray, Int32Array, IntArray, UInt8Array
 
-LARGEST = 2 << 30  # bytes of posteriors
+LARGEST = 2 << 30  # bytes of posteriors of all pixels
+KEPT = 1 << 28  # bytes of posteriors of all colours that are kept for the next question; more are computed again
 
 
-def posteriors(image: CountedImage, quantized: Quantized) -> Float16Array:
-    """The probability of each component at each pixel, (h, w, k) float16; 0 where a pixel is fully transparent.
+@dataclass(frozen=True, eq=False)
+class Posteriors:
+    """The posteriors of ``model`` at the distinct colours of a picture, in the order of the labels.
 
-    The components stand in the order of the labels. Raises OptionError for k-means, which has none, OutputError
-    where they would take more than ``LARGEST`` bytes.
+    ``features`` (n, d) are those of the colours, in the units in which the model was fitted. ``index`` (h, w) int32 is
+    the row of each pixel's colour, n where the pixel is fully transparent. Nothing is computed before it is needed, and
+    where KEPT bytes are enough for all of it, nothing twice.
     """
-    height, width = image.rgb.shape[:2]
-    k = len(quantized.model.points)
-    if height * width * k * 2 > LARGEST:
-        raise OutputError(
-            f"--posteriors of {k} components at {width} × {height} would take {height * width * k / 5e8:.1f} GB: "
-            "take fewer components or a smaller picture"
-        )
-    by_color, index = _color_posteriors(image, quantized)
-    none = np.zeros((1, k), np.float16)  # where nothing is seen
-    return np.concatenate([by_color.astype(np.float16), none])[index]
+
+    model: GaussianMixture
+    features: FloatArray
+    index: Int32Array
+
+    @classmethod
+    def of(cls, image: CountedImage, quantized: Quantized) -> Posteriors:
+        """Those of an image that was quantized by EM. Raises OptionError for k-means, which has none."""
+        if not isinstance(quantized.model, GaussianMixture):
+            raise OptionError("k-means has no posteriors: take colorquant em")
+        projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
+        return cls(quantized.model, projection.features(image.histogram.colors), image.index)
+
+    @property
+    def k(self) -> int:
+        """The number of components."""
+        return len(self.model.weights)
+
+    @cached_property
+    def _all(self) -> Float32Array | None:
+        """The posteriors of all colours (n, k); None where they take too much memory."""
+        if len(self.features) * self.k * np.dtype(np.float32).itemsize > KEPT:
+            return None
+        return self.model.posteriors(self.features)
+
+    def of_colors(self, rows: slice | IntArray) -> Float32Array:
+        """The posteriors of the colours at ``rows``, (m, k) float32; each row sums to 1."""
+        return self.model.posteriors(self.features[rows]) if self._all is None else self._all[rows]
+
+    def blocks(self) -> Iterator[tuple[slice, Float32Array]]:
+        """All colours in blocks: the rows of each, and their posteriors."""
+        for rows in row_blocks(len(self.features), self.k):
+            yield rows, self.of_colors(rows)
+
+    def at_pixels(self) -> Float16Array:
+        """The probability of each component at each pixel, (h, w, k) float16; 0 where a pixel is fully transparent.
+
+        Raises OutputError where they would take more than LARGEST bytes.
+        """
+        height, width = self.index.shape
+        if height * width * self.k * 2 > LARGEST:
+            raise OutputError(
+                f"--posteriors of {self.k} components at {width} × {height} would take "
+                f"{height * width * self.k / 5e8:.1f} GB: take fewer components or a smaller picture"
+            )
+        return self._painted(self._halves)
+
+    def components(self) -> Iterator[Float16Array]:
+        """The probability of each component in turn at each pixel, (h, w) float16."""
+        halves = self._halves
+        for component in range(self.k):
+            yield self._painted(halves[:, component])
+
+    def uncertainty(self) -> UInt8Array:
+        """How undecided each pixel is between the components, (h, w) uint8; 0 where a pixel is fully transparent.
+
+        The entropy of the posterior, from 0 (one component is certain) to 255 (all k are equally probable, log k).
+        """
+        levels = np.empty(len(self.features), np.uint8)
+        for rows, posteriors in self.blocks():
+            levels[rows] = entropy_levels(posteriors)
+        return self._painted(levels)
+
+    @property
+    def _halves(self) -> Float16Array:
+        """The posteriors of all colours, (n, k) float16."""
+        halves = np.empty((len(self.features), self.k), np.float16)
+        for rows, posteriors in self.blocks():
+            halves[rows] = posteriors
+        return halves
+
+    def _painted(self, values: AnyArray) -> AnyArray:
+        """For each pixel the entry of ``values`` (n, …) of its colour, (h, w, …); 0 where it is fully transparent."""
+        return np.concatenate([values, np.zeros((1, *values.shape[1:]), values.dtype)])[self.index]
 
 
-def uncertainty(image: CountedImage, quantized: Quantized) -> UInt8Array:
-    """How undecided each pixel is between the components, (h, w) uint8; 0 where a pixel is fully transparent.
-
-    The entropy of the posterior, from 0 (one component is certain) to 255 (all k are equally probable, log k).
-    """
-    by_color, index = _color_posteriors(image, quantized)
-    levels = entropy_levels(by_color)
-    return np.append(levels, np.uint8(0))[index]
-
-
-def entropy_levels(posteriors: npt.NDArray[np.float32]) -> UInt8Array:
+def entropy_levels(posteriors: Float32Array) -> UInt8Array:
     """The entropy of each row of ``posteriors`` (n, k), from 0 to 255 for log k, (n,) uint8."""
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(posteriors > 0, posteriors * np.log(posteriors), 0.0)
     entropy = -terms.sum(axis=1) / max(np.log(max(posteriors.shape[1], 1)), 1e-9)
     levels: UInt8Array = np.rint(255 * np.clip(entropy, 0, 1)).astype(np.uint8)
     return levels
-
-
-def _color_posteriors(image: CountedImage, quantized: Quantized) -> tuple[npt.NDArray[np.float32], Int32Array]:
-    """The posteriors (n, k) of the distinct colours, and for each pixel (h, w) its row of them; n for none."""
-    if not isinstance(quantized.model, GaussianMixture):
-        raise OptionError("k-means has no posteriors: take colorquant em")
-    projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
-    return quantized.model.posteriors(projection.features(image.histogram.colors)), image.index

@@ -1,22 +1,86 @@
-"""The same picture with several numbers of colours."""
+"""One image quantized with several numbers of colours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from colorquant.color.counted import CountedImage
+from colorquant.errors import EngineError
 from colorquant.fitting.options import FitOptions
+from colorquant.images.downsampling import Downsampling
 from colorquant.quantization import Quantized, quantize
+
+KS = (2, 3, 4, 5, 8, 10, 16, 32, 64, 128, 256)
+LARGEST = 2_000_000  # pixels; a larger image is sampled unless every pixel is wanted, so that it takes seconds
+SAMPLE_SIDES = (16, 960)  # shortest and longest of the longest side of a sample, in pixels
+WORK = {  # pixels times all numbers of colours that engines which fit every pixel get through in seconds
+    ("opencv", "kmeans"): 1 << 24,
+    ("opencv", "em"): 1 << 20,
+    ("sklearn", "kmeans"): 1 << 24,
+    ("sklearn", "em"): 1 << 22,
+}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An image quantized with several numbers of colours.
+
+    ``image`` holds the pixels that were fitted: all of them, or a sample where ``is_sample``. ``runs`` are the
+    results by rising k. ``failures`` has one sentence for each k whose fit failed.
+    """
+
+    image: CountedImage
+    runs: tuple[Quantized, ...]
+    failures: tuple[str, ...] = ()
+    is_sample: bool = False
 
 
 def sweep_ks(k: int) -> list[int]:
-    """Numbers of colours to set beside ``k``: powers of two from 2 to at least 16 and 2k, up to 256; and k."""
-    powers = [1 << bit for bit in range(1, 9) if 1 << bit <= max(16, 2 * k)]
-    return sorted({*powers, k})
+    """The numbers of colours to compare with ``k``: those of KS up to 16 or 2k, whichever is more, and k itself."""
+    return sorted({*(other for other in KS if other <= max(16, 2 * k)), k})
 
 
 def sweep(
-    image: CountedImage, options: FitOptions, ks: Sequence[int], *, paint: str = "members", assign: str | None = None
-) -> list[Quantized]:
-    """The image quantized with each of ``ks`` colours, all else as ``options`` say."""
-    return [quantize(image, options.replace(k=k), paint=paint, assign=assign) for k in ks]
+    image: CountedImage, own: Quantized, *, paint: str = "members", assign: str | None = None, every_pixel: bool = False
+) -> Sweep:
+    """Quantize ``image`` with the numbers of colours around that of ``own``, its result with one of them.
+
+    All else is as in ``own``. Numbers beyond the image's distinct colours are left out, but for the first of them.
+    Without ``every_pixel`` a large image, or one for a slow engine, is replaced by a sample, and ``own`` is then
+    fitted again to the same sample, so that all results can be compared.
+    """
+    options = own.options
+    ks = sweep_ks(options.k)
+    enough = [k for k in ks if k >= own.colors_in]
+    ks = [k for k in ks if k < own.colors_in or k == enough[0]]
+    work = WORK.get((options.engine, options.method), 1 << 62)
+    fitted = image if every_pixel else study_image(image, sum(ks), work)
+    is_sample = fitted is not image
+    runs, failures = [], []
+    for k in ks:
+        try:
+            again = is_sample or k != options.k
+            runs.append(quantize_again(fitted, options, k, paint=paint, assign=assign) if again else own)
+        except EngineError as error:
+            failures.append(f"{k} colours failed: {error}.")
+    return Sweep(fitted, tuple(runs), tuple(failures), is_sample)
+
+
+def quantize_again(image: CountedImage, options: FitOptions, k: int, *, paint: str, assign: str | None) -> Quantized:
+    """The image with ``k`` colours, all else as ``options`` say."""
+    return quantize(image, options.replace(k=k), paint=paint, assign=assign)
+
+
+def study_image(image: CountedImage, colors: int, work: int) -> CountedImage:
+    """The image itself, or a sample of its pixels where fitting all of them would take long.
+
+    That is where it has more than LARGEST pixels, or where its pixels times ``colors``, the sum of all numbers of
+    colours to fit, are more than ``work``.
+    """
+    height, width = image.rgb.shape[:2]
+    if height * width <= min(LARGEST, work // colors):
+        return image
+    side = max(height, width) * (work / colors / (height * width)) ** 0.5
+    shortest, longest = SAMPLE_SIDES
+    sample = Downsampling.of(image.rgb, max(shortest, int(min(side, longest))))
+    return CountedImage(sample.take(image.rgb), None if image.alpha is None else sample.take(image.alpha))

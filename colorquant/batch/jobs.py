@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from colorquant import images
-from colorquant.analysis import posteriors as posterior_maps
-from colorquant.analysis import sweep as sweeps
+from colorquant.batch.command import command_line
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError, OutputError
@@ -23,6 +22,7 @@ from colorquant.images.decoding import Reading
 from colorquant.palette.files import PALETTE_FORMATS
 from colorquant.quantization import Quantized, encode_png, quantize
 from colorquant.report import figures, records, trace
+from colorquant.report.quantized_file import QuantizedFile
 
 Files = list[tuple[Path, bytes]]
 
@@ -45,30 +45,6 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A quantized input, of which outputs are made.
-
-    ``name`` is what its user calls it; ``recipe`` is that of the run, ``bytes_out`` the PNG's size, ``notes`` what was
-    lost on the way.
-    """
-
-    name: str
-    picture: images.Picture
-    image: CountedImage
-    quantized: Quantized
-    recipe: Recipe
-    bytes_out: int = 0
-    notes: tuple[str, ...] = ()
-
-    def sweep(self) -> list[Quantized]:
-        """The picture with several numbers of colours, by rising k; its own among them."""
-        options = self.quantized.options
-        others = [k for k in sweeps.sweep_ks(options.k) if k != options.k]
-        found = sweeps.sweep(self.image, options, others, paint=self.recipe.paint, assign=self.recipe.assign)
-        return sorted([*found, self.quantized], key=lambda one: one.options.k)
-
-
-@dataclass(frozen=True)
 class Output:
     """A kind of file that can be had beside the picture.
 
@@ -79,7 +55,7 @@ class Output:
     """
 
     flag: str
-    encode: Callable[[Finished, Path], Files]
+    encode: Callable[[QuantizedFile, Path], Files]
     suffixes: tuple[str, ...]
     per_label: tuple[str, ...] = ()
     beside: bool = False
@@ -94,55 +70,48 @@ def numbered(path: Path, label: int, k: int) -> Path:
     return path.with_name(f"{path.stem}-{label:0{len(str(k - 1))}d}{path.suffix}")
 
 
-def _labels(done: Finished, path: Path) -> Files:
-    quantized = done.quantized
+def _labels(file: QuantizedFile, path: Path) -> Files:
+    quantized = file.quantized
     return [(path, encoding.encode_label_map(quantized.labels, len(quantized.palette), path.suffix[1:]))]
 
 
-def _palette(done: Finished, path: Path) -> Files:
-    return [(path, done.quantized.palette.encode(path.name))]
+def _palette(file: QuantizedFile, path: Path) -> Files:
+    return [(path, file.quantized.palette.encode(path.name))]
 
 
-def _posteriors(done: Finished, path: Path) -> Files:
-    values = posterior_maps.posteriors(done.image, done.quantized)
+def _posteriors(file: QuantizedFile, path: Path) -> Files:
     if path.suffix == ".npy":
-        return [(path, encoding.encode_npy(values))]
-    k = values.shape[2]
+        return [(path, encoding.encode_npy(file.posteriors.at_pixels()))]
     return [
-        (numbered(path, label, done.quantized.options.k), encoding.encode_share(values[:, :, label]))
-        for label in range(k)
+        (numbered(path, label, file.quantized.options.k), encoding.encode_share(component))
+        for label, component in enumerate(file.posteriors.components())
     ]
 
 
-def _uncertainty(done: Finished, path: Path) -> Files:
-    return [(path, encoding.encode_gray(posterior_maps.uncertainty(done.image, done.quantized)))]
+def _uncertainty(file: QuantizedFile, path: Path) -> Files:
+    return [(path, encoding.encode_gray(file.posteriors.uncertainty()))]
 
 
-def _masks(done: Finished, path: Path) -> Files:
-    quantized = done.quantized
+def _masks(file: QuantizedFile, path: Path) -> Files:
+    quantized = file.quantized
     return [
         (numbered(path, label, quantized.options.k), encoding.encode_gray(quantized.labels == label))
         for label in range(len(quantized.palette))
     ]
 
 
-def _trace(done: Finished, path: Path) -> Files:
-    return [(path, trace.trace_csv(done.quantized).encode())]
+def _trace(file: QuantizedFile, path: Path) -> Files:
+    return [(path, trace.trace_csv(file.quantized).encode())]
 
 
-def _figure(done: Finished, path: Path) -> Files:
-    from colorquant.report.figures.subject import Subject
-
-    drawing = done.recipe.drawing or figures.choose(done.quantized.options)
-    subject = Subject(done.name, done.picture, done.quantized, drawing, done.sweep)
-    return [(path, figures.encode(subject, path.suffix.lower()))]
+def _figure(file: QuantizedFile, path: Path) -> Files:
+    return [(path, figures.encode(file, path.suffix.lower()))]
 
 
-def _html(done: Finished, path: Path) -> Files:
-    from colorquant.report.html.exhibits import exhibit
+def _html(file: QuantizedFile, path: Path) -> Files:
     from colorquant.report.html.quantization import quantization_page
 
-    return [(path, quantization_page(exhibit(done)))]
+    return [(path, quantization_page(file))]
 
 
 OUTPUTS: dict[str, Output] = {
@@ -248,6 +217,26 @@ def _check_single_frame(picture: images.Picture) -> None:
     raise OutputError(f"--in-place would keep one of its {count} frames: choose it with --frame, or write it with -o")
 
 
+def _command(recipe: Recipe, destination: Destination) -> str:
+    """The command that does this one job."""
+    others = {
+        OUTPUTS[kind].flag: path.suffix[1:] if OUTPUTS[kind].beside else str(path)
+        for kind, path in destination.others.items()
+    }
+    return command_line(
+        destination.name,
+        recipe.options,
+        paint=recipe.paint,
+        assign=recipe.assign,
+        reading=recipe.reading,
+        keep_metadata=recipe.keep_metadata,
+        drawing=recipe.drawing,
+        image=destination.image,
+        in_place=destination.in_place,
+        others=others,
+    )
+
+
 def quantize_file(
     source: Path | bytes,
     recipe: Recipe,
@@ -282,16 +271,28 @@ def quantize_file(
     notes = (*picture.notes, *dropped, *_unweighed(quantized))
     warnings = (*picture.warnings, *(dropped if destination.in_place else ()))
     chunks = encoding.picture_chunks(picture.density, kept)
-    shown = (picture, image) if destination.others else None
+    shown = image if destination.others else None
     del picture, image  # the pixels are not needed for the picture alone
     seconds.update(quantized.seconds)
     start = time.perf_counter()
     png = encode_png(quantized, chunks)
     encoded: Files = []
     if shown is not None:
-        done = Finished(destination.name, *shown, quantized, recipe, len(png), notes)
+        drawing = recipe.drawing or (figures.choose(quantized.options) if "figure" in destination.others else None)
+        file = QuantizedFile(
+            name=destination.name,
+            image=shown,
+            quantized=quantized,
+            paint=recipe.paint,
+            assign=recipe.assign,
+            bytes_in=bytes_in,
+            bytes_out=len(png),
+            notes=notes,
+            drawing=drawing,
+            command=_command(recipe, destination),
+        )
         for kind, path in destination.others.items():
-            encoded += OUTPUTS[kind].encode(done, path)
+            encoded += OUTPUTS[kind].encode(file, path)
     if destination.image is not None:
         encoded.append((destination.image, png))  # the last: where it is, the others are
     destination.check(options.k)

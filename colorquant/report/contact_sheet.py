@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from colorquant.types import UInt8Array
 COLUMN = 400  # pixels across
 TALLEST = 600  # pixels down
 GAP = 24
+MOST_ACROSS = 5  # tiles side by side that still suit a screen
 TITLE, WORDS = 20, 16  # sizes of the font
 LEADING = 1.35
 PAPER, INK, FAINT, FRAME = (255, 255, 255), (26, 26, 26), (85, 85, 85), (190, 190, 190)
@@ -31,6 +33,15 @@ class Tile:
     title: str
     words: Sequence[str]
     pixels: UInt8Array | None
+
+
+def filled_rows(tiles: Sequence[Tile]) -> list[list[Tile | None]]:
+    """Tiles in rows that leave as few places empty as can be, and are about as many as the tiles in each."""
+    root = math.ceil(math.sqrt(len(tiles)))
+    widths = range(max(2, root - 1), max(2, min(root + 2, MOST_ACROSS)) + 1)
+    across = min(widths, key=lambda width: (-len(tiles) % width, abs(width - root)))
+    padded = [*tiles, *[None] * (-len(tiles) % across)]
+    return [padded[start : start + across] for start in range(0, len(padded), across)]
 
 
 def thumbnail(rgb: UInt8Array, alpha: UInt8Array | None) -> UInt8Array:

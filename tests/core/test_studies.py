@@ -9,8 +9,9 @@ import pytest
 from support.pictures import random_picture
 
 from colorquant import FitOptions, quantize
-from colorquant.analysis import posteriors as posterior_maps
+from colorquant.analysis import posteriors as posteriors_module
 from colorquant.analysis import sweep as sweeps
+from colorquant.analysis.posteriors import Posteriors
 from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError, OutputError
@@ -35,7 +36,7 @@ def em(picture, k=4, **changes):
 @pytest.mark.parametrize("space", ["rgb", "ycrcb", "gray"])
 def test_posteriors_are_those_of_the_formula(picture, space):
     quantized = em(picture, space=space)
-    values = posterior_maps.posteriors(picture, quantized)
+    values = Posteriors.of(picture, quantized).at_pixels()
     assert values.dtype == np.float16
     assert values.shape == (*picture.rgb.shape[:2], 4)
     model = quantized.model
@@ -50,7 +51,7 @@ def test_posteriors_are_those_of_the_formula(picture, space):
 
 def test_the_label_is_the_most_probable_component(picture):
     quantized = em(picture)
-    values = posterior_maps.posteriors(picture, quantized).astype(np.float32)
+    values = Posteriors.of(picture, quantized).at_pixels().astype(np.float32)
     visible = picture.alpha > 0
     chosen = np.take_along_axis(values, np.minimum(quantized.labels, 3)[:, :, None], axis=2)[:, :, 0]
     assert (chosen[visible] >= values.max(axis=2)[visible]).all()
@@ -59,24 +60,24 @@ def test_the_label_is_the_most_probable_component(picture):
 
 def test_uncertainty_is_the_entropy_of_the_posterior(picture):
     quantized = em(picture, k=3)
-    values = posterior_maps.posteriors(picture, quantized).astype(np.float64)
+    values = Posteriors.of(picture, quantized).at_pixels().astype(np.float64)
     entropy = -np.where(values > 0, values * np.log(np.where(values > 0, values, 1)), 0).sum(axis=2) / np.log(3)
-    assert np.abs(posterior_maps.uncertainty(picture, quantized) - 255 * entropy).max() <= 1.5
-    assert posterior_maps.uncertainty(picture, quantized).max() > 100, "somewhere it is undecided"
+    assert np.abs(Posteriors.of(picture, quantized).uncertainty() - 255 * entropy).max() <= 1.5
+    assert Posteriors.of(picture, quantized).uncertainty().max() > 100, "somewhere it is undecided"
 
 
 def test_one_component_is_always_certain(picture):
     quantized = em(picture, k=1)
-    assert not posterior_maps.uncertainty(picture, quantized).any()
-    assert set(np.unique(posterior_maps.posteriors(picture, quantized))) == {0, 1}
+    assert not Posteriors.of(picture, quantized).uncertainty().any()
+    assert set(np.unique(Posteriors.of(picture, quantized).at_pixels())) == {0, 1}
 
 
 def test_kmeans_has_no_posteriors_and_too_many_are_refused(picture, monkeypatch):
     with pytest.raises(OptionError, match="k-means has no posteriors"):
-        posterior_maps.posteriors(picture, quantize(picture.rgb, FitOptions(k=2)))
-    monkeypatch.setattr(posterior_maps, "LARGEST", 1000)
+        Posteriors.of(picture, quantize(picture.rgb, FitOptions(k=2)))
+    monkeypatch.setattr(posteriors_module, "LARGEST", 1000)
     with pytest.raises(OutputError, match="would take"):
-        posterior_maps.posteriors(picture, em(picture))
+        Posteriors.of(picture, em(picture)).at_pixels()
 
 
 @pytest.mark.parametrize("method", ["kmeans", "em"])
@@ -151,14 +152,34 @@ def test_assignments_that_cannot_be(method, assign):
 
 
 @pytest.mark.parametrize(
-    ("k", "ks"), [(4, [2, 4, 8, 16]), (10, [2, 4, 8, 10, 16]), (300, [2, 4, 8, 16, 32, 64, 128, 256, 300])]
+    ("k", "ks"),
+    [
+        (4, [2, 3, 4, 5, 8, 10, 16]),
+        (12, [2, 3, 4, 5, 8, 10, 12, 16]),
+        (300, [2, 3, 4, 5, 8, 10, 16, 32, 64, 128, 256, 300]),
+    ],
 )
 def test_a_sweep_surrounds_k(k, ks):
     assert sweeps.sweep_ks(k) == ks
 
 
 def test_a_sweep_is_the_picture_at_each_k(picture):
-    swept = sweeps.sweep(picture, FitOptions("kmeans", 4, seed=3), [2, 6])
-    alone = quantize(picture.rgb, FitOptions("kmeans", 6, seed=3), alpha=picture.alpha)
-    assert [quantized.options.k for quantized in swept] == [2, 6]
-    assert np.array_equal(swept[1].labels, alone.labels)
+    own = quantize(picture.rgb, FitOptions("kmeans", 4, seed=3), alpha=picture.alpha)
+    swept = sweeps.sweep(picture, own)
+    assert [run.options.k for run in swept.runs] == sweeps.sweep_ks(4)
+    assert (swept.image is picture, swept.failures) == (True, ())
+    for run in swept.runs:
+        alone = quantize(picture.rgb, own.options.replace(k=run.options.k), alpha=picture.alpha)
+        assert np.array_equal(run.labels, alone.labels)
+    assert own in swept.runs
+
+
+def test_a_sweep_of_a_large_picture_is_of_a_sample_unless_every_pixel_is_wanted(picture, monkeypatch):
+    own = quantize(picture.rgb, FitOptions("kmeans", 3), alpha=picture.alpha)
+    monkeypatch.setattr(sweeps, "LARGEST", 1000)
+    swept = sweeps.sweep(picture, own)
+    height, width = swept.image.rgb.shape[:2]
+    assert (swept.is_sample, height * width <= 1000 or max(height, width) <= 960) == (True, True)
+    assert all(run.labels.shape == (height, width) for run in swept.runs)
+    every = sweeps.sweep(picture, own, every_pixel=True)
+    assert (every.is_sample, every.image is picture, own in every.runs) == (False, True, True)

@@ -1,5 +1,6 @@
 """Figures: what is drawn is what was fitted, in every format, the same each time, and no error is a traceback."""
 
+import dataclasses
 import io
 import itertools
 import subprocess
@@ -16,28 +17,32 @@ pytest.importorskip("matplotlib", reason="needs matplotlib: the extra plot")
 
 from colorquant import quantize
 from colorquant.analysis import sweep as sweeps
-from colorquant.batch import jobs as outputs
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import count_labelled
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import COVARIANCES, FitOptions
-from colorquant.images import Picture
 from colorquant.report import figures
 from colorquant.report.figures import canvas, compared, densities, scatters
-from colorquant.report.figures.subject import Subject
+from colorquant.report.figures.data import FigureData
+from colorquant.report.quantized_file import QuantizedFile
 
 KINDS = pytest.mark.parametrize("kind", list(figures.FIGURES))
 
 
-def subject(rgb, options, kind=None, bands=(), alpha=None) -> Subject:
-    """What a figure is drawn from, its iterations recorded."""
+def quantized_file(rgb, options, kind=None, bands=(), alpha=None, title=None) -> QuantizedFile:
+    """A quantized picture, its iterations recorded, and the figure that is to be drawn of it."""
     options = resolve(options)
-    picture = Picture(rgb, alpha, 0)
     quantized = quantize(rgb, options, alpha=alpha, record=True)
-    done = outputs.Finished("photo.png", picture, CountedImage(rgb, alpha), quantized, outputs.Recipe(options))
-    return Subject(done.name, picture, done.quantized, figures.choose(options, kind, bands), done.sweep)
+    drawing = figures.choose(options, kind, bands, title)
+    return QuantizedFile("photo.png", CountedImage(rgb, alpha), quantized, drawing=drawing)
+
+
+def figure_data(*args, **options) -> FigureData:
+    """What a figure is drawn from."""
+    file = quantized_file(*args, **options)
+    return FigureData(file, file.drawing)
 
 
 def possible(kind: str) -> FitOptions:
@@ -61,7 +66,7 @@ def check_decodes(data: bytes, suffix: str) -> None:
 @KINDS
 @pytest.mark.parametrize("suffix", figures.SUFFIXES)
 def test_every_kind_in_every_format_twice_the_same(kind, suffix, thumbnail):
-    one = subject(thumbnail, possible(kind), kind)
+    one = quantized_file(thumbnail, possible(kind), kind)
     data = figures.encode(one, suffix)
     check_decodes(data, suffix)
     assert figures.encode(one, suffix) == data
@@ -70,7 +75,7 @@ def test_every_kind_in_every_format_twice_the_same(kind, suffix, thumbnail):
 def test_the_users_style_and_time_play_no_part(thumbnail, monkeypatch):
     import matplotlib
 
-    one = subject(thumbnail, possible("ellipses"), "ellipses")
+    one = quantized_file(thumbnail, possible("ellipses"), "ellipses")
     before = figures.encode(one, ".pdf")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     with matplotlib.rc_context({"font.size": 30, "axes.grid": True, "text.usetex": True}):
@@ -126,12 +131,12 @@ def test_a_singular_covariance_is_a_line():
 
 @pytest.mark.parametrize("space", ["gray", "rgb", "lab"])
 def test_each_gaussians_area_is_its_weight_and_the_sum_one(thumbnail, space):
-    one = subject(thumbnail, FitOptions("em", 4, space), "gaussians")
+    one = figure_data(thumbnail, FitOptions("em", 4, space), "gaussians")
     for column in range(one.model.means.shape[1]):
         deviation = float(np.sqrt(np.max(one.model.covariances[:, column, column])))
         means = one.model.means[:, column]
-        at = densities.curve_points(one, column, np.min(means) - 8 * deviation, np.max(means) + 8 * deviation)
-        areas = np.trapezoid(densities.component_densities(one, column, at), at, axis=1)
+        at = densities.curve_points(one.model, column, np.min(means) - 8 * deviation, np.max(means) + 8 * deviation)
+        areas = np.trapezoid(densities.component_densities(one.model, column, at), at, axis=1)
         assert areas == pytest.approx(one.model.weights, rel=0.01)
         assert areas.sum() == pytest.approx(1, rel=0.01)
 
@@ -140,7 +145,7 @@ def test_each_gaussians_area_is_its_weight_and_the_sum_one(thumbnail, space):
     ("space", "bands"), [("gray", ()), ("rgb", ()), ("rgb", ("g",)), ("lab", ()), ("lab", ("A",)), ("ycrcb", ())]
 )
 def test_the_histogram_by_cluster_counts_every_pixel_once(thumbnail, space, bands):
-    one = subject(thumbnail, FitOptions("kmeans", 5, space), "segmented-histogram", bands)
+    one = figure_data(thumbnail, FitOptions("kmeans", 5, space), "segmented-histogram", bands)
     values = one.values((densities.shown_band(one),))[:, 0]
     cuts = densities.edges(one, densities.shown_band(one), values)
     heights = densities.histogram_by_label(one, values, cuts)
@@ -149,7 +154,7 @@ def test_the_histogram_by_cluster_counts_every_pixel_once(thumbnail, space, band
 
 
 def test_two_clusters_of_gray_divide_the_histogram_at_one_level(thumbnail):
-    one = subject(thumbnail, FitOptions("kmeans", 2, "gray"), "segmented-histogram")
+    one = figure_data(thumbnail, FitOptions("kmeans", 2, "gray"), "segmented-histogram")
     cuts = np.arange(257) - 0.5
     dark, light = sorted(
         densities.histogram_by_label(one, one.values(("gray",))[:, 0], cuts).T, key=lambda part: part @ cuts[:-1]
@@ -188,20 +193,20 @@ def test_near_clusters_have_different_colours():
 
 
 def test_the_default_bands_are_the_chroma_or_those_that_differ_most(thumbnail):
-    assert scatters.plane(subject(thumbnail, FitOptions(k=2, space="ycrcb"), "ellipses")) == ("Cr", "Cb")
-    assert scatters.plane(subject(thumbnail, FitOptions(k=2, space="lab"), "ellipses")) == ("a*", "b*")
-    assert scatters.plane(subject(thumbnail, FitOptions(k=2), "ellipses", ("b", "R"))) == ("B", "R")
+    assert scatters.plane(figure_data(thumbnail, FitOptions(k=2, space="ycrcb"), "ellipses")) == ("Cr", "Cb")
+    assert scatters.plane(figure_data(thumbnail, FitOptions(k=2, space="lab"), "ellipses")) == ("a*", "b*")
+    assert scatters.plane(figure_data(thumbnail, FitOptions(k=2), "ellipses", ("b", "R"))) == ("B", "R")
     flat = thumbnail.copy()
     flat[:, :, 1] = 128
-    assert scatters.plane(subject(flat, FitOptions(k=2), "ellipses")) == ("R", "B")
+    assert scatters.plane(figure_data(flat, FitOptions(k=2), "ellipses")) == ("R", "B")
 
 
 @pytest.mark.parametrize("method", ["kmeans", "em"])
 def test_the_elbows_ks_lie_around_the_asked_one(thumbnail, method):
-    one = subject(thumbnail, FitOptions(method, 6, max_iter=3), "elbow")
-    found = one.sweep()
-    assert [each.options.k for each in found] == sweeps.sweep_ks(6)
-    assert found[[each.options.k for each in found].index(6)] is one.quantized
+    one = quantized_file(thumbnail, FitOptions(method, 6, max_iter=3), "elbow")
+    ks = [run.options.k for run in one.sweep.runs]
+    assert ks == sweeps.sweep_ks(6)
+    assert one.sweep.runs[ks.index(6)] is one.quantized
 
 
 def test_aic_differs_from_bic_by_its_price_of_a_parameter(thumbnail):
@@ -228,7 +233,7 @@ def test_odd_pictures_have_figures(kind, name):
     rgb, space = ODD[name], {"segmented-histogram": "gray", "gaussians": "gray", "ellipses": "ycrcb"}.get(kind, "rgb")
     alpha = np.zeros(rgb.shape[:2], np.uint8) if name == "transparent" else None
     for method in figures.FIGURES[kind].methods if name in ("one colour", "transparent") else ("em",):
-        one = subject(rgb, FitOptions(method, 4, space), kind, alpha=alpha)
+        one = quantized_file(rgb, FitOptions(method, 4, space), kind, alpha=alpha)
         check_decodes(figures.encode(one, ".png"), ".png")
 
 
@@ -238,7 +243,7 @@ def test_odd_pictures_have_figures(kind, name):
         (FitOptions("kmeans"), "gaussians", (), "not for kmeans"),
         (FitOptions("em", space="gray"), "ellipses", (), "needs 2 bands"),
         (FitOptions("em", space="gray"), "colors3d", (), "needs 3 bands"),
-        (FitOptions("kmeans", engine="opencv"), "convergence", (), "does not tell"),
+        (FitOptions("kmeans", engine="opencv"), "convergence", (), "does not report"),
         (FitOptions("kmeans"), "colors3d", ("R",), "not for"),
         (FitOptions("kmeans"), "ellipses", ("R",), "shows 2 bands"),
         (FitOptions("kmeans"), "ellipses", ("R", "r"), "different bands"),
@@ -269,9 +274,8 @@ def test_every_kind_of_a_space_is_had_by_somebody():
     "name", ["$x^{$ dollars.png", "日本語の写真.png", "a" * 300 + ".png", "line\nbreak.png", "\udce9.png"]
 )
 def test_any_name_can_stand_above(name, thumbnail):
-    one = subject(thumbnail, possible("ellipses"), "ellipses")
-    renamed = Subject(name, one.picture, one.quantized, one.drawing, one.sweep)
-    check_decodes(figures.encode(renamed, ".png"), ".png")
+    one = quantized_file(thumbnail, possible("ellipses"), "ellipses")
+    check_decodes(figures.encode(dataclasses.replace(one, name=name), ".png"), ".png")
 
 
 def test_a_long_text_loses_its_middle():
@@ -371,7 +375,7 @@ def test_a_plain_run_does_not_load_matplotlib(photo):
 def test_compare_draws(run, photo, tmp_path, words, kind, suffix, monkeypatch):
     drawn = []
     original = compared.COMPARED[kind]
-    monkeypatch.setitem(compared.COMPARED, kind, lambda *given: (drawn.append(kind), original(*given)))
+    monkeypatch.setitem(compared.COMPARED, kind, lambda *given: drawn.append(kind) or original(*given))
     target = tmp_path / f"figure{suffix}"
     result = run("compare", photo, *words, "--figure", target, "-q")
     assert result.exit_code == 0, result.output
@@ -411,7 +415,7 @@ def test_timing_draws(run, photo, tmp_path, words):
 def test_a_timings_figure_is_checked_before_the_work(run, photo, tmp_path):
     taken = tmp_path / "taken.svg"
     taken.write_text("mine")
-    for name, said in (("x.gif", "unknown ending"), ("", "no file"), (taken, "exists already")):
+    for name, said in (("x.gif", "unknown ending"), ("", "empty name"), (taken, "exists already")):
         result = run("timing", photo, *QUICK, "--figure", name)
         assert result.exit_code != 0
         assert said in result.stderr

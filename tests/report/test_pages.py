@@ -23,6 +23,7 @@ from colorquant.images.downsampling import Downsampling
 from colorquant.report.html import embedded_json
 from colorquant.report.html.charts import Axis, line_chart, tick_words
 from colorquant.report.html.scatter import Scatter
+from colorquant.report.plots import Plot, Series
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -157,8 +158,8 @@ def test_odd_pictures_have_a_page(name, words, method, run, tmp_path):
     text = page_of(run, tmp_path, method, tmp_path / "odd.png", *words).read_text()
     data = check_self_contained(text).json
     assert "NaN" not in re.sub(r"base64,[^\"']*", "", text.partition("<script>")[0])
-    assert len(data["trials"]) != 1
-    assert len(data["steps"]) != 1
+    assert len(data["sweep"]) != 1
+    assert len(data["iterations"]) != 1
     height, width = ODD[name].shape[:2]
     longest = max(height, width)
     shown = decoded(data["inspector"]["labels"])
@@ -170,9 +171,9 @@ def test_many_colours_are_listed_and_drawn_in_part(run, photo, tmp_path):
     copies = [attributes for _, attributes in reader.elements if "data-copy" in attributes]
     assert len(copies) == 256
     assert "The first 256 of 300 are listed" in reader.words
-    assert len(reader.json["steps"][-1]["centers"]) == 64
+    assert len(reader.json["iterations"][-1]["centers"]) == 64
     assert "The first 64 centres are drawn" in reader.words
-    assert reader.json["trials"][-1]["picture"].startswith("data:image/jpeg;")
+    assert reader.json["sweep"][-1]["picture"].startswith("data:image/jpeg;")
     labels = decoded(reader.json["inspector"]["labels"]).astype(int) @ [1, 256, 65536]
     assert np.array_equal(labels, quantize(read_image(photo).rgb, FitOptions("kmeans", 300)).labels)
 
@@ -181,17 +182,17 @@ def test_the_sliders_of_k_and_of_iterations_tell_the_truth(run, photo, tmp_path)
     reader = Reader(page_of(run, tmp_path, "kmeans", photo, "-k", 6, "--init", "random").read_text())
     rgb = read_image(photo).rgb
     options = FitOptions("kmeans", 6, init="random")
-    trials = {int(trial["name"]): trial for trial in reader.json["trials"]}
-    assert list(trials) == [2, 4, 6, 8, 16]
+    trials = {int(trial["name"]): trial for trial in reader.json["sweep"]}
+    assert list(trials) == [2, 3, 4, 5, 6, 8, 10, 16]
     for k, trial in trials.items():
         own = quantize(rgb, options.replace(k=k))
         facts = dict(trial["facts"])
         assert (facts["PSNR"], facts["MSE"]) == (f"{own.psnr:.2f} dB", f"{own.mse:,.2f}")
         picture = Image.open(io.BytesIO(base64.b64decode(trial["picture"].partition(",")[2])))
         assert np.array_equal(np.asarray(picture.convert("RGB")), own.rgb)
-        assert trial["own"] == (k == 6)
+        assert trial["first"] == (k == 6)
     history = quantize(rgb, options, record=True).history
-    steps = reader.json["steps"]
+    steps = reader.json["iterations"]
     numbers = [0 if step["name"] == "start" else int(step["name"]) for step in steps]
     assert (numbers[0], numbers[-1]) == (0, len(history) - 1)
     assert len(numbers) == min(24, len(history))
@@ -203,27 +204,27 @@ def test_the_sliders_of_k_and_of_iterations_tell_the_truth(run, photo, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"), [((), "started from a search"), (("--engine", "sklearn"), "sklearn does not tell")]
+    ("words", "reason"), [((), "starts from a search"), (("--engine", "sklearn"), "sklearn does not report")]
 )
 def test_a_run_without_iterations_shows_the_textbooks(words, reason, run, photo, tmp_path):
     reader = Reader(page_of(run, tmp_path, "kmeans", photo, "-k", 4, *words).read_text())
     assert reason in reader.words
     assert "textbook's algorithm from random colours" in reader.words
     textbook = quantize(read_image(photo).rgb, FitOptions("kmeans", 4, init="random"), record=True)
-    assert dict(reader.json["steps"][-1]["facts"])["inertia per pixel"] == f"{textbook.inertia / 80 / 54:.6g}"
+    assert dict(reader.json["iterations"][-1]["facts"])["inertia per pixel"] == f"{textbook.inertia / 80 / 54:.6g}"
 
 
 def test_a_k_that_fails_is_named_and_the_others_stay(run, photo, tmp_path, monkeypatch):
-    sweep = sweeps.sweep
+    again = sweeps.quantize_again
 
-    def broken(picture, options, ks, **rest):
-        if 8 in ks:
+    def broken(picture, options, k, **rest):
+        if k == 8:
             raise EngineError("it gave up: take fewer colours")
-        return sweep(picture, options, ks, **rest)
+        return again(picture, options, k, **rest)
 
-    monkeypatch.setattr(sweeps, "sweep", broken)
+    monkeypatch.setattr(sweeps, "quantize_again", broken)
     reader = Reader(page_of(run, tmp_path, "kmeans", photo, "-k", 4).read_text())
-    assert [trial["name"] for trial in reader.json["trials"]] == ["2", "4", "16"]
+    assert [trial["name"] for trial in reader.json["sweep"]] == ["2", "3", "4", "5", "10", "16"]
     assert "8 colours failed: it gave up" in reader.words
 
 
@@ -236,7 +237,7 @@ def test_a_large_picture_makes_a_page_of_its_real_pixels(run, tmp_path):
     assert page.stat().st_size < 10_000_000
     assert (data["inspector"]["width"], data["inspector"]["height"]) == (960, 720)
     assert "The picture is shown with 960 × 720 of its pixels" in reader.words
-    assert "these fits are of 960 × 720 pixels" in reader.words
+    assert "these fits use a sample of 960 × 720 pixels" in reader.words
     labels = decoded(data["inspector"]["labels"])[:, :, 0]
     own = quantize(rgb, FitOptions("kmeans", 4))
     assert np.array_equal(labels, Downsampling.of(rgb, 960).take(own.labels))
@@ -268,7 +269,7 @@ def test_axes_hold_their_values_and_ticks():
         assert all(60 <= place <= 400 for place, _ in ticks)
         assert 2 <= len(ticks) <= 7
         assert len({words for _, words in ticks}) == len(ticks)
-    chart = line_chart([("one", [(2, 10.0), (4, 5.0), (256, 1.0)])], "k", "MSE", log_x=True)
+    chart = line_chart(Plot("k", "MSE", (Series("one", ((2, 10.0), (4, 5.0), (256, 1.0))),), log_x=True))
     assert [words for _, words in chart.x_ticks] == ["2", "4", "256"]
     assert tick_words(12_350_000, 50_000) == "12.35M"
 

@@ -10,8 +10,9 @@ from support.pictures import random_picture
 from test_pages import BROWSERS, COMMANDS, FLAGS
 
 from colorquant import quantize
-from colorquant.analysis import posteriors as posterior_maps
+from colorquant.analysis.posteriors import Posteriors
 from colorquant.cli import cli
+from colorquant.color.counted import CountedImage
 from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
 from colorquant.palette.files import hex_color
@@ -105,26 +106,26 @@ def test_a_finger_moves_the_divider_and_finds_a_pixel(visit):
 
 def test_the_slider_over_k_changes_picture_and_numbers(visit, pages):
     page = visit("kmeans")
-    section = page.locator("[data-slider=trials]")
+    section = page.locator("[data-slider=sweep]")
     assert section.locator("[data-name]").inner_text() == "6"
     slider, rgb = section.locator("[data-at]"), read_image(pages / "photo.png").rgb
     slider.focus()
     page.keyboard.press("Home")
     seen = []
-    for k in (2, 4, 6, 8, 16):
+    for k in (2, 3, 4, 5, 6, 8, 10, 16):
         own = quantize(rgb, FitOptions("kmeans", k))
         assert section.locator("[data-name]").inner_text() == str(k)
         assert f"{own.psnr:.2f} dB" in section.locator("[data-facts]").inner_text()
-        assert f"{own.inertia:,.0f}" in section.locator("[data-facts]").inner_text()
+        assert f"{own.inertia / own.weight:.6g}" in section.locator("[data-facts]").inner_text()
         assert section.locator("[data-strip] i").count() == k
         seen.append(section.locator("[data-picture]").get_attribute("src"))
         page.keyboard.press("ArrowRight")
-    assert len(set(seen)) == 5
+    assert len(set(seen)) == 8
 
 
 def test_the_slider_over_the_iterations_moves_the_centres(visit):
     page = visit("em")
-    section = page.locator("[data-slider=steps]")
+    section = page.locator("[data-slider=iterations]")
     assert "The iterations of this run" in section.inner_text()
 
     def state():
@@ -133,9 +134,13 @@ def test_the_slider_over_the_iterations_moves_the_centres(visit):
         marker = section.locator("[data-markers] circle").get_attribute("cx")
         return places, marker, section.locator("[data-picture]").get_attribute("src")
 
+    last = section.locator("[data-at]").get_attribute("max")
+    assert section.locator("[data-at]").input_value() == last, "it opens at the result"
+    section.locator("[data-at]").focus()
+    page.keyboard.press("Home")
     places, marker, picture = state()
     assert section.locator("[data-name]").inner_text() == "start"
-    assert len(places) == section.locator("ellipse").count() == K
+    assert len(places) == section.locator("ellipse.ellipse").count() == K
     assert section.locator("polyline.trail").count() == 0
     section.locator("[data-at]").focus()
     page.keyboard.press("End")
@@ -174,7 +179,7 @@ def test_a_click_copies_a_colour(clipboard, visit, pages):
 def test_the_inspector_says_what_numpy_says(visit, pages):
     page, picture = visit("em"), read_image(pages / "photo.png")
     quantized = quantize(picture.rgb, FitOptions("em", K, init="random"))
-    posteriors = posterior_maps.posteriors(picture, quantized).astype(np.float64)
+    posteriors = Posteriors.of(CountedImage(picture.rgb, picture.alpha), quantized).at_pixels().astype(np.float64)
     frame = page.locator("[data-frame]")
     box = frame.bounding_box()
 
@@ -278,16 +283,16 @@ def test_columns_without_room_are_left_out_until_asked_for(visit):
 
 def test_the_slider_over_k_marks_bic_and_error(visit):
     page = visit("em")
-    section = page.locator("[data-slider=trials]")
+    section = page.locator("[data-slider=sweep]")
     labels = section.locator("svg.chart").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
-    assert [label.split()[0] for label in labels] == ["BIC", "MSE"]
+    assert [label.split()[0] for label in labels] == ["criterion", "MSE"]
     slider = section.locator("[data-at]")
     slider.focus()
     for key, dot in (("Home", "first"), ("End", "last")):
         page.keyboard.press(key)
         for number in (0, 1):
             chart = section.locator("svg.chart").nth(number)
-            marker, point = chart.locator("[data-markers] circle"), getattr(chart.locator("circle.dot"), dot)
+            marker, point = chart.locator("[data-markers] circle"), getattr(chart.locator("circle.dot.series-0"), dot)
             assert [marker.get_attribute(name) for name in ("cx", "cy")] == [
                 point.get_attribute(name) for name in ("cx", "cy")
             ]

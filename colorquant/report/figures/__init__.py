@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
@@ -15,27 +15,34 @@ from colorquant.fitting.engines import ENGINES, METHODS
 from colorquant.fitting.options import FitOptions
 
 if TYPE_CHECKING:
-    from colorquant.report.figures.subject import Subject
+    from matplotlib.figure import Figure
+
+    from colorquant.report.quantized_file import QuantizedFile
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Which figure is drawn: ``kind`` a key of FIGURES, ``bands`` those that the user chose, if any."""
+    """Which figure is drawn: ``kind`` is a key of FIGURES, ``bands`` are those that the user chose, if any.
+
+    ``title`` replaces the usual one; None leaves it, an empty text leaves no title.
+    """
 
     kind: str
     bands: tuple[str, ...] = ()
+    title: str | None = None
 
 
 @dataclass(frozen=True)
 class FigureKind:
     """One row of :data:`FIGURES`.
 
-    ``module`` has a function, called like the kind, that fills a matplotlib figure; it is loaded when it is used.
-    ``words`` say what is shown. ``methods`` can have it, in a space of at least ``least_bands`` bands.
-    ``chosen`` is how many of them the user can choose; only clustered ones where it shows the model in them.
-    ``history`` says that the fit's iterations are needed, ``of_nothing`` that it can be drawn without a colour.
+    ``module`` has a function, called like the kind, that fills a matplotlib figure and returns what it shows; it is
+    loaded when it is used. ``words`` describe the figure. ``methods`` can have it, in a space of at least
+    ``least_bands`` bands. ``chosen`` is how many of them the user can choose; only clustered ones where ``clustered``.
+    ``history`` says that it needs the fit's iterations, ``sweep`` that it needs fits with other numbers of colours,
+    ``of_nothing`` that it can be drawn of a picture without any visible pixel.
     """
 
     module: str
@@ -45,6 +52,7 @@ class FigureKind:
     chosen: int = 0
     clustered: bool = False
     history: bool = False
+    sweep: bool = False
     of_nothing: bool = False
 
 
@@ -58,8 +66,8 @@ FIGURES: dict[str, FigureKind] = {
     ),
     "colors3d": FigureKind("scatters", "colours in the space, centres or ellipsoids", least_bands=3),
     "convergence": FigureKind("curves", "objective and shift of each iteration", history=True),
-    "elbow": FigureKind("curves", "inertia, or BIC and AIC, of several k"),
-    "grid": FigureKind("grids", "the picture in several k, side by side", of_nothing=True),
+    "elbow": FigureKind("curves", "inertia per pixel, or BIC and AIC, of several k", sweep=True),
+    "grid": FigureKind("grids", "the picture in several k, side by side", sweep=True, of_nothing=True),
 }
 
 
@@ -76,11 +84,14 @@ def check_figure(name: str) -> None:
     check_installed()
 
 
-def choose(options: FitOptions, kind: str | None = None, bands: Sequence[str] = ()) -> Drawing:
+def choose(
+    options: FitOptions, kind: str | None = None, bands: Sequence[str] = (), title: str | None = None
+) -> Drawing:
     """The figure of a fit with ``options``, as :func:`colorquant.fitting.engines.resolve` returns them.
 
     ``kind`` None takes the one that suits what is run; ``bands`` are names of bands in any case, with or without
-    ``*``. Raises OptionError where matplotlib is missing, or the fit cannot have the figure.
+    ``*``; ``title`` is as in Drawing. Raises OptionError where matplotlib is missing, or the fit cannot have the
+    figure.
     """
     check_installed()
     projection = Projection.of(options.space, options.keep_luma)
@@ -92,8 +103,8 @@ def choose(options: FitOptions, kind: str | None = None, bands: Sequence[str] = 
     if len(projection.space.bands) < row.least_bands:
         raise OptionError(f"{flag} needs {row.least_bands} bands, {options.space} has fewer: take another --space")
     if row.history and not ENGINES[options.engine][options.method].tells:
-        raise OptionError(f"{flag}: --engine {options.engine} does not tell its iterations, take numpy")
-    return Drawing(kind, _named(bands, projection, row, flag) if bands else ())
+        raise OptionError(f"{flag}: --engine {options.engine} does not report its iterations, take numpy")
+    return Drawing(kind, _named(bands, projection, row, flag) if bands else (), title)
 
 
 def _usual(options: FitOptions, projection: Projection) -> str:
@@ -117,25 +128,41 @@ def _named(bands: Sequence[str], projection: Projection, row: FigureKind, flag: 
                 f"--figure-bands {band}: no {clustered}band of {projection.space.name}, take "
                 f"{' or '.join(names.values())}"
             )
-    found = tuple(names[band.lower().rstrip("*")] for band in bands)
-    if len(set(found)) < len(found):
+    chosen = tuple(names[band.lower().rstrip("*")] for band in bands)
+    if len(set(chosen)) < len(chosen):
         raise OptionError(f"--figure-bands {','.join(bands)}: take different bands")
-    return found
+    return chosen
 
 
-def encode(subject: Subject, suffix: str) -> bytes:
-    """The file of a subject's figure; ``suffix`` is one of SUFFIXES. The same bytes each time."""
+def encode(file: QuantizedFile, suffix: str) -> bytes:
+    """The file of a quantized file's figure; ``suffix`` is one of SUFFIXES. The same bytes each time."""
     from colorquant.report.figures import canvas
 
-    kind = subject.drawing.kind
-    draw = getattr(import_module(f"{__name__}.{FIGURES[kind].module}"), kind.replace("-", "_"))
-    if subject.empty and not FIGURES[kind].of_nothing:
-        draw = _nothing
-    return canvas.encode(lambda figure: draw(figure, subject), suffix)
+    return canvas.encode(_drawn(file), suffix)
 
 
-def _nothing(figure: Any, subject: Subject) -> None:
+def figure(file: QuantizedFile) -> Figure:
+    """The matplotlib figure of a quantized file, to be shown in a notebook or changed further."""
     from colorquant.report.figures import canvas
 
-    canvas.note(figure, "Every pixel is fully transparent: there is no colour to show.")
-    canvas.title(figure, subject.called, subject.words)
+    return canvas.filled(_drawn(file))
+
+
+def _drawn(file: QuantizedFile) -> Callable[[Figure], None]:
+    """The function that fills a matplotlib figure."""
+    from colorquant.report.figures import canvas
+    from colorquant.report.figures.data import FigureData
+
+    drawing = file.drawing or choose(file.quantized.options)
+    row, data = FIGURES[drawing.kind], FigureData(file, drawing)
+    draw = getattr(import_module(f"{__name__}.{row.module}"), drawing.kind.replace("-", "_"))
+
+    def fill(figure: Figure) -> None:
+        if data.empty and not row.of_nothing:
+            canvas.note(figure, "Every pixel is fully transparent: there is no colour to show.")
+            words = data.words
+        else:
+            words = draw(figure, data)
+        canvas.title(figure, data.name, words, drawing.title)
+
+    return fill

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorquant.report.plots import Plot
 from colorquant.report.records import printable
 from colorquant.types import FloatArray
 
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+    from matplotlib.ft2font import FT2Font
+
 WIDTH, HEIGHT = 8.0, 5.0  # inches
 DPI = 150
-TITLE, WORDS = 13, 9.5  # points
+TITLE, WORDS, KEY = 13, 9.5, 8.5  # points
 MARGIN = 0.2  # inches left of the title, and right of it
 INK, FAINT, PALE = "#1a1a1a", "#5a5a5a", "#d0d0d0"
 # Okabe and Ito, "Color Universal Design" (2008), with gray for black, the colour of ink; on white yellow is weakest.
@@ -50,8 +59,8 @@ NO_DATES: dict[str, dict[str, None]] = {
 _lock = Lock()  # matplotlib's style and font cache belong to the whole interpreter
 
 
-def encode(draw: Callable[[Any], None], suffix: str) -> bytes:
-    """The file of a figure that ``draw`` fills, and sizes if it is not WIDTH × HEIGHT; ``suffix`` is one of SUFFIXES.
+def filled(draw: Callable[[Figure], None]) -> Figure:
+    """A matplotlib figure that ``draw`` fills, and sizes if it is not WIDTH × HEIGHT.
 
     One figure at a time is drawn, whatever the number of threads, in a style that does not depend on the user's.
     """
@@ -61,19 +70,32 @@ def encode(draw: Callable[[Any], None], suffix: str) -> bytes:
     with _lock, matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
         draw(figure)
-        stream = io.BytesIO()
+    return figure
+
+
+def encode(draw: Callable[[Figure], None], suffix: str) -> bytes:
+    """The file of the figure that ``draw`` fills, as in :func:`filled`; ``suffix`` is one of SUFFIXES."""
+    import matplotlib.style
+
+    figure, stream = filled(draw), io.BytesIO()
+    with _lock, matplotlib.style.context(["default", STYLE]):
         figure.savefig(stream, format=suffix[1:], metadata=NO_DATES[suffix])
     return stream.getvalue()
 
 
-def title(figure: Any, name: str, words: str) -> None:
-    """Above all axes, on the left: a picture's name, and below it what is shown."""
+def title(figure: Figure, name: str, words: str, text: str | None) -> None:
+    """Write above all axes, on the left, a picture's name, and below it the ``words`` about what is shown.
+
+    ``text`` replaces both; an empty one leaves the figure without a title.
+    """
     left, room = MARGIN / figure.get_figwidth(), figure.get_figwidth() - 2 * MARGIN
-    text = f"{elided(name, TITLE, room)}\n{elided(words, TITLE, room)}"
-    figure.suptitle(text, x=left, ha="left", fontsize=TITLE, linespacing=1.3)
+    lines = [name, words] if text is None else text.splitlines()
+    if lines:
+        shown = "\n".join(elided(line, TITLE, room) for line in lines)
+        figure.suptitle(shown, x=left, ha="left", fontsize=TITLE, linespacing=1.3)
 
 
-def note(figure: Any, text: str) -> None:
+def note(figure: Figure, text: str) -> None:
     """A sentence in place of a drawing."""
     axes = figure.add_subplot()
     axes.set_axis_off()
@@ -88,7 +110,7 @@ def width(text: str, size: float) -> float:
     return float(font.get_width_height()[0]) / 64 / 72
 
 
-def _font() -> Any:
+def _font() -> FT2Font:
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     return get_font(findfont(FontProperties()))
@@ -133,10 +155,68 @@ def distinct_colors(points: FloatArray) -> list[str]:
     return [DISTINCT[turn] for turn in turns]
 
 
-def legend_right(axes: Any, handles: Sequence[Any], heading: str | None = None, gap: float = 0.02) -> None:
-    """A legend beside the axes, where it hides nothing; ``gap`` in widths of the axes."""
-    place = {"loc": "upper left", "bbox_to_anchor": (1 + gap, 1)}
-    axes.legend(handles=list(handles), title=heading, alignment="left", borderpad=0, **place)
+def legend_right(axes: Axes, handles: Sequence[Artist], heading: str | None = None) -> None:
+    """A legend beside the axes, where it hides nothing."""
+    axes.legend(
+        handles=list(handles),
+        title=heading,
+        alignment="left",
+        borderpad=0,
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1),
+    )
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A row of a :func:`key`: what stands for it in the drawing, its true ``color`` as hex, and ``cells`` of text.
+
+    ``color`` None leaves the swatch out.
+    """
+
+    artist: Artist
+    color: str | None
+    cells: tuple[str, ...]
+
+
+def key(axes: Axes, headings: Sequence[str], rows: Sequence[KeyRow], gap: float = 0.02) -> None:
+    """A legend beside the axes as a table: for each row its artist, a swatch of its true colour, and aligned cells.
+
+    The first column is aligned left, the others right. ``gap`` is in widths of the axes.
+    """
+    from matplotlib.legend_handler import HandlerTuple
+    from matplotlib.patches import Patch
+
+    widths = [max(map(len, column)) for column in zip(headings, *(row.cells for row in rows), strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
+
+    handles: list[tuple[Artist, ...]] = []
+    for row in rows:
+        swatch = () if row.color is None else (Patch(facecolor=row.color, edgecolor=FAINT, linewidth=0.6),)
+        handles.append((row.artist, *swatch))
+    font = {"family": "monospace", "size": KEY}
+    axes.legend(
+        handles,
+        [line(row.cells) for row in rows],
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0.4)},
+        title=line(headings),
+        prop=font,
+        title_fontproperties=font,
+        alignment="right",
+        handlelength=2.6,
+        borderpad=0,
+        loc="upper left",
+        bbox_to_anchor=(1 + gap, 1),
+    )
+
+
+def draw_plot(axes: Axes, plot: Plot, styles: Sequence[dict[str, object]]) -> None:
+    """The lines of a plot, each in its style, with the axes' labels; scales stay as they are."""
+    for series, style in zip(plot.series, styles, strict=False):
+        axes.plot(*zip(*series.points, strict=True), **{"label": series.name, **style})  # type: ignore[arg-type]
+    axes.set(xlabel=plot.x_label, ylabel=plot.y_label)
 
 
 def limits(values: FloatArray, least: float) -> tuple[float, float]:
@@ -146,14 +226,14 @@ def limits(values: FloatArray, least: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def thousands(axis: Any, unit: str = "") -> None:
+def thousands(axis: Axis, unit: str = "") -> None:
     """Ticks such as 20 k and 1.5 M, not 1e6 above the axis."""
     from matplotlib.ticker import EngFormatter
 
     axis.set_major_formatter(EngFormatter(unit=unit))
 
 
-def plain_powers(axis: Any) -> None:
+def plain_powers(axis: Axis) -> None:
     """Ticks of a logarithmic axis such as 0.01 and 100."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -161,7 +241,7 @@ def plain_powers(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def whole_ticks(axis: Any) -> None:
+def whole_ticks(axis: Axis) -> None:
     """Ticks at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from colorquant.errors import OptionError
-from colorquant.report import contact_sheet as sheets
+from colorquant.report.contact_sheet import Tile
 from colorquant.report.figures import canvas, curves, grids
-from colorquant.report.figures.subject import called
+from colorquant.report.words import base_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from colorquant.analysis.compare import Cell, Comparison
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A compared image: ``comparison`` is a Comparison, ``original`` a tile, ``rows``
-    those of :func:`colorquant.report.comparison_records.tile_rows`.
+    """A compared image: its ``comparison``, the ``original`` as a tile, and the ``rows`` of tiles of its cells.
+
+    ``rows`` are those of :func:`colorquant.report.comparison_records.tile_rows`; ``title`` is as in
+    :class:`colorquant.report.figures.Drawing`.
     """
 
     name: str
-    comparison: Any
-    original: sheets.Tile
-    rows: Sequence[Sequence[sheets.Tile | None]]
+    comparison: Comparison
+    original: Tile
+    rows: Sequence[Sequence[Tile | None]]
+    title: str | None = None
 
 
 def choose(kind: str | None, combinations: Sequence[tuple[str, int]]) -> str:
@@ -37,23 +46,21 @@ def choose(kind: str | None, combinations: Sequence[tuple[str, int]]) -> str:
     return kind
 
 
-def elbow(figure: Any, compared: Compared) -> None:
+def elbow(figure: Figure, compared: Compared) -> str:
     """The MSE of each variant against k, and below it BIC and AIC of those that are mixtures."""
     cells = [cell for cell in compared.comparison.cells if cell.measures is not None]
-    mixtures = [cell for cell in cells if cell.measures.bic is not None]
+    mixtures = [cell for cell in cells if cell.measures is not None and cell.measures.bic is not None]
     several = len({cell.options.space for cell in mixtures}) > 1
     words = "Measures against the number of colours" + ("; BIC and AIC only within a space" if several else "")
-    canvas.title(figure, called(compared.name), words)
     if not cells:
         canvas.note(figure, "Every combination failed.")
-        return
+        return words
     variants = list(dict.fromkeys(cell.variant for cell in cells))
     panels = figure.subplots(2 if mixtures else 1, sharex=True, squeeze=False)[:, 0]
     for axes in panels:
         curves.ticks_of_k(axes, [cell.options.k for cell in cells])
-        axes.set_xlabel("")
     for number, variant in enumerate(variants):
-        style = {
+        style: dict[str, object] = {
             "color": canvas.DISTINCT[number % len(canvas.DISTINCT)],
             "ls": canvas.DASHES[number // len(canvas.DISTINCT) % len(canvas.DASHES)],
             "marker": canvas.MARKERS[number % len(canvas.MARKERS)],
@@ -63,33 +70,36 @@ def elbow(figure: Any, compared: Compared) -> None:
         if mixtures:
             _line(panels[1], mixtures, variant, "bic", {**style, "ms": 9})
             _line(panels[1], mixtures, variant, "aic", {**style, "ls": ":", "mfc": "white", "ms": 4})
-    panels[0].set_ylabel("MSE")
+    panels[0].set_ylabel("MSE (RGB levels²)")
     if mixtures:
         panels[1].set_ylabel("BIC, and AIC (hollow)")
         canvas.thousands(panels[1].yaxis)
         panels[1].margins(y=0.1)
-    panels[-1].set_xlabel("k")
+    panels[-1].set_xlabel("number of colours k")
     panels[0].set_ylim(bottom=0)
     canvas.legend_right(panels[0], panels[0].get_legend_handles_labels()[0])
+    return words
 
 
-def _line(axes: Any, cells: Sequence[Any], variant: str, measure: str, style: dict[str, Any]) -> None:
-    told = sorted((cell.options.k, getattr(cell.measures, measure)) for cell in cells if cell.variant == variant)
-    if told:
-        axes.plot(*zip(*told, strict=True), **style)
+def _line(axes: Axes, cells: Sequence[Cell], variant: str, measure: str, style: dict[str, object]) -> None:
+    points = sorted((cell.options.k, getattr(cell.measures, measure)) for cell in cells if cell.variant == variant)
+    if points:
+        axes.plot(*zip(*points, strict=True), **style)  # type: ignore[arg-type]
 
 
-def grid(figure: Any, compared: Compared) -> None:
+def grid(figure: Figure, compared: Compared) -> str:
     """The original, and the pictures of all cells."""
-    across = max(2, *(len(row) for row in compared.rows))
-    rows = [[compared.original], *compared.rows]
-    grids.lay(figure, [[*row, *[None] * (across - len(row))] for row in rows])
-    canvas.title(figure, called(compared.name), "Compared")
+    grids.lay(figure, compared.rows, beside=compared.original, titled=compared.title != "")
+    return "Compared"
 
 
-COMPARED: dict[str, Callable[[Any, Compared], None]] = {"elbow": elbow, "grid": grid}
+COMPARED: dict[str, Callable[[Figure, Compared], str]] = {"elbow": elbow, "grid": grid}
 
 
 def encode(compared: Compared, kind: str, suffix: str) -> bytes:
-    """The file of a comparison's figure: ``kind`` a key of COMPARED, ``suffix`` one of SUFFIXES."""
-    return canvas.encode(lambda figure: COMPARED[kind](figure, compared), suffix)
+    """The file of a comparison's figure: ``kind`` is a key of COMPARED, ``suffix`` one of SUFFIXES."""
+
+    def fill(figure: Figure) -> None:
+        canvas.title(figure, base_name(compared.name), COMPARED[kind](figure, compared), compared.title)
+
+    return canvas.encode(fill, suffix)

@@ -4,43 +4,55 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from colorquant.fitting.models import largest_shift
+from colorquant.quantization import Quantized
+from colorquant.report import plots
 from colorquant.report.figures import canvas
-from colorquant.report.figures.subject import Subject
+from colorquant.report.figures.data import FigureData
+from colorquant.report.words import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MARKED = 60  # iterations up to which each has a dot
-LINE = {"ls": "-", "lw": 1.6, "marker": "o", "ms": 5}
-UNDER = {"ls": "-", "lw": 3.5, "marker": "o", "ms": 9}  # of two lines that lie on each other where pixels are many
-OVER = {"ls": "--", "lw": 1.5, "marker": "s", "ms": 4}
+# BIC and AIC lie on each other where pixels are many: the first line is wide, the second thin and dashed.
+STYLES: tuple[dict[str, object], ...] = (
+    {"color": canvas.DISTINCT[0], "ls": "-", "lw": 3.5, "marker": "o", "ms": 9},
+    {"color": canvas.DISTINCT[1], "ls": "--", "lw": 1.5, "marker": "s", "ms": 4},
+)
+STYLE = {"color": canvas.DISTINCT[0], "ls": "-", "lw": 1.6, "marker": "o", "ms": 5}
 
 
-def convergence(figure: Any, subject: Subject) -> None:
+def convergence(figure: Figure, data: FigureData) -> str:
     """The objective after each iteration, and below it how far the centre moved that moved furthest."""
-    history = subject.quantized.history
-    if not history:
-        canvas.note(figure, f"Nothing was iterated: no more colours than k = {subject.quantized.options.k}.")
-        canvas.title(figure, subject.called, f"Convergence: {subject.words}")
-        return
-    numbers = [now.number for now in history]
+    iterated = data.file.iterations
+    if iterated is None:
+        canvas.note(figure, f"Nothing was iterated: the picture has no more colours than k = {data.k}.")
+        return f"Convergence: {data.words}"
+    history = iterated.run.history
+    numbers = [iteration.number for iteration in history]
     shifts = [largest_shift(one.model, other.model) for one, other in itertools.pairwise(history)]
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 2))
     marker = "o" if len(numbers) <= MARKED else None
-    upper.plot(numbers, [now.objective for now in history], color=canvas.DISTINCT[0], marker=marker, ms=4)
-    upper.set_ylabel("log-likelihood per pixel" if subject.mixture else inertia_words(subject))
-    if not subject.mixture:
-        canvas.thousands(upper.yaxis)
+    objectives = plots.convergence_series("", [iteration.objective for iteration in history], iterated.run)
+    upper.plot(*zip(*objectives.points, strict=True), color=canvas.DISTINCT[0], marker=marker, ms=4)
+    upper.set_ylabel(plots.objective_label(iterated.run))
     lower.plot(numbers[1:], shifts, color=canvas.DISTINCT[5], marker=marker, ms=4)
     lower.set(xlabel="iteration", ylabel="largest shift", xlim=canvas.limits(np.array(numbers, float), 1))
     canvas.whole_ticks(lower.xaxis)
     _scale_shifts(lower, shifts)
-    canvas.title(figure, subject.called, f"Convergence: {subject.words}, {_ending(subject)}")
+    own = "" if iterated.own else " of the textbook's algorithm from random colours"
+    height, width = iterated.image.rgb.shape[:2]
+    sample = f", on {width} × {height} pixels" if iterated.is_sample else ""
+    return f"Convergence{own}: {data.words}, {_ending(iterated.run)}{sample}"
 
 
-def _scale_shifts(axes: Any, shifts: Sequence[float]) -> None:
+def _scale_shifts(axes: Axes, shifts: Sequence[float]) -> None:
     """A logarithmic axis, with 0 below it where a last step moved nothing."""
     positive = [shift for shift in shifts if shift > 0]
     if not positive:
@@ -54,47 +66,31 @@ def _scale_shifts(axes: Any, shifts: Sequence[float]) -> None:
         canvas.plain_powers(axes.yaxis)
 
 
-def inertia_words(subject: Subject) -> str:
-    """The name of the inertia with its unit."""
-    return f"inertia ({'levels' if subject.projection.space.level == 1 else 'units'}²)"
+def _ending(run: Quantized) -> str:
+    return f"{counted(run.n_iter or 0, 'iteration')}{', converged' if run.converged else ''}"
 
 
-def _ending(subject: Subject) -> str:
-    quantized = subject.quantized
-    plural = "" if quantized.n_iter == 1 else "s"
-    return f"{quantized.n_iter} iteration{plural}{', converged' if quantized.converged else ''}"
-
-
-def elbow(figure: Any, subject: Subject) -> None:
-    """The inertia, or BIC and AIC, of fits with several numbers of colours; the asked one is marked."""
-    found = subject.sweep()
+def elbow(figure: Figure, data: FigureData) -> str:
+    """The inertia per pixel, or BIC and AIC, of fits with several numbers of colours; that of the run is marked."""
+    sweep = data.file.sweep
+    drawn = plots.elbow_plots(sweep.runs)
+    words = " ".join([f"Elbow: {data.words}", *(f"({failure})" for failure in sweep.failures)])
+    if not drawn:
+        canvas.note(figure, f"There is nothing to compare: the picture has no more colours than k = {data.k}.")
+        return words
     axes = figure.add_subplot()
-    if subject.mixture:
-        curves = {"BIC": ([one.bic for one in found], UNDER), "AIC": ([one.aic for one in found], OVER)}
-        axes.set_ylabel("criterion (lower is better)")
+    canvas.draw_plot(axes, drawn[0], STYLES if len(drawn[0].series) > 1 else [STYLE])
+    ticks_of_k(axes, [run.options.k for run in sweep.runs])
+    if data.mixture:
+        canvas.thousands(axes.yaxis)
     else:
-        curves = {"inertia": ([one.inertia for one in found], LINE)}
-        axes.set_ylabel(inertia_words(subject))
-    ks = [one.options.k for one in found]
-    shown = False
-    for (words, (values, style)), color in zip(curves.items(), canvas.DISTINCT, strict=False):
-        told = [(k, value) for k, value in zip(ks, values, strict=True) if value is not None]
-        if told:
-            axes.plot(*zip(*told, strict=True), color=color, label=words, **style)
-            shown = True
-    canvas.title(figure, subject.called, f"Elbow: {subject.words}")
-    if not shown:
-        axes.remove()
-        canvas.note(figure, f"Nothing was fitted: no more colours than k = {ks[0]}.")
-        return
-    ticks_of_k(axes, ks)
-    canvas.thousands(axes.yaxis)
-    asked = subject.quantized.options.k
-    axes.axvline(asked, color=canvas.FAINT, lw=1, ls=(0, (2, 2)), label=f"k = {asked}", zorder=0)
+        axes.set_ylim(bottom=0)
+    axes.axvline(data.k, color=canvas.FAINT, lw=1, ls=(0, (2, 2)), label=f"k = {data.k}, this run", zorder=0)
     canvas.legend_right(axes, axes.get_legend_handles_labels()[0])
+    return words
 
 
-def ticks_of_k(axes: Any, ks: Sequence[int]) -> None:
+def ticks_of_k(axes: Axes, ks: Sequence[int]) -> None:
     """A logarithmic axis of k with a tick at each, where they do not touch."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -106,4 +102,3 @@ def ticks_of_k(axes: Any, ks: Sequence[int]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(apart))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.set_xlabel("k")

@@ -2,62 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorquant.palette.files import hex_color
+from colorquant.fitting.models import GaussianMixture
 from colorquant.report.figures import canvas
-from colorquant.report.figures.subject import GRAY_LEVEL, Subject
+from colorquant.report.figures.data import GRAY_LEVEL, FigureData
+from colorquant.report.words import unit_words
 from colorquant.types import FloatArray
 
-LABELLED = 8  # clusters up to which the legend names each
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LABELLED = 16  # clusters up to which the legend names each
+FEW = 8  # clusters up to which each has a colour of its own, and a thick line
 SHOWN = 256  # clusters that are drawn apart
 FINE = 2000  # points of a curve
+USUAL = 0.97  # quantile of the bars' heights that counts as usual
+CUT = 3.0  # times the usual height at which a peak is cut
+NAMED = 2  # cut bars that have their share beside them
 
 
-def axis_words(subject: Subject, band: str) -> str:
+def axis_words(data: FigureData, band: str) -> str:
     """The name of a band with its unit."""
-    return f"{band} ({'8-bit levels' if subject.projection.space.level == 1 else 'units of the space'})"
+    return f"{band} ({unit_words(data.projection.space)})"
 
 
-def edges(subject: Subject, band: str, values: FloatArray) -> FloatArray:
+def edges(data: FigureData, band: str, values: FloatArray) -> FloatArray:
     """The edges (bins + 1,) of bins of one 8-bit level: all 256 where the band has no others, else as far as needed."""
-    space = subject.projection.space
+    space = data.projection.space
     width = 1.0 if band == GRAY_LEVEL else space.level
     whole = width == 1 or (space.luma is not None and band == space.bands[space.luma])
     low, high = (0, 255) if whole else (np.floor(np.min(values) / width), np.ceil(np.max(values) / width))
     return np.asarray((np.arange(int(low), int(high) + 2) - 0.5) * width, np.float64)
 
 
-def shown_band(subject: Subject) -> str:
+def shown_band(data: FigureData) -> str:
     """The band of the segmented histogram: the chosen one, else the space's lightness or gray level."""
-    space = subject.projection.space
-    if subject.drawing.bands:
-        return subject.drawing.bands[0]
+    space = data.projection.space
+    if data.drawing.bands:
+        return data.drawing.bands[0]
     if len(space.bands) == 1:
         return space.bands[0]
     return GRAY_LEVEL if space.luma is None else space.bands[space.luma]
 
 
-def histogram_by_label(subject: Subject, values: FloatArray, cuts: FloatArray) -> FloatArray:
+def histogram_by_label(data: FigureData, values: FloatArray, cuts: FloatArray) -> FloatArray:
     """Pixels in each bin by label, (bins, labels); labels from SHOWN on share the last column."""
-    labels = np.minimum(subject.labels, SHOWN)
+    labels = np.minimum(data.labels, SHOWN)
     columns = int(np.max(labels)) + 1
     bins = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(cuts) - 2)
-    flat = np.bincount(bins * columns + labels, subject.counts, minlength=(len(cuts) - 1) * columns)
+    flat = np.bincount(bins * columns + labels, data.counts, minlength=(len(cuts) - 1) * columns)
     return flat.reshape(-1, columns).astype(np.float64)
 
 
-def segmented_histogram(figure: Any, subject: Subject) -> None:
+def segmented_histogram(figure: Figure, data: FigureData) -> str:
     """Pixels per level of a band, in the colours of their clusters, stacked where clusters share a level."""
     from matplotlib.collections import PolyCollection
     from matplotlib.patches import Patch
 
-    band = shown_band(subject)
-    values = subject.values((band,))[:, 0]
-    cuts = edges(subject, band, values)
-    heights = histogram_by_label(subject, values, cuts)
+    band = shown_band(data)
+    values = data.values((band,))[:, 0]
+    cuts = edges(data, band, values)
+    heights = histogram_by_label(data, values, cuts)
     means = (cuts[:-1] + np.diff(cuts) / 2) @ heights / np.maximum(heights.sum(axis=0), 1)
     rank = np.argsort(means, kind="stable")  # by the band, so that neighbours on the axis have different colours
     colors = np.empty(len(rank), object)
@@ -76,63 +85,107 @@ def segmented_histogram(figure: Any, subject: Subject) -> None:
         PolyCollection(list(np.stack(corners, axis=1)), facecolors=filled, linewidths=0, antialiased=False)
     )
     axes.set(xlim=canvas.limits(cuts, 0), ylim=(0, 1.05 * float(np.max(tops))))
-    axes.set(xlabel=axis_words(subject, band), ylabel="pixels per level")
+    axes.set(xlabel=axis_words(data, band), ylabel="pixels per level")
     canvas.thousands(axes.yaxis)
-    palette = subject.quantized.palette.colors
-    if len(palette) <= LABELLED:
-        words = [
-            f"{label}  {hex_color(palette[label])}  {share:.1%}".replace("%", " %")
-            for label, share in enumerate(subject.shares)
+    if len(data.colors_of_labels) <= LABELLED:
+        key = [
+            canvas.KeyRow(Patch(color=colors[label]), color, (str(label), color, f"{100 * share:.1f} %"))
+            for label, (color, share) in enumerate(zip(data.colors_of_labels, data.shares, strict=True))
         ]
-        handles = [Patch(color=colors[label], label=words[label]) for label in range(len(words))]
-        canvas.legend_right(axes, handles, "label, colour, share")
-    canvas.title(figure, subject.called, f"Histogram by cluster: {subject.words}")
+        canvas.key(axes, ("label", "colour", "share"), key)
+    return f"Histogram by cluster: {data.words}"
 
 
-def component_densities(subject: Subject, column: int, at: FloatArray) -> FloatArray:
+def component_densities(model: GaussianMixture, column: int, at: FloatArray) -> FloatArray:
     """π_j N(x | μ_j, σ_j²) of each component's marginal in a band, at points ``at`` (m,): (k, m)."""
-    model = subject.model
     weights, means = model.weights[:, None], model.means[:, column, None]
     variances = model.covariances[:, column, column, None]
     densities: FloatArray = weights * np.exp(-((at - means) ** 2) / (2 * variances)) / np.sqrt(2 * np.pi * variances)
     return densities
 
 
-def curve_points(subject: Subject, column: int, low: float, high: float) -> FloatArray:
+def curve_points(model: GaussianMixture, column: int, low: float, high: float) -> FloatArray:
     """Where to draw the curves: evenly, and densely about each mean, however narrow its component."""
-    model = subject.model
     deviations = np.sqrt(model.covariances[:SHOWN, column, column])
     near = model.means[:SHOWN, column, None] + deviations[:, None] * np.linspace(-4, 4, 33)
     points: FloatArray = np.unique(np.concatenate([np.linspace(low, high, FINE), near.reshape(-1)]))
     return points[(points >= low) & (points <= high)]
 
 
-def gaussians(figure: Any, subject: Subject) -> None:
+def ceiling(heights: FloatArray, curve: FloatArray) -> float:
+    """Where the axis of densities ends, so that single peaks do not flatten all else.
+
+    ``heights`` (bins,) are those of the histogram, ``curve`` (m,) those of the mixture. Clipped pixels make a bar, and
+    with it often a component, many times as high as the rest; such peaks are cut at twice the height of all others.
+    """
+    top = float(max(np.max(heights), np.max(curve)))
+    usual = float(np.quantile(heights[heights > 0], USUAL))
+    return 1.05 * (top if top <= CUT * usual else 2 * usual)
+
+
+def gaussians(figure: Figure, data: FigureData) -> str:
     """The density of a band's pixels, of each component, and of the mixture."""
-    band = subject.drawing.bands[0] if subject.drawing.bands else subject.widest(1)[0]
-    column = subject.columns((band,))[0]
-    values = subject.values((band,))[:, 0]
-    cuts = edges(subject, band, values)
-    pixels = np.histogram(values, cuts, weights=subject.counts)[0]
+    model = data.mixture
+    assert model is not None, "FIGURES has this one for EM only"
+    band = data.drawing.bands[0] if data.drawing.bands else data.widest(1)[0]
+    column = data.columns((band,))[0]
+    values = data.values((band,))[:, 0]
+    cuts = edges(data, band, values)
+    pixels = np.histogram(values, cuts, weights=data.counts)[0]
+    heights = pixels / pixels.sum() / np.diff(cuts)
     axes = figure.add_subplot()
-    axes.stairs(pixels / pixels.sum() / np.diff(cuts), cuts, fill=True, color=canvas.PALE, label="pixels")
-    at = curve_points(subject, column, *canvas.limits(cuts, 0))
-    densities = component_densities(subject, column, at)
-    colors, k = canvas.distinct_colors(subject.model.means[:, [column]]), len(densities)
-    few = k <= LABELLED
-    mixture = (0, (5, 1.5)) if few else "-"  # dashes would fill narrow peaks
-    for number in range(min(k, SHOWN)):
-        mean, deviation = (
-            subject.model.means[number, column],
-            np.sqrt(subject.model.covariances[number, column, column]),
-        )
-        words = f"{number}  {subject.model.weights[number]:.3f}  {mean:.4g}  {deviation:.3g}"
+    axes.stairs(heights, cuts, fill=True, color=canvas.PALE, label="pixels")
+    at = curve_points(model, column, *canvas.limits(cuts, 0))
+    densities = component_densities(model, column, at)
+    rows = _draw_components(axes, data, column, at, densities)
+    mixture = densities.sum(axis=0)
+    few = len(densities) <= FEW
+    axes.plot(at, mixture, color=canvas.INK, lw=1.3, ls=(0, (5, 1.5)) if few else "-", label="mixture")
+    axes.set(xlim=canvas.limits(cuts, 0), xlabel=axis_words(data, band), ylabel="density")
+    top = ceiling(heights, mixture)
+    axes.set_ylim(0, top)
+    _name_cut_bars(axes, heights, cuts, top)
+    stairs, *_, whole = axes.get_legend_handles_labels()[0]
+    if len(densities) <= LABELLED:
+        general = [canvas.KeyRow(artist, None, (str(artist.get_label()), "", "", "")) for artist in (stairs, whole)]
+        canvas.key(axes, ("component", "π", "μ", "σ"), [*general, *rows])
+    else:
+        canvas.legend_right(axes, [stairs, whole], f"{len(densities)} components")
+    return f"Gaussians over the histogram: {data.words}"
+
+
+def _draw_components(
+    axes: Axes, data: FigureData, column: int, at: FloatArray, densities: FloatArray
+) -> list[canvas.KeyRow]:
+    """A curve for each component, and the legend's row for it."""
+    model, few, rows = data.mixture, len(densities) <= FEW, []
+    assert model is not None
+    colors = canvas.distinct_colors(model.means[:, [column]])
+    deviations = np.sqrt(model.covariances[:, column, column])
+    for number, density in enumerate(densities[:SHOWN]):
         dash = canvas.DASHES[number // len(canvas.DISTINCT) % len(canvas.DASHES)]
-        axes.plot(at, densities[number], dash, color=colors[number], lw=1.6 if few else 0.9, label=words)
-    axes.plot(at, densities.sum(axis=0), color=canvas.INK, lw=1.3, ls=mixture, label="mixture")
-    axes.set(xlim=canvas.limits(cuts, 0), xlabel=axis_words(subject, band), ylabel="density")
-    axes.set_ylim(bottom=0)
-    handles = axes.get_legend_handles_labels()[0]
-    order = [handles[0], handles[-1], *(handles[1:-1] if few else ())]
-    canvas.legend_right(axes, order, "component, π, μ, σ" if few else f"{k} components")
-    canvas.title(figure, subject.called, f"Gaussians over the histogram: {subject.words}")
+        line = axes.plot(at, density, dash, color=colors[number], lw=1.6 if few else 0.9)[0]
+        line.set_label(f"component {number}")
+        true = data.colors_of_labels[number] if number < len(data.colors_of_labels) else None
+        mean, deviation = model.means[number, column], deviations[number]
+        cells = (str(number), f"{model.weights[number]:.3f}", f"{mean:.4g}", f"{deviation:.3g}")
+        rows.append(canvas.KeyRow(line, true, cells))
+    return rows
+
+
+def _name_cut_bars(axes: Axes, heights: FloatArray, cuts: FloatArray, top: float) -> None:
+    """The share of the pixels beside each of the highest bars that the axis cuts."""
+    cut = np.flatnonzero(heights > top)
+    for place in cut[np.argsort(-heights[cut], kind="stable")][:NAMED]:
+        share = 100 * heights[place] * (cuts[place + 1] - cuts[place])
+        left = place > len(heights) / 2
+        axes.annotate(
+            f"{share:.1f} % of the pixels",
+            ((cuts[place] + cuts[place + 1]) / 2, top),
+            (-5 if left else 5, -3),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="top",
+            fontsize=canvas.KEY,
+            color=canvas.FAINT,
+        )

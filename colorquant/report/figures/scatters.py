@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from colorquant.report.figures import canvas
-from colorquant.report.figures.subject import Subject
+from colorquant.report.figures.data import FigureData
+from colorquant.report.figures.labels import number_points
 from colorquant.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 SIGMAS = 2.0  # Mahalanobis distance of the outlines: 86 % of a Gaussian in two bands, 74 % in three
 POINTS = 20_000  # of the picture's colours, at most
-LABELLED = 8  # clusters up to which the legend names each
+LABELLED = 16  # clusters up to which the legend names each
 NUMBERED = 16  # clusters up to which each has its number beside it
 DETAILED = 8  # ellipsoids up to which each has many lines
 SHOWN = 256  # clusters whose centre and outline are drawn
-REGION = 400  # points across, of which it is asked to whom they belong
+REGION = 400  # points across, each tinted by its nearest centre
 
 
 def ellipse(mean: FloatArray, covariance: FloatArray, radius: float = SIGMAS, points: int = 121) -> FloatArray:
@@ -59,13 +65,13 @@ def _axes(covariance: FloatArray) -> FloatArray:
     return axes
 
 
-def plane(subject: Subject) -> tuple[str, ...]:
+def plane(data: FigureData) -> tuple[str, ...]:
     """The two bands that are shown: the chosen ones, else the chroma, else the two in which the pixels differ most."""
-    if subject.drawing.bands:
-        return subject.drawing.bands
-    space = subject.projection.space
+    if data.drawing.bands:
+        return data.drawing.bands
+    space = data.projection.space
     if space.luma is None:
-        return subject.widest(2)
+        return data.widest(2)
     return tuple(name for band, name in enumerate(space.bands) if band != space.luma)
 
 
@@ -86,27 +92,27 @@ def thinned(values: FloatArray, labels: IntArray, counts: IntArray) -> tuple[Flo
 def areas(counts: IntArray, least: float, most: float) -> FloatArray:
     """The areas (n,) of the points, in squared points of print: by the logarithm of their pixels."""
     scale = np.log1p(counts) / np.log1p(np.max(counts))
-    found: FloatArray = least + (most - least) * scale**2
-    return found
+    return np.asarray(least + (most - least) * scale**2, np.float64)
 
 
-def ellipses(figure: Any, subject: Subject) -> None:
+def ellipses(figure: Figure, data: FigureData) -> str:
     """Colours in two bands in the colour of their cluster, with an ellipse or a centre for each cluster."""
-    bands = plane(subject)
-    columns = subject.columns(bands)
-    values, labels, counts = thinned(subject.values(bands), subject.labels, subject.counts)
-    centers = subject.model.points[:SHOWN][:, columns]
-    colors = canvas.distinct_colors(subject.model.points[:, columns])
-    outlines = _outlines(subject, columns)
+    bands = plane(data)
+    columns = data.columns(bands)
+    values, labels, counts = thinned(data.values(bands), data.labels, data.counts)
+    centers = data.model.points[:SHOWN][:, columns]
+    colors = canvas.distinct_colors(data.model.points[:, columns])
+    outlines = _outlines(data, columns)
     everything = np.concatenate([values, centers, *outlines])
-    spans = _spans(everything, 8 * subject.projection.space.level)
+    spans = _spans(everything, 8 * data.projection.space.level)
     axes = figure.add_subplot()
     axes.set_aspect("equal")
     axes.set(xlim=spans[0], ylim=spans[1], xlabel=bands[0], ylabel=bands[1])
-    if not subject.mixture and len(subject.model.points) > 1 and bands == subject.projection.bands:
-        _regions(axes, subject, spans, colors)
+    if not data.mixture and len(data.model.points) > 1 and bands == data.projection.bands:
+        _regions(axes, data, spans, colors)
     axes.scatter(
-        *values.T,
+        values[:, 0],
+        values[:, 1],
         s=areas(counts, 1.5, 30),
         c=[colors[label] for label in labels],
         alpha=0.7,
@@ -119,10 +125,12 @@ def ellipses(figure: Any, subject: Subject) -> None:
         axes.plot(*outline.T, color="white", lw=3.2 * thin)
         axes.plot(*outline.T, color=canvas.INK, lw=2.2 * thin)
         axes.plot(*outline.T, dash, color=colors[number], lw=1.4 * thin)
-    _mark_centers(axes, subject, centers)
-    _name_clusters(axes, subject, colors)
-    shown = "Ellipses at 2σ" if subject.mixture else "Centres"
-    canvas.title(figure, subject.called, f"{shown}: {subject.words}")
+    _mark_centers(axes, data, centers)
+    _name_clusters(axes, data, colors)
+    if len(centers) <= NUMBERED:
+        number_points(axes, centers)
+    shown = "Ellipses at 2σ" if data.mixture else "Centres"
+    return f"{shown}: {data.words}"
 
 
 def _spans(points: FloatArray, least: float) -> list[tuple[float, float]]:
@@ -132,77 +140,66 @@ def _spans(points: FloatArray, least: float) -> list[tuple[float, float]]:
     return [canvas.limits(np.array(x), max(across, 1.6 * down)), canvas.limits(np.array(y), max(down, across / 1.6))]
 
 
-def _outlines(subject: Subject, columns: Sequence[int]) -> list[FloatArray]:
+def _outlines(data: FigureData, columns: Sequence[int]) -> list[FloatArray]:
     """The ellipse of each component's marginal in two bands."""
-    if not subject.mixture:
+    if data.mixture is None:
         return []
-    marginals = subject.model.covariances[:, columns][:, :, columns]
-    means = subject.model.means[:, columns]
-    return [ellipse(*pair) for pair in zip(means[:SHOWN], marginals[:SHOWN], strict=True)]
+    marginals = data.mixture.covariances[:, columns][:, :, columns]
+    means = data.mixture.means[:, columns]
+    return [ellipse(mean, marginal) for mean, marginal in zip(means[:SHOWN], marginals[:SHOWN], strict=True)]
 
 
-def _regions(axes: Any, subject: Subject, spans: Sequence[tuple[float, float]], colors: Sequence[str]) -> None:
+def _regions(axes: Axes, data: FigureData, spans: Sequence[tuple[float, float]], colors: Sequence[str]) -> None:
     """Tint the plane within ``spans`` by the nearest centre."""
     from matplotlib.colors import to_rgb
 
     x, y = (np.linspace(*span, REGION) for span in spans)
-    labels = subject.model.predict(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    labels = data.model.predict(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
     tints = 1 - 0.22 * (1 - np.array([to_rgb(color) for color in colors]))
     image = tints[labels].reshape(len(y), len(x), 3)
     axes.imshow(image, extent=(*spans[0], *spans[1]), origin="lower", zorder=0)
 
 
-def _mark_centers(axes: Any, subject: Subject, centers: FloatArray) -> None:
+def _mark_centers(axes: Axes, data: FigureData, centers: FloatArray) -> None:
     """Each centre as a disc of its label's colour, with its number where there are few."""
-    palette = subject.quantized.palette.colors[: len(centers)] / 255
-    few = len(subject.model.points) <= NUMBERED
+    palette = data.quantized.palette.colors[: len(centers)] / 255
+    few = len(data.model.points) <= NUMBERED
     faces = np.ones((len(centers), 3))
     faces[: len(palette)] = palette
-    edges = {"edgecolors": canvas.INK, "linewidths": 1.2}
-    axes.scatter(*centers.T, s=70 if few else 28, c="white", linewidths=0, zorder=4)
-    axes.scatter(*centers.T, s=45 if few else 16, c=faces, zorder=5, **edges)
-    for number, center in enumerate(centers if few else ()):
-        axes.annotate(
-            str(number),
-            center,
-            (6, 6),
-            textcoords="offset points",
-            fontsize=9,
-            fontweight="bold",
-            zorder=6,
-            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
-            annotation_clip=True,
-        )
+    x, y = centers.T
+    axes.scatter(x, y, s=70 if few else 28, c="white", linewidths=0, zorder=4)
+    axes.scatter(x, y, s=45 if few else 16, c=faces, zorder=5, edgecolors=canvas.INK, linewidths=1.2)
 
 
-def _name_clusters(axes: Any, subject: Subject, colors: Sequence[str], gap: float = 0.02) -> None:
-    """The legend: labels with their shares where there are few."""
+def _name_clusters(axes: Axes, data: FigureData, colors: Sequence[str], gap: float = 0.02) -> None:
+    """The legend: labels with their colours and shares where there are few."""
     from matplotlib.lines import Line2D
 
-    shares = subject.shares
-    if len(subject.model.points) > LABELLED:
+    if len(data.model.points) > LABELLED:
         return
-    handles = [
-        Line2D([], [], color=colors[label], marker="o", ls="", label=f"{label}  {100 * share:.1f} %")
-        for label, share in enumerate(shares)
+    rows = [
+        canvas.KeyRow(
+            Line2D([], [], color=colors[label], marker="o", ls=""), color, (str(label), color, f"{100 * share:.1f} %")
+        )
+        for label, (color, share) in enumerate(zip(data.colors_of_labels, data.shares, strict=True))
     ]
-    canvas.legend_right(axes, handles, "label, share", gap)
+    canvas.key(axes, ("label", "colour", "share"), rows, gap)
 
 
-def colors3d(figure: Any, subject: Subject) -> None:
+def colors3d(figure: Figure, data: FigureData) -> str:
     """Colours in the space's three bands, as they look, with a centre or an ellipsoid for each cluster."""
     from matplotlib.ticker import MaxNLocator
 
-    bands = upright(subject)
-    values = subject.values(bands)
+    bands = upright(data)
+    values = data.values(bands)
     rows = np.arange(len(values))
     if len(values) > POINTS:
         rows = np.sort(np.random.default_rng(0).choice(len(values), POINTS, replace=False))
-    centers = _centers_in_space(subject, bands, values)
-    lines = _surfaces(subject, bands, centers)
+    centers = _centers_in_space(data, bands, values)
+    lines = _surfaces(data, bands, centers)
     everything = np.concatenate([values, centers, *lines])
-    axes = figure.add_subplot(projection="3d", computed_zorder=False)
-    spans = [canvas.limits(column, 8 * subject.projection.space.level) for column in everything.T]
+    axes = cast("Axes3D", figure.add_subplot(projection="3d", computed_zorder=False))
+    spans = [canvas.limits(column, 8 * data.projection.space.level) for column in everything.T]
     axes.set(xlim=spans[0], ylim=spans[1], zlim=spans[2])
     lengths = np.array([high - low for low, high in spans])
     box = np.maximum(lengths / np.max(lengths), 0.4)
@@ -214,54 +211,54 @@ def colors3d(figure: Any, subject: Subject) -> None:
     axes.set(xlabel=bands[0], ylabel=bands[1], zlabel=bands[2])
     axes.scatter(
         *values[rows].T,
-        s=areas(subject.counts[rows], 1.5, 40),
-        c=subject.colors[rows] / 255,
+        s=areas(data.counts[rows], 1.5, 40),
+        c=data.colors[rows] / 255,
         depthshade=False,
         linewidths=0,
         rasterized=True,
         zorder=1,
     )
-    outline_colors = canvas.distinct_colors(subject.model.points)
-    per_cluster = len(lines) // max(1, min(len(subject.model.points), SHOWN))
+    outline_colors = canvas.distinct_colors(data.model.points)
+    per_cluster = len(lines) // max(1, min(len(data.model.points), SHOWN))
     width = 0.9 if len(centers) <= NUMBERED else 0.5
     for number, line in enumerate(lines):
         axes.plot(*line.T, color=outline_colors[number // per_cluster], lw=width, zorder=2)
-    _mark_centers_in_space(axes, subject, centers)
-    if subject.mixture:
-        _name_clusters(axes, subject, outline_colors, gap=0.15)
-    shown = "ellipsoids at 2σ" if subject.mixture else "centres"
-    canvas.title(figure, subject.called, f"Colours and {shown}: {subject.words}")
+    _mark_centers_in_space(axes, data, centers)
+    if data.mixture:
+        _name_clusters(axes, data, outline_colors, gap=0.15)
+    shown = "ellipsoids at 2σ" if data.mixture else "centres"
+    return f"Colours and {shown}: {data.words}"
 
 
-def upright(subject: Subject) -> tuple[str, ...]:
+def upright(data: FigureData) -> tuple[str, ...]:
     """The space's three bands, the lightness last: it stands upright."""
-    space = subject.projection.space
+    space = data.projection.space
     order = sorted(range(len(space.bands)), key=lambda band: band == space.luma)
     return tuple(space.bands[band] for band in order)
 
 
-def _centers_in_space(subject: Subject, bands: Sequence[str], values: FloatArray) -> FloatArray:
+def _centers_in_space(data: FigureData, bands: Sequence[str], values: FloatArray) -> FloatArray:
     """The centres (k, 3) in all bands: in one that was not clustered, where their pixels are on the mean."""
-    points = subject.model.points[:SHOWN]
-    centers = np.repeat(np.average(values, axis=0, weights=subject.counts)[None], len(points), axis=0)
-    weights = np.bincount(subject.labels, subject.counts, minlength=len(points))[: len(points)]
+    points = data.model.points[:SHOWN]
+    centers = np.repeat(np.average(values, axis=0, weights=data.counts)[None], len(points), axis=0)
+    weights = np.bincount(data.labels, data.counts, minlength=len(points))[: len(points)]
     for band, name in enumerate(bands):
-        if name in subject.projection.bands:
-            centers[:, band] = points[:, subject.columns((name,))[0]]
+        if name in data.projection.bands:
+            centers[:, band] = points[:, data.columns((name,))[0]]
         else:
-            sums = np.bincount(subject.labels, subject.counts * values[:, band], minlength=len(points))[: len(points)]
+            sums = np.bincount(data.labels, data.counts * values[:, band], minlength=len(points))[: len(points)]
             centers[:, band] = np.where(weights > 0, sums / np.maximum(weights, 1), centers[:, band])
     return centers
 
 
-def _surfaces(subject: Subject, bands: Sequence[str], centers: FloatArray) -> list[FloatArray]:
+def _surfaces(data: FigureData, bands: Sequence[str], centers: FloatArray) -> list[FloatArray]:
     """The lines (m, 3) of all ellipsoids, as many for each; flat where a band was not clustered."""
-    if not subject.mixture:
+    if data.mixture is None:
         return []
-    names = [name for name in bands if name in subject.projection.bands]
-    clustered, columns = [bands.index(name) for name in names], subject.columns(names)
-    covariances = subject.model.covariances[: len(centers)][:, columns][:, :, columns]
-    detailed = len(subject.model.points) <= DETAILED
+    names = [name for name in bands if name in data.projection.bands]
+    clustered, columns = [bands.index(name) for name in names], data.columns(names)
+    covariances = data.mixture.covariances[: len(centers)][:, columns][:, :, columns]
+    detailed = len(data.model.points) <= DETAILED
     lines = []
     for center, covariance in zip(centers, covariances, strict=True):
         if len(clustered) == 3:
@@ -274,10 +271,10 @@ def _surfaces(subject: Subject, bands: Sequence[str], centers: FloatArray) -> li
     return lines
 
 
-def _mark_centers_in_space(axes: Any, subject: Subject, centers: FloatArray) -> None:
+def _mark_centers_in_space(axes: Axes3D, data: FigureData, centers: FloatArray) -> None:
     """Each centre as a disc of its label's colour on top of all points."""
-    palette = subject.quantized.palette.colors[: len(centers)] / 255
-    few = len(subject.model.points) <= NUMBERED
+    palette = data.quantized.palette.colors[: len(centers)] / 255
+    few = len(data.model.points) <= NUMBERED
     used = centers[: len(palette)]
     axes.scatter(*used.T, s=110 if few else 45, c="white", depthshade=False, linewidths=0, zorder=3)
     size = 70 if few else 25

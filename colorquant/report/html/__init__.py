@@ -1,4 +1,4 @@
-"""HTML pages from the templates beside this module: each is one file that needs no other and opens from disk."""
+"""HTML pages from the templates beside this module; each is a single file that opens from disk."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import Any
+from typing import TypeAlias
 
 from colorquant._version import __version__
-from colorquant.report.records import printable
 
-# Inside a script element nothing but these could end it, or be no JSON that a browser reads as JavaScript.
+# The only characters of JSON that could end a script element, or that JavaScript would read differently.
 ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 Fact = tuple[str, str]  # name and value
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table that can be sorted: its words, and the value by which; ``long`` words are broken."""
+    """A cell of a table that can be sorted: its ``words``, and the ``value`` to sort by.
+
+    ``best`` marks the best of its column; ``long`` words may be broken into lines.
+    """
 
     words: str
     value: float | str | None
@@ -37,28 +39,18 @@ class Cell:
         return "Infinity" if self.value == math.inf else str(self.value)
 
 
-def base_name(name: str) -> str:
-    """The last part of a file's name, as a heading says it."""
-    return "standard input" if name == "-" else printable(PurePath(name).name or name)
-
-
-def option_words(value: object) -> str:
-    """The value of an option."""
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
-
-
 def data_uri(image: bytes) -> str:
-    """A PNG or JPEG as the address that is the picture itself."""
+    """A PNG or JPEG as a data: address, which holds the picture itself."""
     kind = "jpeg" if image.startswith(b"\xff\xd8") else "png"
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
-def embedded_json(value: Any) -> str:
-    """JSON that can stand inside a script element whatever its texts are; numbers that are not finite become null."""
+def embedded_json(value: Json) -> str:
+    """JSON that can stand inside a script element, whatever its texts are; infinity and NaN become null."""
     return json.dumps(_finite(value), allow_nan=False, separators=(",", ":")).translate(ESCAPES)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: Json) -> Json:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -66,10 +58,10 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def render(template: str, title: str, data: Mapping[str, Any], **content: Any) -> bytes:
-    """The page that ``template`` of the folder pages makes of ``content``; ``data`` is what its script reads.
+def render(template: str, title: str, data: Mapping[str, Json], **content: object) -> bytes:
+    """The page that ``template`` makes of ``content``; ``data`` is what the page's script reads.
 
-    All texts are escaped; they shall be printable (:func:`colorquant.report.records.printable`).
+    All texts are escaped; they must be printable (:func:`colorquant.report.records.printable`).
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup

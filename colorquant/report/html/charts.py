@@ -1,4 +1,4 @@
-"""Axes and lines as numbers: where the template draws them, their ticks and words, in an SVG."""
+"""Charts as SVG: where the template draws the axes, ticks and lines of a plot."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Point = tuple[float, float]
+from colorquant.report.plots import Plot, Point
 
 WIDTH, HEIGHT = 420, 250  # of the view box: words of 12 units stay readable on a phone
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 42  # margins
+MOST_EXACT = 12  # values of a logarithmic axis up to which its ticks stand at them
+LEAST_APART = 22.0  # units of the view box between ticks
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -41,12 +43,16 @@ class Axis:
         return round(self.start + ((math.log10(value) if self.log else value) - self.low) * self.unit, 2)
 
     def ticks(self, exact: Sequence[float] = ()) -> tuple[tuple[float, str], ...]:
-        """Places and words of round values, or of ``exact`` ones."""
-        if exact or self.log:
-            values, step = list(exact) or self._decades(), 0.0
-        else:
+        """Places and words of round values, or of ``exact`` ones, as far as they do not touch."""
+        if not exact and not self.log:
             values, step = self._round_values()
-        return tuple((self.place(value), tick_words(value, step)) for value in values)
+            return tuple((self.place(value), tick_words(value, step)) for value in values)
+        ticks: list[tuple[float, str]] = []
+        for value in exact or self._decades():
+            place = self.place(value)
+            if not ticks or abs(place - ticks[-1][0]) >= LEAST_APART:
+                ticks.append((place, tick_words(value, 0.0)))
+        return tuple(ticks)
 
     def _round_values(self) -> tuple[list[float], float]:
         least = (self.high - self.low) / 5
@@ -58,8 +64,8 @@ class Axis:
     def _decades(self) -> list[float]:
         factors = (1,) if self.high - self.low > 3 else (1, 2, 5)
         decades = range(math.floor(self.low), math.ceil(self.high) + 1)
-        found = [factor * 10.0**decade for decade in decades for factor in factors]
-        inside = [value for value in found if self.low <= math.log10(value) <= self.high]
+        values = [factor * 10.0**decade for decade in decades for factor in factors]
+        inside = [value for value in values if self.low <= math.log10(value) <= self.high]
         return inside or [10.0 ** ((self.low + self.high) / 2)]
 
 
@@ -97,21 +103,16 @@ class Chart:
         return self.height - BOTTOM
 
 
-def line_chart(
-    series: Sequence[tuple[str, Sequence[Point]]],
-    x_label: str,
-    y_label: str,
-    *,
-    log_x: bool = False,
-    log_y: bool = False,
-) -> Chart:
-    """The chart of named ``series`` of points; a logarithmic axis of few values has its ticks at them."""
-    xs, ys = ([point[place] for _, line in series for point in line] for place in (0, 1))
-    x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log=log_x)
-    y_axis = Axis.over(ys, HEIGHT - BOTTOM, TOP, log=log_y)
-    lines = tuple(Line(name, tuple((x_axis.place(x), y_axis.place(y)) for x, y in line)) for name, line in series)
-    few = sorted(set(xs)) if log_x and len(set(xs)) <= 9 else ()
-    return Chart(x_label, y_label, x_axis.ticks(few), y_axis.ticks(), lines)
+def line_chart(plot: Plot) -> Chart:
+    """The chart of a plot; a logarithmic horizontal axis of few values has its ticks at them."""
+    xs, ys = ([point[place] for series in plot.series for point in series.points] for place in (0, 1))
+    x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log=plot.log_x)
+    y_axis = Axis.over(ys, HEIGHT - BOTTOM, TOP, log=plot.log_y)
+    lines = tuple(
+        Line(series.name, tuple((x_axis.place(x), y_axis.place(y)) for x, y in series.points)) for series in plot.series
+    )
+    few = sorted(set(xs)) if plot.log_x and len(set(xs)) <= MOST_EXACT else ()
+    return Chart(plot.x_label, plot.y_label, x_axis.ticks(few), y_axis.ticks(), lines)
 
 
 def tick_words(value: float, step: float) -> str:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from colorquant.report.comparison_records import agreement_words, records, tile
-from colorquant.report.comparison_table import COLUMNS, Row, cell_words, value_of
-from colorquant.report.html import Cell, Fact, base_name, data_uri, render
+from colorquant.report.comparison_table import COLUMNS, Column, Row, cell_words, value_of
+from colorquant.report.html import Cell, Fact, data_uri, render
 from colorquant.report.machine import Machine
 from colorquant.report.records import printable, size_words
+from colorquant.report.words import base_name
+
+if TYPE_CHECKING:
+    from colorquant.analysis import compare
+    from colorquant.analysis.compare import Comparison
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Failure:
 
 
 def comparison_page(
-    compared: Sequence[tuple[str, Any]], failures: Sequence[Failure], asked: Sequence[Fact], notes: Sequence[str]
+    compared: Sequence[tuple[str, Comparison]], failures: Sequence[Failure], asked: Sequence[Fact], notes: Sequence[str]
 ) -> bytes:
     """The page as HTML: ``compared`` are names with their Comparison, with pictures.
 
@@ -72,7 +77,7 @@ def comparison_page(
     )
 
 
-def _section(name: str, comparison: Any) -> Section:
+def _section(name: str, comparison: Comparison) -> Section:
     size = f"{comparison.width:,} × {comparison.height:,} pixels, {comparison.colors_in:,} colours"
     tiles = [_tile(cell, comparison.pictures.get(cell.name)) for cell in comparison.cells]
     original = Tile("original", "", f"{size}, {size_words(comparison.bytes_in)}", data_uri(comparison.pictures[""]))
@@ -89,7 +94,7 @@ def _section(name: str, comparison: Any) -> Section:
     )
 
 
-def _tile(cell: Any, picture: bytes | None) -> Tile:
+def _tile(cell: compare.Cell, picture: bytes | None) -> Tile:
     words = tile(cell, None)
     kind, *rest = words.words
     title = words.title.replace(" = ", "\u00a0=\u00a0")  # kept on one line
@@ -110,13 +115,13 @@ def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[Cell]], list[int]]
     return heads, cells, ranks
 
 
-def _sorted_by(column: Any, row: Row, rows: Sequence[Row]) -> tuple[str, float | str | None, bool]:
+def _sorted_by(column: Column, row: Row, rows: Sequence[Row]) -> tuple[str, float | str | None, bool]:
     words, best = cell_words(column, row, rows)
     value = value_of(column, row)
     return words, int(value) if isinstance(value, bool) else value, best
 
 
-def _matrix(comparison: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
+def _matrix(comparison: Comparison) -> tuple[tuple[str, tuple[float, ...]], ...]:
     done = [cell for cell in comparison.cells if cell.error is None]
     if len(done) < 2:
         return ()

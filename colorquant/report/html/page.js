@@ -24,7 +24,7 @@ function shape(name, attributes) {
   return made;
 }
 
-// Theme: the system's, until the button says otherwise.
+// Theme: the system's, until the button changes it.
 
 function startTheme() {
   const button = document.querySelector("[data-theme-toggle]");
@@ -105,7 +105,7 @@ async function startInspector(stage, panel, about) {
   const labels = await read(loaded(about.labels));
   const strongest = await Promise.all(about.strongest.map((source) => read(loaded(source))));
   const shares = about.shares ? await read(loaded(about.shares)) : null;
-  const swatches = [...document.querySelectorAll("[data-copy]")].map((button) => button.dataset.copy);
+  const swatches = [...document.querySelectorAll(".palette [data-copy]")].map((button) => button.dataset.copy);
   let at = { x: Math.floor(width / 2), y: Math.floor(height / 2) };
 
   function posterior(place) {
@@ -193,7 +193,9 @@ function showCenters(group, frames, number) {
   now.centers.forEach(([x, y], center) => {
     if (now.ellipses) {
       const [rx, ry, angle] = now.ellipses[center];
-      shapes.push(shape("ellipse", { class: "ellipse", cx: x, cy: y, rx, ry, transform: `rotate(${angle} ${x} ${y})` }));
+      const outline = { cx: x, cy: y, rx, ry, transform: `rotate(${angle} ${x} ${y})` };
+      shapes.push(shape("ellipse", { class: "ellipse-halo", ...outline }));
+      shapes.push(shape("ellipse", { class: "ellipse", stroke: now.colors[center], ...outline }));
     }
     const r = 4 + 9 * Math.sqrt(now.sizes[center]);
     shapes.push(shape("circle", { class: "center-halo", cx: x, cy: y, r: r + 1.6 }));
@@ -244,10 +246,10 @@ function startSlider(section) {
       }, 350);
     });
   }
-  show(Math.max(0, frames.findIndex((frame) => frame.own)));
+  show(Math.max(0, frames.findIndex((frame) => frame.first)));
 }
 
-// Copy a colour; a page from disk may have no clipboard of its own, then the old way is left.
+// Copy a colour or a command. A page from disk may have no clipboard API: then a hidden text field does it.
 
 async function copy(text) {
   try {
@@ -269,10 +271,11 @@ async function copy(text) {
 function startCopying() {
   const toast = document.querySelector("[data-toast]");
   let timer = null;
-  for (const button of document.querySelectorAll("[data-copy]")) {
+  for (const button of document.querySelectorAll("[data-copy], [data-copy-line]")) {
     button.addEventListener("click", async () => {
-      const done = await copy(button.dataset.copy);
-      toast.textContent = done ? `${button.dataset.copy} copied` : `Could not copy: it is ${button.dataset.copy}`;
+      const text = button.dataset.copy ?? button.dataset.copyLine;
+      const name = button.dataset.copy ?? "Command";
+      toast.textContent = (await copy(text)) ? `${name} copied` : `Could not copy: ${text}`;
       toast.classList.add("shown");
       clearTimeout(timer);
       timer = setTimeout(() => toast.classList.remove("shown"), 2000);
@@ -307,7 +310,18 @@ function startTable(table) {
   });
 }
 
-// Columns that do not fit are left out, those of the highest rank first, until all are asked for.
+// A table that goes on beyond its frame fades out there.
+
+function startScrolling(frame) {
+  const mark = () => {
+    frame.toggleAttribute("data-more", frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 1);
+  };
+  frame.addEventListener("scroll", mark);
+  new ResizeObserver(mark).observe(frame);
+  new ResizeObserver(mark).observe(frame.firstElementChild);
+}
+
+// Columns that do not fit are left out, those of the highest rank first, unless the reader wants all of them.
 
 function startColumns(table) {
   const ranks = [...table.tHead.rows[0].cells].map((head) => Number(head.dataset.rank || 0));
@@ -334,7 +348,7 @@ function startColumns(table) {
   fit();
 }
 
-// A comparison: which two of the pictures are held against each other.
+// A comparison: which two of the pictures are shown, one on each side of the divider.
 
 function startChooser(section) {
   const stage = find(section, "stage");
@@ -369,5 +383,6 @@ document.querySelectorAll("[data-slider]").forEach(startSlider);
 document.querySelectorAll("[data-chooser]").forEach(startChooser);
 document.querySelectorAll("table.sortable").forEach(startTable);
 document.querySelectorAll("table.compact").forEach(startColumns);
+document.querySelectorAll(".scroll").forEach(startScrolling);
 const panel = document.querySelector("[data-inspector]");
 if (panel) startInspector(document.querySelector("[data-stage]"), panel, data.inspector);

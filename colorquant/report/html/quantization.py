@@ -4,90 +4,117 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from colorquant.palette.files import hex_color
-from colorquant.report.html import Cell, Fact, base_name, data_uri, option_words, render
-from colorquant.report.html.charts import Chart, Point, line_chart
-from colorquant.report.html.exhibit import Exhibit, Trial, Walk
+from colorquant.quantization import Quantized
+from colorquant.report import plots
+from colorquant.report.html import Cell, Fact, Json, data_uri, render
+from colorquant.report.html.charts import Chart, line_chart
+from colorquant.report.html.content import (
+    UNCERTAINTY_COLORS,
+    IterationImages,
+    PageContent,
+    SweepImage,
+    page_content,
+)
 from colorquant.report.machine import Machine
+from colorquant.report.plots import Plot, Point
+from colorquant.report.quantized_file import QuantizedFile
 from colorquant.report.records import printable, size_words
+from colorquant.report.words import METHOD_NAMES, OBJECTIVE_NAMES, base_name, counted, psnr_words
 
-METHODS = {"kmeans": "k-means", "em": "EM"}
 MOST_ENTRIES = 256  # of the palette that are listed
 STRIP = 64  # colours in a strip under a slider
 
 
-def quantization_page(exhibit: Exhibit) -> bytes:
-    """The page as HTML."""
-    quantized = exhibit.quantized
-    method, name = METHODS[quantized.options.method], base_name(exhibit.name)
-    colors = f"{len(quantized.palette):,} colour{'' if len(quantized.palette) == 1 else 's'}"
+@dataclass(frozen=True)
+class PaletteEntry:
+    """A colour of the palette, in words; ``bar`` is its share in per cent of the largest one."""
+
+    label: int
+    hex: str
+    pixels: str
+    share: str
+    bar: float
+
+
+def quantization_page(file: QuantizedFile) -> bytes:
+    """The page of a quantized file as HTML."""
+    content, quantized = page_content(file), file.quantized
+    method, name = METHOD_NAMES[quantized.options.method], base_name(file.name)
+    colors = counted(len(quantized.palette), "colour")
+    elbows = _elbows(content.sweep)
     return render(
         "quantization.html",
         f"{name}: {colors} by {method}",
-        _data(exhibit),
+        _data(content, elbows),
         name=name,
         method=method,
         colors=colors,
-        exhibit=exhibit,
-        summary=_summary(exhibit),
-        palette=_palette(exhibit),
+        content=content,
+        quantized=quantized,
+        summary=_summary(file),
+        palette=_palette(quantized),
         most_entries=MOST_ENTRIES,
-        trials=_trials_table(exhibit.trials) if len(exhibit.trials) > 1 else None,
-        elbows=[chart for _, chart in _elbows(exhibit.trials)] if len(exhibit.trials) > 1 else [],
-        convergence=_convergence(exhibit),
-        metrics=_metrics(exhibit),
-        options=_options(exhibit),
+        sweep=_sweep_table(content.sweep) if len(content.sweep) > 1 else None,
+        elbows=[chart for _, chart in elbows],
+        convergence=_convergence(file),
+        scale=UNCERTAINTY_COLORS,
+        metrics=_metrics(file),
+        command=printable(file.command),
+        options=_options(file),
         versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
-        notes=_notes(exhibit),
+        notes=_notes(content),
     )
 
 
-def _data(exhibit: Exhibit) -> dict[str, Any]:
+def _data(content: PageContent, elbows: Sequence[tuple[dict[int, Point], Chart]]) -> dict[str, Json]:
     """What the page's script reads."""
-    width, height = exhibit.shown
-    opaque = [None, None] if exhibit.opaque is None else [data_uri(picture) for picture in exhibit.opaque]
-    beliefs = exhibit.beliefs
-    inspector = {
+    width, height = content.shown
+    opaque = [None, None] if content.opaque is None else [data_uri(picture) for picture in content.opaque]
+    posteriors = content.posteriors
+    inspector: dict[str, Json] = {
         "width": width,
         "height": height,
         "before": opaque[0],
         "after": opaque[1],
-        "labels": data_uri(exhibit.labels),
-        "transparent": exhibit.transparent,
-        "strongest": [] if beliefs is None else [data_uri(picture) for picture in beliefs.strongest],
-        "shares": None if beliefs is None else data_uri(beliefs.shares),
+        "labels": data_uri(content.labels),
+        "transparent": content.transparent,
+        "strongest": [] if posteriors is None else [data_uri(picture) for picture in posteriors.strongest],
+        "shares": None if posteriors is None else data_uri(posteriors.shares),
     }
-    return {"inspector": inspector, "trials": _trial_frames(exhibit), "steps": _step_frames(exhibit)}
+    return {
+        "inspector": inspector,
+        "sweep": _sweep_frames(content, elbows),
+        "iterations": _iteration_frames(content),
+    }
 
 
-def _summary(exhibit: Exhibit) -> str:
-    quantized = exhibit.quantized
+def _summary(file: QuantizedFile) -> str:
+    quantized = file.quantized
     if quantized.untouched:
-        return f"Untouched: it has no more than {quantized.options.k:,} colours."
-    sizes = f"{size_words(exhibit.bytes_in)} became {size_words(exhibit.bytes_out)}"
-    return f"{quantized.colors_in:,} colours became {quantized.colors_out:,}, {psnr_words(quantized.psnr)}; {sizes}."
+        return f"Unchanged: the picture has no more than {quantized.options.k:,} colours."
+    lossless = not math.isfinite(quantized.psnr)
+    quality = psnr_words(quantized.psnr) if lossless else f"PSNR {psnr_words(quantized.psnr)}"
+    sizes = f"{size_words(file.bytes_in)} became {size_words(file.bytes_out)}"
+    return f"{quantized.colors_in:,} colours became {quantized.colors_out:,}, {quality}; {sizes}."
 
 
-def psnr_words(psnr: float | None) -> str:
-    """A PSNR with its unit; infinite or None is no loss."""
-    return "no loss" if psnr is None or not math.isfinite(psnr) else f"PSNR {psnr:.2f} dB"
-
-
-def _palette(exhibit: Exhibit) -> list[dict[str, Any]]:
-    quantized = exhibit.quantized
-    total, largest = max(int(quantized.palette.counts.sum()), 1), max(int(quantized.palette.counts.max(initial=0)), 1)
-    rows = zip(quantized.palette.colors[:MOST_ENTRIES], quantized.palette.counts[:MOST_ENTRIES].tolist(), strict=True)
+def _palette(quantized: Quantized) -> list[PaletteEntry]:
+    colors, counts = quantized.palette.colors, quantized.palette.counts
+    assert counts is not None, "a quantized image knows how many pixels each colour stands for"
+    total, largest = max(int(counts.sum()), 1), max(int(counts.max(initial=0)), 1)
+    rows = zip(colors[:MOST_ENTRIES], counts[:MOST_ENTRIES].tolist(), strict=True)
     return [
-        {
-            "label": label,
-            "hex": hex_color(color),
-            "pixels": f"{pixels:,}",
-            "share": _percent(pixels / total),
-            "bar": round(100 * pixels / largest, 2),
-        }
+        PaletteEntry(
+            label=label,
+            hex=hex_color(color),
+            pixels=f"{pixels:,}",
+            share=_percent(pixels / total),
+            bar=round(100 * pixels / largest, 2),
+        )
         for label, (color, pixels) in enumerate(rows)
     ]
 
@@ -96,10 +123,11 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
 
 
-def objective_fact(quantized: Any) -> list[Fact]:
-    """The inertia, or the log-likelihood and BIC, of a fit that has them."""
-    if quantized.inertia is not None:
-        return [("inertia", _six(quantized.inertia))]
+def _objective_facts(quantized: Quantized) -> list[Fact]:
+    """The inertia per pixel, or the log-likelihood and BIC, of a fit that has them."""
+    inertia = plots.inertia_per_pixel(quantized)
+    if inertia is not None:
+        return [("inertia per pixel", _six(inertia))]
     if quantized.log_likelihood is None:
         return []
     return [("log-likelihood per pixel", f"{quantized.log_likelihood:.4f}"), ("BIC", f"{quantized.bic:,.0f}")]
@@ -109,153 +137,159 @@ def _six(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.6g}"
 
 
-def _trial_frames(exhibit: Exhibit) -> list[dict[str, Any]]:
-    if len(exhibit.trials) < 2:
+def _sweep_frames(content: PageContent, elbows: Sequence[tuple[dict[int, Point], Chart]]) -> list[Json]:
+    if len(content.sweep) < 2:
         return []
-    elbows = _elbows(exhibit.trials)
     return [
         {
-            "name": f"{trial.k:,}",
-            "picture": data_uri(trial.picture),
-            "facts": _quality(trial.run),
-            "colors": [hex_color(color) for color in trial.run.palette.colors[:STRIP]],
-            "own": trial.k == exhibit.quantized.options.k,
-            "at": [[places[trial.k]] if trial.k in places else [] for places, _ in elbows],
+            "name": f"{one.k:,}",
+            "picture": data_uri(one.image),
+            "facts": _quality(one.run),
+            "colors": [hex_color(color) for color in one.run.palette.colors[:STRIP]],
+            "first": one.k == content.file.quantized.options.k,
+            "at": [[places[one.k]] if one.k in places else [] for places, _ in elbows],
         }
-        for trial in exhibit.trials
+        for one in content.sweep
     ]
 
 
-def _quality(run: Any) -> list[Fact]:
-    psnr = "no loss" if not math.isfinite(run.psnr) else f"{run.psnr:.2f} dB"
-    return [("colours", f"{run.colors_out:,}"), ("PSNR", psnr), ("MSE", f"{run.mse:,.2f}"), *objective_fact(run)]
+def _quality(run: Quantized) -> list[Fact]:
+    return [
+        ("colours", f"{run.colors_out:,}"),
+        ("PSNR", psnr_words(run.psnr)),
+        ("MSE", f"{run.mse:,.2f}"),
+        *_objective_facts(run),
+    ]
 
 
-def _elbows(trials: Sequence[Trial]) -> list[tuple[dict[int, Point], Chart]]:
-    """The charts over k, each with the places of its points by k: for EM the BIC, which it is about, then the MSE."""
-    charts = []
-    for label, name in (("BIC (lower is better)", "bic"), ("MSE", "mse")):
-        points = [(trial.k, getattr(trial.run, name)) for trial in trials if getattr(trial.run, name) is not None]
-        if len(points) > 1:
-            chart = line_chart([(name, points)], "number of colours k", label, log_x=True)
-            places = dict(zip((k for k, _ in points), chart.lines[0].points, strict=True))
-            charts.append((places, chart))
-    return charts
+def _elbows(sweep: Sequence[SweepImage]) -> list[tuple[dict[int, Point], Chart]]:
+    """The charts over k, each with the places of its first line's points by k.
+
+    EM is about the likelihood, so its criteria come before the MSE.
+    """
+    runs = [one.run for one in sweep]
+    drawn = plots.elbow_plots(runs)
+    if not drawn or runs[0].options.method == "em" or runs[0].options.space != "rgb":
+        drawn = [*drawn, *plots.mse_plots(runs)]  # of k-means in rgb the inertia per pixel is the MSE
+    return [(_places(plot), line_chart(plot)) for plot in drawn]
 
 
-def _trials_table(trials: Sequence[Trial]) -> tuple[list[str], list[list[Cell]]]:
+def _places(plot: Plot) -> dict[int, Point]:
+    points = line_chart(plot).lines[0].points
+    return {int(k): place for (k, _), place in zip(plot.series[0].points, points, strict=True)}
+
+
+def _sweep_table(sweep: Sequence[SweepImage]) -> tuple[list[str], list[list[Cell]]]:
     """The heads and rows of the table under the slider of k."""
-    kmeans = trials[0].run.options.method == "kmeans"
-    names = ("inertia",) if kmeans else ("log_likelihood", "bic")
-    heads = ["k", "colours", "MSE", "PSNR dB", *(["inertia"] if kmeans else ["log-likelihood", "BIC"])]
+    kmeans = sweep[0].run.options.method == "kmeans"
+    heads = ["k", "colours", "PSNR dB", "MSE", *(["inertia per pixel"] if kmeans else ["log-likelihood", "BIC"])]
     rows = []
-    for trial in trials:
-        run = trial.run
-        cells = [Cell(f"{trial.k:,}", trial.k), Cell(f"{run.colors_out:,}", run.colors_out)]
-        finite = math.isfinite(run.psnr)
-        cells += [Cell(f"{run.mse:,.2f}", run.mse), Cell(f"{run.psnr:.2f}" if finite else "no loss", run.psnr)]
-        forms = {"inertia": _six, "log_likelihood": "{:.4f}".format, "bic": "{:,.0f}".format}
-        for name in names:
-            value = getattr(run, name)
-            cells.append(Cell("–" if value is None else forms[name](value), value))
+    for one in sweep:
+        run = one.run
+        psnr = f"{run.psnr:.2f}" if math.isfinite(run.psnr) else "no loss"
+        cells = [Cell(f"{one.k:,}", one.k), Cell(f"{run.colors_out:,}", run.colors_out)]
+        cells += [Cell(psnr, run.psnr), Cell(f"{run.mse:,.2f}", run.mse)]
+        inertia = plots.inertia_per_pixel(run)
+        if kmeans:
+            cells.append(_cell(inertia, _six))
+        else:
+            cells += [_cell(run.log_likelihood, "{:.4f}".format), _cell(run.bic, "{:,.0f}".format)]
         rows.append(cells)
     return heads, rows
 
 
-def _step_frames(exhibit: Exhibit) -> list[dict[str, Any]]:
-    walk = exhibit.walk
-    if walk is None:
+def _cell(value: float | None, form: Callable[[float], str]) -> Cell:
+    return Cell("–" if value is None else form(value), value)
+
+
+def _iteration_frames(content: PageContent) -> list[Json]:
+    iterations = content.iterations
+    if iterations is None:
         return []
-    chart, line = _convergence(exhibit), -1
+    chart = _convergence(content.file)
     assert chart is not None
+    points, last = chart.lines[-1].points, iterations.images[-1].number
     return [
         {
-            "name": "start" if step.number == 0 else f"{step.number}",
-            "picture": data_uri(step.picture),
-            "facts": [(_objective_name(exhibit), _objective_words(exhibit, walk, step.objective))],
-            "centers": step.places,
-            "ellipses": step.ellipses,
-            "sizes": [round(size / walk.pixels, 5) for size in step.sizes],
-            "colors": [hex_color(color) for color in step.colors],
-            "at": [[chart.lines[line].points[step.number]]],
+            "name": "start" if image.number == 0 else f"{image.number}",
+            "picture": data_uri(image.image),
+            "facts": [(_objective_name(content), _objective_words(content, iterations, image.objective))],
+            "centers": image.centers,
+            "ellipses": image.ellipses,
+            "sizes": [round(size / iterations.pixels, 5) for size in image.sizes],
+            "colors": [hex_color(color) for color in image.colors],
+            "first": image.number == last,
+            "at": [[points[image.number]]],
         }
-        for step in walk.steps
+        for image in iterations.images
     ]
 
 
-def _objective_name(exhibit: Exhibit) -> str:
-    return "inertia per pixel" if exhibit.quantized.options.method == "kmeans" else "log-likelihood per pixel"
+def _objective_name(content: PageContent) -> str:
+    return OBJECTIVE_NAMES[content.file.quantized.options.method]
 
 
-def _objective_words(exhibit: Exhibit, walk: Walk, objective: float) -> str:
-    if exhibit.quantized.options.method == "kmeans":
-        return _six(objective / walk.pixels)
+def _objective_words(content: PageContent, iterations: IterationImages, objective: float) -> str:
+    if content.file.quantized.options.method == "kmeans":
+        return _six(objective / iterations.pixels)
     return f"{objective:.4f}"
 
 
-def _convergence(exhibit: Exhibit) -> Chart | None:
+def _convergence(file: QuantizedFile) -> Chart | None:
     """The objective against the iterations; those that are shown come last."""
-    quantized, walk = exhibit.quantized, exhibit.walk
-    kmeans = quantized.options.method == "kmeans"
-    lines = []
-    pixels = quantized.weight
-    if len(quantized.trace) > 1 and (walk is None or (walk.pixels == pixels and not walk.own)):
-        lines.append(("this run", quantized.trace, pixels))  # of other pixels it could not be compared
-    if walk is not None:
-        lines.append(("this run" if walk.own else "from random colours", walk.objectives, walk.pixels))
-    series = [
-        (name, [(number, value / pixels if kmeans else value) for number, value in enumerate(values)])
-        for name, values, pixels in lines
-    ]
-    return line_chart(series, "iteration", _objective_name(exhibit)) if series else None
+    plot = plots.convergence_plot(file.quantized, file.iterations)
+    return None if plot is None else line_chart(plot)
 
 
-def _metrics(exhibit: Exhibit) -> list[Fact]:
-    quantized = exhibit.quantized
-    width, height = exhibit.size
-    told = quantized.n_iter is not None
+def _metrics(file: QuantizedFile) -> list[Fact]:
+    quantized = file.quantized
+    height, width = file.image.rgb.shape[:2]
     ended = "converged" if quantized.converged else "not converged"
-    facts = [
+    reported = quantized.n_iter is not None
+    return [
         ("size", f"{width:,} × {height:,} pixels"),
         ("colours before", f"{quantized.colors_in:,}"),
         ("colours after", f"{quantized.colors_out:,}"),
+        ("PSNR", psnr_words(quantized.psnr)),
         ("MSE, summed over the channels", f"{quantized.mse:,.4f}"),
-        ("PSNR", "no loss" if not math.isfinite(quantized.psnr) else f"{quantized.psnr:.2f} dB"),
-        *objective_fact(quantized),
-        ("iterations", f"{quantized.n_iter:,}, {ended}" if told else "not told by this engine"),
-        ("bytes before", f"{exhibit.bytes_in:,}"),
-        ("bytes after", f"{exhibit.bytes_out:,}"),
-        ("bits per pixel", f"{8 * exhibit.bytes_out / (width * height):.3f}"),
+        *_objective_facts(quantized),
+        ("iterations", f"{quantized.n_iter:,}, {ended}" if reported else "not reported by this engine"),
+        ("bytes before", f"{file.bytes_in:,}"),
+        ("bytes after", f"{file.bytes_out:,}"),
+        ("bits per pixel", f"{8 * file.bytes_out / (width * height):.3f}"),
     ]
-    return facts
 
 
-def _options(exhibit: Exhibit) -> list[Fact]:
-    """What was asked for, the engine's defaults included, each under its flag."""
-    options = dataclasses.asdict(exhibit.quantized.options)
+def _options(file: QuantizedFile) -> list[Fact]:
+    """Every option of the fit, the engine's defaults included, under its flag."""
+    options = dataclasses.asdict(file.quantized.options)
     method = options.pop("method")
-    said = {**options, "paint": exhibit.paint, "assign": exhibit.assign}
+    values = {**options, "paint": file.paint, "assign": file.assign}
     rows = [
-        ("-k" if name == "k" else f"--{name.replace('_', '-')}", option_words(value))
-        for name, value in said.items()
+        ("-k" if name == "k" else f"--{name.replace('_', '-')}", _option_words(value))
+        for name, value in values.items()
         if value is not None
     ]
-    asked = [("command", f"colorquant {method}"), ("input", printable(exhibit.name)), *rows]
-    return [*asked, ("bands clustered", ", ".join(exhibit.bands))]
+    return [("method", METHOD_NAMES[method]), *rows, ("bands clustered", ", ".join(file.projection.bands))]
 
 
-def _notes(exhibit: Exhibit) -> list[str]:
-    quantized = exhibit.quantized
-    notes = [printable(note) for note in exhibit.notes]
-    if exhibit.shown != exhibit.size:
+def _option_words(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _notes(content: PageContent) -> list[str]:
+    quantized = content.file.quantized
+    notes = [printable(note) for note in content.file.notes]
+    height, width = content.file.image.rgb.shape[:2]
+    if content.shown != (width, height):
         notes.append(
-            f"The picture is shown with {exhibit.shown[0]:,} × {exhibit.shown[1]:,} of its pixels; "
-            "the numbers are those of all."
+            f"The picture is shown with {content.shown[0]:,} × {content.shown[1]:,} of its pixels; "
+            "the numbers are about all of them."
         )
-    if exhibit.transparent is not None:
-        notes.append("Fully transparent pixels have no vote and no label.")
+    if content.transparent is not None:
+        notes.append("Fully transparent pixels are not counted and have no label.")
     if quantized.n_iter == 0:
-        notes.append("Nothing was fitted: there are no more colours to tell apart than were asked for.")
+        notes.append("Nothing was fitted: the picture has no more different colours than were asked for.")
     if quantized.painted is not None:
         notes.append("Every pixel keeps its own lightness: a palette entry is the mean colour of its label's pixels.")
     return notes

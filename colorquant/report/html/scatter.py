@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from colorquant.fitting.models import GaussianMixture, Model
 from colorquant.images.encoding import encode_rgb
 from colorquant.report.html.charts import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Axis, Chart
 from colorquant.types import FloatArray, IntArray, UInt8Array
@@ -16,13 +17,16 @@ HEIGHT = 380  # of the view box
 CELL = 2  # units of the view box that a dot of the picture covers
 SIGMAS = 2  # how far an ellipse reaches
 BAND_RADIUS = 8.0  # of the ellipse in the direction that a single band lacks, units of the view box
+MARGIN = 0.5  # of the colours' range, that the axes may reach beyond it on each side to hold ellipses
+
+Ellipse = tuple[float, float, float]  # two radii, and an angle in degrees
 
 
 @dataclass(frozen=True)
 class Scatter:
-    """``chart`` has the axes, ``image`` the PNG of the colours between them; ``bands`` are the two that are drawn.
+    """Axes with the colours between them: ``chart`` has the axes, ``image`` is a PNG, ``bands`` are the two drawn.
 
-    Where there is a single band, the other axis says how many pixels have its values.
+    Where there is a single band, the other axis shows how many pixels have its values.
     """
 
     chart: Chart
@@ -31,16 +35,25 @@ class Scatter:
     axes: tuple[Axis, Axis]
 
     @classmethod
-    def of(cls, features: FloatArray, colors: UInt8Array, counts: IntArray, names: Sequence[str]) -> Scatter:
-        """Of ``colors`` (n, 3) uint8 with ``counts`` (n,) pixels each; ``names`` are those of the bands.
+    def of(
+        cls,
+        features: FloatArray,
+        colors: UInt8Array,
+        counts: IntArray,
+        names: Sequence[str],
+        models: Sequence[Model] = (),
+    ) -> Scatter:
+        """The scatter of ``colors`` (n, 3) uint8 with ``counts`` (n,) pixels each; ``names`` are those of the bands.
 
         ``features`` are (n, d), n at least 1. The bands are the pair that spreads most: of the greatest determinant
-        of its covariance.
+        of its covariance. The axes also hold the centres and ellipses of ``models``, as far as MARGIN allows.
         """
         bands = _widest(features, counts)
-        x, rise = Axis.over(_ends(features[:, bands[0]]), LEFT, WIDTH - RIGHT), (HEIGHT - BOTTOM, TOP)
-        y = Axis(0, 1, *rise) if len(bands) == 1 else Axis.over(_ends(features[:, bands[1]]), *rise)
-        y_label, y_ticks = ("pixels", ()) if len(bands) == 1 else (names[bands[1]], y.ticks())
+        x = Axis.over(_ends(features, bands[0], models), LEFT, WIDTH - RIGHT)
+        rise = (HEIGHT - BOTTOM, TOP)
+        single = len(bands) == 1
+        y = Axis(0, 1, *rise) if single else Axis.over(_ends(features, bands[1], models), *rise)
+        y_label, y_ticks = ("pixels", ()) if single else (names[bands[1]], y.ticks())
         chart = Chart(names[bands[0]], y_label, x.ticks(), y_ticks, height=HEIGHT)
         columns, rows = (WIDTH - RIGHT - LEFT) // CELL, (HEIGHT - BOTTOM - TOP) // CELL
         column = _cells(features[:, bands[0]], x, columns)
@@ -57,19 +70,19 @@ class Scatter:
             return [(x.place(float(value)), y.place(0.5)) for value in points[:, 0]]
         return [(x.place(float(point[self.bands[0]])), y.place(float(point[self.bands[1]]))) for point in points]
 
-    def ellipses(self, covariances: FloatArray) -> list[tuple[float, float, float]]:
+    def ellipses(self, covariances: FloatArray) -> list[Ellipse]:
         """The ellipses of ``covariances`` (k, d, d) at 2σ: two radii and an angle in degrees, in the view box."""
         x, y = self.axes
         if len(self.bands) == 1:
             return [(round(SIGMAS * float(np.sqrt(one[0, 0])) * x.unit, 2), BAND_RADIUS, 0.0) for one in covariances]
         scale = np.diag([x.unit, y.unit])
-        found = []
+        ellipses = []
         for covariance in covariances:
             lengths, directions = np.linalg.eigh(scale @ covariance[np.ix_(self.bands, self.bands)] @ scale)
             radii = SIGMAS * np.sqrt(np.maximum(lengths, 0))
             angle = float(np.degrees(np.arctan2(directions[1, 1], directions[0, 1])))
-            found.append((round(float(radii[1]), 2), round(float(radii[0]), 2), round(angle, 1)))
-        return found
+            ellipses.append((round(float(radii[1]), 2), round(float(radii[0]), 2), round(angle, 1)))
+        return ellipses
 
 
 def _widest(features: FloatArray, counts: IntArray) -> tuple[int, ...]:
@@ -81,8 +94,16 @@ def _widest(features: FloatArray, counts: IntArray) -> tuple[int, ...]:
     return max(pairs, key=lambda pair: float(np.linalg.det(covariance[np.ix_(pair, pair)])))
 
 
-def _ends(values: FloatArray) -> list[float]:
-    return [float(np.min(values)), float(np.max(values))]
+def _ends(features: FloatArray, band: int, models: Sequence[Model]) -> list[float]:
+    """The least and the greatest value of a band: of the colours, and of the models' centres and ellipses."""
+    low, high = float(np.min(features[:, band])), float(np.max(features[:, band]))
+    least, most = low - MARGIN * (high - low), high + MARGIN * (high - low)
+    for model in models:
+        centers, reach = model.points[:, band], np.zeros(len(model.points))
+        if isinstance(model, GaussianMixture):
+            reach = SIGMAS * np.sqrt(np.maximum(model.covariances[:, band, band], 0))
+        low, high = min(low, float(np.min(centers - reach))), max(high, float(np.max(centers + reach)))
+    return [max(low, least), min(high, most)]
 
 
 def _cells(values: FloatArray, axis: Axis, cells: int) -> IntArray:

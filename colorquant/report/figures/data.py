@@ -2,52 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 
-from colorquant.color.histogram import count_labelled, visible_mask
+from colorquant.color.histogram import count_labelled
 from colorquant.color.spaces import SPACES, Projection
-from colorquant.fitting.models import GaussianMixture
-from colorquant.images import Picture
+from colorquant.fitting.models import GaussianMixture, Model
+from colorquant.quantization import Quantized
 from colorquant.report.figures import Drawing
+from colorquant.report.quantized_file import QuantizedFile
+from colorquant.report.words import METHOD_NAMES, base_name
 from colorquant.types import FloatArray, IntArray, UInt8Array
 
-METHODS = {"kmeans": "k-means", "em": "EM"}
 GRAY_LEVEL = "gray level"  # stands in for a lightness where the space has none
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A quantized picture. ``quantized`` is a :class:`colorquant.quantization.Quantized`; ``sweep`` quantizes the same
-    picture with other numbers of colours, and has this one among its results, by rising k.
-    """
+@dataclass(frozen=True, eq=False)
+class FigureData:
+    """A quantized ``file``, and the ``drawing`` that is made of it."""
 
-    name: str
-    picture: Picture
-    quantized: Any
+    file: QuantizedFile
     drawing: Drawing
-    sweep: Callable[[], Sequence[Any]]
+
+    @property
+    def quantized(self) -> Quantized:
+        """The quantized picture."""
+        return self.file.quantized
+
+    @property
+    def k(self) -> int:
+        """The number of colours that the run was to have."""
+        return self.quantized.options.k
 
     @cached_property
     def projection(self) -> Projection:
         """The bands that were clustered."""
-        options = self.quantized.options
-        return Projection.of(options.space, options.keep_luma)
+        return self.file.projection
 
     @cached_property
     def _labelled(self) -> tuple[UInt8Array, IntArray, IntArray]:
-        visible = visible_mask(self.picture.alpha)
-        rgb, labels = self.picture.rgb, self.quantized.labels
-        return count_labelled(*((rgb, labels) if visible is None else (rgb[visible], labels[visible])))
+        image, labels = self.file.image, self.quantized.labels
+        return count_labelled(image.of_visible(image.rgb), image.of_visible(labels))
 
     @property
     def colors(self) -> UInt8Array:
-        """The distinct colours (n, 3) uint8; one that has several labels stands there once for each."""
+        """The distinct colours (n, 3) uint8; a colour that has several labels is repeated for each of them."""
         return self._labelled[0]
 
     @property
@@ -62,24 +64,29 @@ class Subject:
 
     @property
     def empty(self) -> bool:
-        """Whether no pixel had a vote."""
+        """Whether every pixel is fully transparent."""
         return not len(self.quantized.palette)
 
     @property
-    def model(self) -> Any:
+    def model(self) -> Model:
         """The fitted model, its clusters in the order of the labels."""
         return self.quantized.model
 
     @property
-    def mixture(self) -> bool:
-        """Whether the model is a Gaussian mixture."""
-        return isinstance(self.model, GaussianMixture)
+    def mixture(self) -> GaussianMixture | None:
+        """The fitted model of EM; None for k-means."""
+        return self.model if isinstance(self.model, GaussianMixture) else None
+
+    @property
+    def colors_of_labels(self) -> tuple[str, ...]:
+        """The colour of each label that is used, as hex, (p,)."""
+        return self.quantized.palette.hex
 
     @property
     def shares(self) -> FloatArray:
         """The share of the pixels of each label that is used, (p,), falling."""
-        counts = self.quantized.palette.counts
-        shares: FloatArray = counts / max(int(counts.sum()), 1)
+        shares = self.quantized.palette.shares
+        assert shares is not None, "a quantized image knows how many pixels each colour stands for"
         return shares
 
     def columns(self, bands: Sequence[str]) -> list[int]:
@@ -105,17 +112,12 @@ class Subject:
     def words(self) -> str:
         """What was run: EM, k = 4, ycrcb, full covariance."""
         options = self.quantized.options
-        words = [METHODS[options.method], f"k = {options.k}", options.space]
+        words = [METHOD_NAMES[options.method], f"k = {options.k}", options.space]
         if options.covariance is not None:
             words.append(f"{options.covariance} covariance")
         return ", ".join(words)
 
     @property
-    def called(self) -> str:
+    def name(self) -> str:
         """The picture's name without its folder."""
-        return called(self.name)
-
-
-def called(name: str) -> str:
-    """What an input is called above a figure: its name without its folder."""
-    return "standard input" if name == "-" else PurePath(name).name
+        return base_name(self.file.name)

@@ -1,0 +1,57 @@
+"""The iterations of a fit to show: its own, or those of the textbook's algorithm where it has none worth showing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from colorquant.analysis.sweep import study_image
+from colorquant.color.counted import CountedImage
+from colorquant.fitting import engines
+from colorquant.quantization import Quantized, quantize
+
+WORK = {"kmeans": 1 << 26, "em": 1 << 24}  # pixels times colours that the textbook's algorithm may take
+SEARCHES = (None, "split", "search")  # values of --init after which hardly anything is left to iterate
+
+
+@dataclass(frozen=True)
+class Iterated:
+    """A fit whose ``run.history`` has its start and its iterations, at least one.
+
+    ``image`` holds the pixels that were fitted: all of them, or a sample where ``is_sample``. ``own`` says that the
+    iterations are those of the fit that was asked about; else they are the textbook's (Lloyd's k-means, or EM) from
+    random colours, and ``reason`` is a sentence's beginning that says why.
+    """
+
+    run: Quantized
+    image: CountedImage
+    own: bool
+    is_sample: bool = False
+    reason: str = ""
+
+
+def iterations(image: CountedImage, quantized: Quantized) -> Iterated | None:
+    """The iterations that explain ``quantized``, the result of fitting ``image``; None where nothing was iterated.
+
+    They are its own where it recorded them and the user chose how it starts or ends. A fit that starts from a search
+    has nearly converged before its first iteration, so the textbook's algorithm is run instead, on a sample of the
+    pixels where the image is large.
+    """
+    options = quantized.options
+    if quantized.n_iter == 0:  # each colour became a cluster of its own
+        return None
+    chosen = options.init not in SEARCHES or options.max_iter is not None or options.tol is not None
+    if chosen and quantized.history:
+        iterated = Iterated(quantized, image, own=True)
+    else:
+        reports = engines.ENGINES[options.engine][options.method].tells
+        reason = "This fit starts from a search and has nearly converged before its first iteration"
+        fitted = study_image(image, options.k, WORK[options.method])
+        plain = options.replace(engine="numpy", init="random", attempts=1, max_iter=None, tol=None, effort=None)
+        iterated = Iterated(
+            run=quantize(fitted, plain, record=True),
+            image=fitted,
+            own=False,
+            is_sample=fitted is not image,
+            reason=reason if reports else f"The engine {options.engine} does not report its iterations",
+        )
+    return iterated if len(iterated.run.history) > 1 else None

@@ -1,0 +1,71 @@
+"""A run on one input as a command for a shell."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from colorquant.fitting.engines import resolve
+from colorquant.fitting.options import FitOptions
+from colorquant.images.decoding import Reading
+from colorquant.palette.making import PAINTS
+from colorquant.report.figures import Drawing
+
+
+def command_line(
+    name: str,
+    options: FitOptions,
+    *,
+    paint: str = next(iter(PAINTS)),
+    assign: str | None = None,
+    reading: Reading = Reading(),  # noqa: B008  it is frozen
+    keep_metadata: bool = False,
+    drawing: Drawing | None = None,
+    image: Path | None = None,
+    in_place: bool = False,
+    others: Mapping[str, str] | None = None,
+) -> str:
+    """The ``colorquant`` command that quantizes the input ``name`` in the same way, quoted for a POSIX shell.
+
+    ``options`` as :func:`colorquant.fitting.engines.resolve` returns them; those that have the default's value are left
+    out. ``image`` is the picture's file, None for standard output, and with ``in_place`` the input itself; ``others``
+    maps flags of other outputs to their values.
+    """
+    file = f"./{name}" if name.startswith("-") and name != "-" else name  # it would be taken for an option
+    words = ["colorquant", options.method, file, *_fit_words(options)]
+    words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
+    for field in fields(Reading):
+        words += _words(_flag(field.name), getattr(reading, field.name), field.default)
+    words += _words("--keep-metadata", keep_metadata, False)
+    words += ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
+    for flag, value in (others or {}).items():
+        words += [flag, value]
+    if drawing is not None:
+        words += ["--figure-kind", drawing.kind]
+        words += ["--figure-bands", ",".join(drawing.bands)] if drawing.bands else []
+    return shlex.join(words)
+
+
+def _fit_words(options: FitOptions) -> list[str]:
+    """The flags of the options that differ from the method's and engine's defaults; always -k."""
+    defaults = resolve(FitOptions(options.method, engine=options.engine)).replace(engine=FitOptions.engine)
+    words = ["-k", str(options.k)]
+    for field in fields(FitOptions):
+        if field.name not in ("method", "k"):
+            words += _words(_flag(field.name), getattr(options, field.name), getattr(defaults, field.name))
+    return words
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _words(flag: str, value: object, default: object) -> list[str]:
+    """The flag with its value, or nothing where the value is the default."""
+    if value == default or value is None:
+        return []
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    return [flag, repr(value) if isinstance(value, float) else str(value)]

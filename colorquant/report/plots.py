@@ -1,0 +1,126 @@
+"""The numbers of charts: what pages draw as SVG and figures by matplotlib is prepared here, once for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from colorquant.analysis.iterations import Iterated
+from colorquant.color.spaces import Projection
+from colorquant.quantization import Quantized
+from colorquant.report.words import OBJECTIVE_NAMES, base_name
+
+if TYPE_CHECKING:
+    from colorquant.analysis.timing import Timing
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line: its ``name``, and its ``points``, x and y of each, by rising x."""
+
+    name: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Lines over two axes, with what the axes show; each axis may be logarithmic."""
+
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    log_x: bool = False
+    log_y: bool = False
+
+
+def squared_unit(quantized: Quantized) -> str:
+    """The unit of an inertia per pixel: 8-bit levels squared, or the colour space's units squared."""
+    space = Projection.of(quantized.options.space, quantized.options.keep_luma).space
+    return "levels²" if space.level == 1 else f"{space.name} units²"
+
+
+def objective_label(quantized: Quantized) -> str:
+    """What a fit minimizes or maximizes, per pixel, with its unit."""
+    name = OBJECTIVE_NAMES[quantized.options.method]
+    return f"{name} ({squared_unit(quantized)})" if quantized.options.method == "kmeans" else name
+
+
+def inertia_per_pixel(run: Quantized) -> float | None:
+    """The mean squared distance of a pixel to its centre, in the colour space's units squared; None for EM."""
+    return None if run.inertia is None else run.inertia / max(run.weight, 1e-9)
+
+
+def elbow_plots(runs: Sequence[Quantized]) -> list[Plot]:
+    """The plots against the number of colours: inertia per pixel of k-means, or BIC with AIC of EM.
+
+    Empty where no two of the ``runs`` have a value.
+    """
+    if not runs:
+        return []
+    if runs[0].options.method == "kmeans":
+        per_pixel = [(run.options.k, inertia_per_pixel(run)) for run in runs]
+        series, label = [_series("inertia per pixel", per_pixel)], objective_label(runs[0])
+    else:
+        series = [
+            _series("BIC", [(run.options.k, run.bic) for run in runs]),
+            _series("AIC", [(run.options.k, run.aic) for run in runs]),
+        ]
+        label = "criterion (lower is better)"
+    return _plots(label, series)
+
+
+def mse_plots(runs: Sequence[Quantized]) -> list[Plot]:
+    """The plot of the MSE in RGB, summed over the channels, against the number of colours; empty without two runs."""
+    return _plots("MSE (RGB levels²)", [_series("MSE", [(run.options.k, run.mse) for run in runs])])
+
+
+def _plots(label: str, series: Sequence[Series]) -> list[Plot]:
+    drawn = tuple(line for line in series if len(line.points) > 1)
+    return [Plot("number of colours k", label, drawn, log_x=True)] if drawn else []
+
+
+def _series(name: str, points: Sequence[tuple[float, float | None]]) -> Series:
+    return Series(name, tuple((x, y) for x, y in points if y is not None))
+
+
+def convergence_series(name: str, objectives: Sequence[float], run: Quantized) -> Series:
+    """The ``objectives`` of the iterations of a ``run``, per pixel, against their numbers."""
+    per = run.weight if run.options.method == "kmeans" else 1.0
+    return Series(name, tuple((number, objective / per) for number, objective in enumerate(objectives)))
+
+
+def convergence_plot(quantized: Quantized, iterated: Iterated | None) -> Plot | None:
+    """The objective per pixel against the iterations: those to show, and those of the result itself.
+
+    The iterations to show come last. Those of the result are left out where the others are of a sample of its pixels,
+    with which they could not be compared. None where there is nothing to draw.
+    """
+    series = []
+    if len(quantized.trace) > 1 and (iterated is None or not (iterated.own or iterated.is_sample)):
+        series.append(convergence_series("this run", quantized.trace, quantized))
+    if iterated is not None:
+        objectives = [iteration.objective for iteration in iterated.run.history]
+        series.append(
+            convergence_series("this run" if iterated.own else "from random colours", objectives, iterated.run)
+        )
+    return Plot("iteration", objective_label(quantized), tuple(series)) if series else None
+
+
+def growth_plot(timings: Sequence[Timing]) -> Plot | None:
+    """The median seconds against the megapixels: a line for each combination of each image timed at several scales."""
+    lines: dict[tuple[str, str], list[Point]] = {}
+    for timing in timings:
+        if timing.error is None and timing.median > 0:
+            lines.setdefault((timing.input, timing.combination), []).append((timing.pixels / 1e6, timing.median))
+    several = len({timing.input for timing in timings}) > 1
+    series = tuple(
+        Series(f"{base_name(name)}: {combination}" if several else combination, tuple(sorted(points)))
+        for (name, combination), points in lines.items()
+        if len({x for x, _ in points}) > 1
+    )
+    if not series:
+        return None
+    return Plot("megapixels (logarithmic)", "median seconds (logarithmic)", series, log_x=True, log_y=True)

@@ -1,0 +1,32 @@
+"""Words that tables, pages, figures and messages share."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePath
+
+from colorquant.color.spaces import Space
+from colorquant.report.records import printable
+
+METHOD_NAMES = {"kmeans": "k-means", "em": "EM"}
+OBJECTIVE_NAMES = {"kmeans": "inertia per pixel", "em": "log-likelihood per pixel"}
+
+
+def base_name(name: str) -> str:
+    """What an input is called in a heading: its name without its folder, as a terminal or a page can show it."""
+    return "standard input" if name == "-" else printable(PurePath(name).name or name)
+
+
+def psnr_words(psnr: float | None) -> str:
+    """A PSNR with its unit; None and infinity mean that nothing was lost."""
+    return "no loss" if psnr is None or not math.isfinite(psnr) else f"{psnr:.2f} dB"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which takes an s in the plural: 1 colour, 1,024 colours."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def unit_words(space: Space) -> str:
+    """What a number in a colour space counts: levels, 256 of them to a band, or the space's own units."""
+    return "8-bit levels" if space.level == 1 else f"units of {space.name}"
