@@ -81,6 +81,39 @@ def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
             claim.stream.close()
 
 
+class LineFile:
+    """A text file that grows line by line while a run goes on, and keeps its lines if the run is killed.
+
+    Unlike :func:`write_whole` it replaces an old file at once, when it is opened. Without ``force`` an existing file
+    stays. Raises OutputError where it cannot be written, when it is opened or when a line is added.
+    """
+
+    def __init__(self, path: Path, *, force: bool) -> None:
+        check_writable([path], force=force)
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = path.open("wb" if force else "xb")
+        except OSError as error:
+            raise self._error(error) from error
+
+    def add(self, line: str) -> None:
+        """Append a line, and hand it to the operating system."""
+        try:
+            self._stream.write(f"{line}\n".encode())
+            self._stream.flush()
+        except OSError as error:
+            raise self._error(error) from error
+
+    def close(self) -> None:
+        """Close the file; what cannot be written any more was reported by :meth:`add`."""
+        with suppress(OSError):
+            self._stream.close()
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path} cannot be written: {error.strerror or error}; choose another place")
+
+
 class _Staging:
     """The temporary files of all threads. Renaming is done under the lock, so that it is never cut short."""
 

@@ -27,6 +27,7 @@ from colorquant.files import abandon
 P = ParamSpec("P")
 T = TypeVar("T")
 PATIENCE = 2.0  # seconds for a worker to end by itself
+GRACE = 0.5  # seconds in which a worker that is ended may still answer its call
 START = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
     "from colorquant.batch.isolation import serve; serve()"
@@ -207,18 +208,21 @@ def _sigint_blocked() -> Iterator[None]:
 def serve() -> None:
     """The main function of a worker: read calls from standard input and write answers to what was standard output.
 
-    The calls run on a thread, so that the end of standard input is noticed at once and ends the process.
+    The calls run on a thread, so that the end of standard input is noticed at once. Then no more files are written,
+    and a call that has written its own may still say so before the process ends.
     """
     calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     hush_libraries()
     _redirect_stdout()
     queue: SimpleQueue[bytes] = SimpleQueue()
+    busy = threading.Lock()
     threading.excepthook = _exit_on_error
-    threading.Thread(target=_answer_calls, args=(queue, answers), daemon=True).start()
+    threading.Thread(target=_answer_calls, args=(queue, answers, busy), daemon=True).start()
     with suppress(*BROKEN):
         while True:
             queue.put(pickle.load(calls))
     abandon()
+    busy.acquire(timeout=GRACE)
     os._exit(0)
 
 
@@ -236,11 +240,12 @@ def _redirect_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _answer_calls(queue: SimpleQueue[bytes], answers: BinaryIO) -> None:
+def _answer_calls(queue: SimpleQueue[bytes], answers: BinaryIO, busy: threading.Lock) -> None:
+    """Answer the calls in the queue, one by one; ``busy`` is held meanwhile."""
     while True:
-        answer = _answer(queue.get())
-        with suppress(OSError):  # nobody waits any more
-            answers.write(answer)
+        call = queue.get()
+        with busy, suppress(OSError):  # nobody may wait any more
+            answers.write(_answer(call))
             answers.flush()
 
 

@@ -16,7 +16,7 @@ from colorquant.analysis.grid import Axes, Grid, variant
 from colorquant.batch import naming
 from colorquant.batch import run as batch
 from colorquant.batch.jobs import OUTPUTS
-from colorquant.cli.console import Voice, speaking
+from colorquant.cli.console import Console, open_console
 from colorquant.cli.options import (
     CommaList,
     force_option,
@@ -117,14 +117,14 @@ def command(
     drawn = _figure(grid, figure, figure_kind)
     tables = {"--csv": csv_file, "--html": html_file}
     plan = _plan(naming.expand(images, recursive=False), grid, output, truth, drawn, tables, force)
-    with speaking(len(plan) * len(grid.combinations), quiet=quiet) as voice:
+    with open_console(len(plan) * len(grid.combinations), quiet=quiet) as console:
         for line in _notes(grid):
-            voice.say(line)
+            console.print(line)
         with batch.open_executor(1, threaded=True) as executor:
-            outcomes = batch.run(plan, _task(grid, reading, voice), executor)
-            rows, told, failures = _tell(outcomes, voice, as_json, verbose)
+            outcomes = batch.run(plan, _task(grid, reading, console), executor)
+            rows, told, failures = _tell(outcomes, console, as_json, verbose)
         for line in failures:
-            voice.complain(line)
+            console.print_error(line)
     files = [] if csv_file is None else [(Path(csv_file), encode_csv(rows))]
     files += [] if html_file is None else [(Path(html_file), _page(told, grid, axes))]
     write_whole(files, force=force)
@@ -196,15 +196,15 @@ def _page(told: Sequence[batch.Outcome[Comparison]], grid: Grid, axes: Mapping[s
     return comparison_page(compared, failures, asked, _notes(grid))
 
 
-def _task(grid: Grid, reading: Reading, voice: Voice) -> Callable[[naming.Input, Destination], Comparison]:
+def _task(grid: Grid, reading: Reading, console: Console) -> Callable[[naming.Input, Destination], Comparison]:
     def task(item: naming.Input, destination: Destination) -> Comparison:
-        return compare_file(item, source(item), grid, destination, reading, voice.step)
+        return compare_file(item, source(item), grid, destination, reading, console.advance)
 
     return task
 
 
 def _tell(
-    outcomes: Iterable[batch.Outcome[Comparison]], voice: Voice, as_json: bool, verbose: bool
+    outcomes: Iterable[batch.Outcome[Comparison]], console: Console, as_json: bool, verbose: bool
 ) -> tuple[list[dict[str, Any]], list[batch.Outcome[Comparison]], list[str]]:
     """Say each image's cells as they come; returns all records, the outcomes, and the failures, a line each."""
     rows: list[dict[str, Any]] = []
@@ -219,13 +219,13 @@ def _tell(
         else:
             found = records(name, outcome.result)
             bad = [(f"{called}, {cell.name}", cell.error, cell.details) for cell in outcome.result.cells if cell.error]
-            _say(called, outcome.result, found, voice)
+            _say(called, outcome.result, found, console)
             notes = outcome.result.notes if verbose else outcome.result.warnings
             if notes:
-                voice.say(notes_line(notes))
+                console.print(notes_line(notes))
         failures += [f"{where}: {printable(reason or '')}" for where, reason, _ in bad]
         for _, _, details in bad if verbose else ():
-            voice.say(details)
+            console.print(details)
         for row in found if as_json else ():
             click.echo(json.dumps(row))
         rows += found
@@ -233,10 +233,10 @@ def _tell(
     return rows, told, failures
 
 
-def _say(called: str, comparison: Comparison, rows: list[dict[str, Any]], voice: Voice) -> None:
-    voice.say_table(table_title(called, comparison), rows)
+def _say(called: str, comparison: Comparison, rows: list[dict[str, Any]], console: Console) -> None:
+    console.say_table(table_title(called, comparison), rows)
     agreement = agreement_words(comparison)
     if agreement is not None:
-        voice.say(agreement)
+        console.print(agreement)
     if comparison.sheet is not None:
-        voice.say(f"contact sheet: {printable(str(comparison.sheet))}")
+        console.print(f"contact sheet: {printable(str(comparison.sheet))}")

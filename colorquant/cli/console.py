@@ -1,9 +1,10 @@
-"""What is said on standard error while images are worked on: plain lines, or colour and a bar on a terminal."""
+"""Messages on standard error while a command runs: plain lines, or colours and a progress bar on a terminal."""
 
 from __future__ import annotations
 
 import math
 import sys
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -12,121 +13,142 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from colorquant.fitting.models import Iteration, SearchStep
-from colorquant.report.records import progress_words, sentence
+from colorquant.report.records import detail_lines, palette_lines, progress_words, summary_line
 
 if TYPE_CHECKING:
     import rich.progress
 
-SHORT = 0.3  # seconds of iterating that nobody needs to watch
+FIT_BAR_AFTER = 0.3  # seconds; a shorter fit shows no progress
 
 
-class Voice:
-    """Plain lines; with ``quiet`` only errors."""
+class Console:
+    """Prints plain lines; with ``quiet`` only errors."""
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
 
-    def say(self, text: str) -> None:
-        """A line for people."""
+    def print(self, text: str) -> None:
+        """Print a message, unless quiet."""
         if not self.quiet:
-            self._speak(text)
+            self._print(text)
 
-    def say_row(self, row: dict[str, Any]) -> None:
-        """One finished image."""
-        self.say(sentence(row))
+    def print_error(self, text: str) -> None:
+        """Print an error, even if quiet."""
+        self._print(f"Error: {text}")
+
+    def print_record(self, row: dict[str, Any], *, details: bool) -> None:
+        """Print one finished image from its JSON record; ``details`` are those of ``-v``."""
+        self.print(summary_line(row))
+        if details and row["status"] == "written":
+            for line in [*detail_lines(row), *palette_lines(row)]:
+                self.print(line)
 
     def say_table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
-        """The cells of one compared image."""
+        """Print the cells of one compared image."""
         if not self.quiet:
             from colorquant.report.comparison_table import plain_table
 
-            self.say(plain_table(title, rows))
+            self.print(plain_table(title, rows))
 
-    def work(self, text: str) -> None:
-        """What is being worked on."""
+    def show_current(self, text: str) -> None:
+        """Show what is being worked on, where there is a progress bar."""
 
-    def step(self) -> None:
-        """One more image, cell of one, or run of a row is done, well or not."""
+    def advance(self) -> None:
+        """Move the progress bar by one image, or by one of its cells or runs, finished or failed."""
 
-    def iterate(self, now: Iteration | SearchStep) -> None:
-        """Show a step of a fit's search, its start, or an iteration."""
+    def show_progress(self, now: Iteration | SearchStep) -> None:
+        """Show a step of a fit's search, its start, or an iteration, where there is a terminal."""
 
-    def complain(self, text: str) -> None:
-        """An error, said even when quiet."""
-        self._speak(f"Error: {text}")
-
-    def _speak(self, text: str) -> None:
-        with suppress(OSError):  # that nobody hears must not stop the work
+    def _print(self, text: str) -> None:
+        with suppress(OSError):  # a closed standard error must not stop the work
             click.echo(text, err=True)
 
 
-class TerminalVoice(Voice):
-    """The same on a terminal: swatches under each line, and a progress bar where there are several images."""
+class TerminalConsole(Console):
+    """Prints on a terminal: lines that are broken between words, swatches, and a progress bar for several images."""
 
     def __init__(self, total: int) -> None:
         from colorquant.report import terminal
 
         super().__init__(quiet=False)
         self.terminal = terminal
-        self.console = terminal.stderr_console()
-        self.bar = terminal.progress_bar(self.console) if total > 1 else None
+        self.rich = terminal.stderr_console()
+        self.bar = terminal.progress_bar(self.rich) if total > 1 else None
         self.task = self.bar.add_task("", total=total) if self.bar else None
         self.fit: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
         self.fit_since = math.inf
 
-    def say(self, text: str) -> None:
-        self.console.print(text, markup=False)
-
-    def say_row(self, row: dict[str, Any]) -> None:
+    def print_record(self, row: dict[str, Any], *, details: bool) -> None:
         self.close()
-        super().say_row(row)
-        if self.console.color_system and not self.console.no_color:
-            self.console.print(self.terminal.swatches(row, self.console.width))
+        self.print(summary_line(row, self.rich.width))
+        if row["status"] != "written":
+            return
+        colored = self.rich.color_system and not self.rich.no_color
+        if details:
+            for line in detail_lines(row):
+                self.print(line)
+        if colored:
+            draw = self.terminal.palette_table if details else self.terminal.swatches
+            self.rich.print(draw(row, self.rich.width))
+        elif details:
+            for line in palette_lines(row, self.rich.width):
+                self.print(line)
 
     def say_table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
         from colorquant.report.comparison_table import comparison_table
 
-        self.console.print(comparison_table(title, rows, self.console.width))
+        self.rich.print(comparison_table(title, rows, self.rich.width))
 
-    def work(self, text: str) -> None:
+    def show_current(self, text: str) -> None:
         if self.bar and self.task is not None:
-            room = max(10, self.console.width - 40)  # beside the bar, the count and the time
+            room = max(10, self.rich.width - 40)  # beside the bar, the count and the time
             self.bar.update(self.task, description=text if len(text) <= room else f"{text[: room - 1]}…")
 
-    def step(self) -> None:
+    def advance(self) -> None:
         if self.bar and self.task is not None:
             self.bar.advance(self.task)
 
-    def iterate(self, now: Iteration | SearchStep) -> None:
+    def show_progress(self, now: Iteration | SearchStep) -> None:
         if self.bar:
             return  # one bar is enough
         self.fit_since = min(self.fit_since, time.monotonic())
-        if self.fit is None and time.monotonic() - self.fit_since > SHORT:
-            bar = self.terminal.fit_bar(self.console)
+        if self.fit is None and time.monotonic() - self.fit_since > FIT_BAR_AFTER:
+            bar = self.terminal.fit_bar(self.rich)
             bar.start()
             self.fit = bar, bar.add_task(progress_words(now), total=None)
         if self.fit is not None:
             self.fit[0].update(self.fit[1], description=progress_words(now))
 
     def close(self) -> None:
-        """End what moves on the terminal."""
+        """Remove what moves from the terminal."""
         if self.fit is not None:
             self.fit[0].stop()
             self.fit = None
 
-    def complain(self, text: str) -> None:
-        self.console.print(f"Error: {text}", markup=False)
+    def _print(self, text: str) -> None:
+        lines = [
+            textwrap.fill(
+                line,
+                max(20, self.rich.width),
+                subsequent_indent="  ",
+                replace_whitespace=False,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            for line in text.split("\n")
+        ]
+        self.rich.print("\n".join(lines), markup=False)
 
 
 @contextmanager
-def speaking(total: int, *, quiet: bool) -> Iterator[Voice]:
-    """The voice that suits standard error, for ``total`` images, cells of them, or runs."""
+def open_console(total: int, *, quiet: bool) -> Iterator[Console]:
+    """The console that suits standard error; ``total`` images, cells or runs fill the progress bar."""
     if quiet or not sys.stderr.isatty():
-        yield Voice(quiet)
+        yield Console(quiet)
         return
-    voice = TerminalVoice(total)
+    console = TerminalConsole(total)
     try:
-        with voice.bar or nullcontext():
-            yield voice
+        with console.bar or nullcontext():
+            yield console
     finally:
-        voice.close()
+        console.close()

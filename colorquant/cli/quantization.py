@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -12,10 +13,12 @@ import click
 from colorquant.batch import jobs as outputs
 from colorquant.batch import naming
 from colorquant.batch import run as batch
-from colorquant.cli.console import speaking
-from colorquant.cli.summary import Tally, rehearse
+from colorquant.batch.inputs import Input, find_inputs
+from colorquant.cli.console import open_console
+from colorquant.cli.summary import BatchSummary, print_dry_run
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
+from colorquant.files import LineFile
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
@@ -68,9 +71,10 @@ def run_quantization(
         report=report,
     )
     folders = [said for kind, said in asked.items() if outputs.OUTPUTS[kind].folder] + [output or ""]
-    plan = names.plan(naming.expand(images, recursive=recursive, outputs=filter(None, folders)))
+    found = find_inputs(images, recursive=recursive, outputs=filter(None, folders))
+    plan = names.plan(found.inputs)
     if dry_run:
-        rehearse(plan, options.k, report, as_json)
+        print_dry_run(plan, options.k, report, as_json)
         return
     _check_streams(plan, as_json)
     many = len(plan) > 1
@@ -79,14 +83,24 @@ def run_quantization(
         _share_memory()
     # Of many inputs none is cut short by Ctrl-C between two of its files; and OpenCV cannot be interrupted.
     threaded = many or options.engine == "opencv"
-    with speaking(len(plan), quiet=quiet) as voice:
-        tally = Tally(voice, as_json, str(options) if verbose else None, report, force or skip_existing)
-        job = outputs.QuantizeJob(recipe, None if isolate else voice.iterate)
+    with open_console(len(plan), quiet=quiet) as console, _open_report(report, force or skip_existing) as lines:
+        summary = BatchSummary(console, as_json=as_json, verbose=verbose, report=lines, passed_over=found.passed_over)
+        job = outputs.QuantizeJob(recipe, None if isolate else console.show_progress)
         loaded = ((item.with_data(sys.stdin.buffer), destination) for item, destination in plan)
         with batch.open_executor(jobs, threaded=threaded, isolate=isolate, timeout=timeout) as executor:
-            tally.hear(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))
-    if tally.failures:
+            summary.collect(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))
+    if summary.failures:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _open_report(name: str | None, force: bool) -> Iterator[LineFile | None]:
+    """The file of ``--report``; None without one."""
+    if name is None:
+        yield None
+        return
+    with closing(LineFile(Path(name), force=force)) as lines:
+        yield lines
 
 
 def _share_memory() -> None:
@@ -110,12 +124,12 @@ def _drawing(
     return None
 
 
-def source(item: naming.Input) -> Path | bytes:
+def source(item: Input) -> Path | bytes:
     """Where the input's image is: its file, or the bytes of standard input."""
     return sys.stdin.buffer.read() if item.path is None else item.path
 
 
-def check_stdin(inputs: Iterable[naming.Input]) -> None:
+def check_stdin(inputs: Iterable[Input]) -> None:
     """Raises OptionError where an image is awaited from a terminal."""
     if any(item.path is None for item in inputs) and sys.stdin.isatty():
         raise OptionError("standard input (-) is a terminal: pipe an image into it")

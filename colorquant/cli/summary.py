@@ -1,4 +1,4 @@
-"""What is said of many inputs: each as it comes, all of them at the end, and beforehand what would become of them."""
+"""Console output of a batch: a line per input, then a summary; or, for ``--dry-run``, the names of all outputs."""
 
 from __future__ import annotations
 
@@ -6,95 +6,114 @@ import errno
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
 
 from colorquant.batch import jobs as outputs
 from colorquant.batch import naming
 from colorquant.batch import run as batch
-from colorquant.cli.console import Voice
-from colorquant.errors import ColorquantError, OptionError
-from colorquant.files import abandon, write_whole
+from colorquant.cli.console import Console
+from colorquant.errors import ColorquantError, OptionError, OutputError
+from colorquant.files import LineFile, abandon
 from colorquant.images.decoding import check_readable
 from colorquant.report import records as rows
 from colorquant.report.records import printable
 
 
-class Tally:
-    """Counts, failures and the lines of ``--report``, which may be written over an old one with ``force``.
+class BatchSummary:
+    """Prints what became of each input, then the counts and the failures; writes the lines of ``--report``.
 
-    ``options`` are the words that ``-v`` adds to each picture; None without it. Raises OutputError where the report
-    cannot be written.
+    ``passed_over`` are the files of folders that were left out as outputs of earlier runs. ``failures`` has a message
+    for each input that failed.
     """
 
-    def __init__(self, voice: Voice, as_json: bool, options: str | None, report: str | None, force: bool) -> None:
-        self.voice, self.as_json, self.options, self.force = voice, as_json, options, force
-        self.report = None if report is None else Path(report)
-        self.lines = bytearray()
+    def __init__(
+        self,
+        console: Console,
+        *,
+        as_json: bool,
+        verbose: bool,
+        report: LineFile | None,
+        passed_over: Sequence[str] = (),
+    ) -> None:
+        self.console, self.as_json, self.verbose, self.report = console, as_json, verbose, report
+        self.passed_over = passed_over
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
 
-    def hear(self, run: batch.Run[outputs.Destination, outputs.JobResult], total: int) -> None:
-        """Say each outcome as it comes, then what became of the ``total``; after an interruption, too."""
+    def collect(self, run: batch.Run[outputs.Destination, outputs.JobResult], total: int) -> None:
+        """Report each outcome as it comes, then the summary of ``total`` inputs; after Ctrl-C, too."""
         try:
             for outcome in run:
-                self._tell(outcome)
+                self._add(outcome)
         except KeyboardInterrupt:
             abandon()
             for outcome in run.stop():
-                self._tell(outcome)
+                self._add(outcome)
             raise
         finally:
-            if total > 1:
-                self._sum_up(total)
+            if total > 1 or self.passed_over:
+                self.console.print(self._counts(total))
             for failure in self.failures:
-                self.voice.complain(failure)
-            if self.report is not None:
-                write_whole([(self.report, bytes(self.lines))], force=self.force)
+                self.console.print_error(failure)
 
-    def _sum_up(self, total: int) -> None:
+    def _counts(self, total: int) -> str:
+        """The counts of all inputs: 2 written, 0 skipped, 1 failed."""
         words = [f"{self.counts[status]} {status}" for status in ("written", "skipped", "failed")]
         rest = total - self.counts.total()
-        self.voice.say(", ".join([*words, f"{rest} not done"] if rest else words))
+        if rest:
+            words.append(f"{rest} not done")
+        counts = ", ".join(words)
+        if not self.passed_over:
+            return counts
+        names = printable(self.passed_over[0]) + (", …" if len(self.passed_over) > 1 else "")
+        return f"{counts}; {len(self.passed_over)} passed over: outputs of earlier runs ({names})"
 
-    def _tell(self, outcome: batch.Outcome[outputs.JobResult]) -> None:
-        item = outcome.input
-        if outcome.result is None:
-            row = rows.failed(item.name, outcome.error or "")
-        else:
-            row = outcome.result.record
-            if outcome.result.png is not None:
-                _write_out(outcome.result.png)
+    def _add(self, outcome: batch.Outcome[outputs.JobResult]) -> None:
+        """Count an outcome and report it; it is counted first, since Ctrl-C may come at any moment."""
+        item, result = outcome.input, outcome.result
+        row = rows.failed(item.name, outcome.error or "") if result is None else result.record
         self.counts[row["status"]] += 1
         line = json.dumps(row)
-        if self.report is not None:
-            self.lines += line.encode() + b"\n"
-        if outcome.result is None:
+        self._write_report(line)
+        if result is None:
             self.failures.append(f"{shown(item)}: {printable(outcome.error or '')}")
-            if self.options is not None:
-                for words in outcome.details.splitlines():
-                    self.voice.say(printable(words))
+            for detail in outcome.details.splitlines() if self.verbose else ():
+                self.console.print(printable(detail))
         else:
-            self.voice.say_row(row)
-            if self.options is not None and row["status"] == "written":
-                self.voice.say(f"  {self.options}, seconds {row['seconds']}")
-            notes = row.get("warnings" if self.options is None else "notes")
-            if notes:
-                self.voice.say(rows.notes_line(notes))
+            if result.png is not None:
+                _write_out(result.png)
+            self._print_result(row)
         if self.as_json:
             click.echo(line)
-        self.voice.step()
+        self.console.advance()
+
+    def _print_result(self, row: dict[str, Any]) -> None:
+        self.console.print_record(row, details=self.verbose)
+        notes = row.get("notes" if self.verbose else "warnings")
+        if notes:
+            self.console.print(rows.notes_line(notes))
+
+    def _write_report(self, line: str) -> None:
+        """Add a line to the report; a report that cannot be written any more is one failure, and the run goes on."""
+        if self.report is None:
+            return
+        try:
+            self.report.add(line)
+        except OutputError as error:
+            self.failures.append(f"--report {printable(str(error))}")
+            self.report = None
 
 
 def shown(item: naming.Input) -> str:
-    """What the input is called in words for people."""
+    """The name of an input in messages."""
     return "standard input" if item.path is None else printable(item.name)
 
 
 def _write_out(data: bytes) -> None:
-    """All of ``data`` to standard output, which need not be buffered and may then take it in parts."""
+    """Write all of ``data`` to standard output, which may be unbuffered and then takes it in parts."""
     rest = memoryview(data)
     while rest:
         taken = sys.stdout.buffer.write(rest)
@@ -104,17 +123,17 @@ def _write_out(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def rehearse(plan: naming.Plan[outputs.Destination], k: int, report: str | None, as_json: bool) -> None:
-    """Say on standard output what each input would become; exit with 1 where that is known to fail.
+def print_dry_run(plan: naming.Plan[outputs.Destination], k: int, report: str | None, as_json: bool) -> None:
+    """Print on standard output what each input would become; exit with 1 where one is known to fail.
 
-    Raises OptionError for a report: nothing is written.
+    Raises OptionError for a report, since nothing is written.
     """
     if report is not None:
         raise OptionError("--dry-run writes no --report: leave one out")
     failures = []
     for item, destination in plan:
         try:
-            skipped = _foreseen(item, destination, k)
+            skipped = _would_be_skipped(item, destination, k)
         except ColorquantError as error:
             failures.append(f"{shown(item)}: {printable(str(error))}")
             if as_json:
@@ -134,8 +153,8 @@ def rehearse(plan: naming.Plan[outputs.Destination], k: int, report: str | None,
         raise click.exceptions.Exit(1)
 
 
-def _foreseen(item: naming.Input, destination: outputs.Destination, k: int) -> bool:
-    """Whether the input would be skipped. Raises what its run would, as far as names tell."""
+def _would_be_skipped(item: naming.Input, destination: outputs.Destination, k: int) -> bool:
+    """Whether the input would be skipped. Raises what its run would raise, as far as that depends on names."""
     if item.problem is not None:
         raise item.problem
     if item.path is not None:

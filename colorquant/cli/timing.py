@@ -14,7 +14,7 @@ from colorquant.analysis import timing
 from colorquant.batch import naming
 from colorquant.batch.jobs import OUTPUTS
 from colorquant.cli import options as shared
-from colorquant.cli.console import Voice, speaking
+from colorquant.cli.console import Console, open_console
 from colorquant.cli.quantization import check_stdin, source
 from colorquant.color.spaces import SPACES
 from colorquant.files import write_whole
@@ -146,18 +146,18 @@ def _run(
     naming.check_names(inputs, names, force=force)
     if figure is not None:
         check_figure(figure)
-    with speaking(len(inputs) * len(protocol.scales) * len(cells) * protocol.rounds, quiet=quiet) as voice:
+    with open_console(len(inputs) * len(protocol.scales) * len(cells) * protocol.rounds, quiet=quiet) as console:
         for line in left_out:
-            voice.say(f"Left out: {line}")
+            console.print(f"Left out: {line}")
 
         def read(item: naming.Input) -> Picture:
             picture = read_image(source(item), reading)
             notes = picture.notes if verbose else picture.warnings
             if notes:
-                voice.say(f"{printable(item.name)}: {notes_line(notes).strip()}")
+                console.print(f"{printable(item.name)}: {notes_line(notes).strip()}")
             return picture
 
-        found = _measured(inputs, cells, protocol, read, voice, as_json)
+        found = _measured(inputs, cells, protocol, read, console, as_json)
     machine = Machine.this()
     if not as_json:
         _show(found, machine, grid.criteria)
@@ -173,16 +173,16 @@ def _run(
 
         files.append((Path(html), timing_page(found, machine, grid.criteria, left_out)))
     write_whole(files, force=force)
-    _end(found, voice, verbose)
+    _end(found, console, verbose)
 
 
-def _end(found: Sequence[timing.Timing], voice: Voice, verbose: bool) -> None:
+def _end(found: Sequence[timing.Timing], console: Console, verbose: bool) -> None:
     """Name the rows that failed, and exit with 1 if there are some."""
     for row in found if verbose else ():
-        voice.say(row.details or f"{printable(row.words)}: seconds {list(row.seconds)}")
+        console.print(row.details or f"{printable(row.words)}: seconds {list(row.seconds)}")
     failures = report.failures(found)
     for line in failures:
-        voice.complain(line)
+        console.print_error(line)
     if failures:
         raise click.exceptions.Exit(1)
 
@@ -192,14 +192,14 @@ def _measured(
     cells: Sequence[FitOptions],
     protocol: timing.Protocol,
     read: Callable[[naming.Input], Picture],
-    voice: Voice,
+    console: Console,
     as_json: bool,
 ) -> list[timing.Timing]:
     """All rows; as JSON they are said as soon as their image is done."""
 
     def progress(row: str) -> None:
-        voice.work(printable(row))
-        voice.step()
+        console.show_current(printable(row))
+        console.advance()
 
     found: list[timing.Timing] = []
     for rows in timing.run(inputs, cells, protocol, read, progress=progress):

@@ -65,21 +65,96 @@ def failed(name: str, error: str) -> dict[str, Any]:
     return {"input": name, "status": "failed", "error": error}
 
 
-def sentence(row: dict[str, Any]) -> str:
-    """A :func:`record`, or what stands for it, in words, on one line."""
+def summary_line(row: dict[str, Any], width: int | None = None) -> str:
+    """A :func:`record`, or what stands for it, on one line; with ``width`` the name is shortened to fit the columns.
+
+    photo-kmeans16.png: 31,716 → 16 colours · 29.27 dB · 620 → 74 kB (−88 %)
+    """
+    name = row["input"] if row["output"] == "-" else row["output"]
+    name = "standard input" if name == "-" else printable(name)
     if row["status"] == "skipped":
-        return f"{printable(row['input'])}: skipped, {printable(row['output'])} exists"
-    if row["untouched"]:
-        quality = f"untouched: it has no more than {row['k']:,} colours"
+        words = "skipped, it exists"
     else:
-        psnr = "no loss" if row["psnr"] is None else f"PSNR {row['psnr']:.2f} dB"
-        likelihood = row.get("log_likelihood")
-        fitted = [] if likelihood is None else [f"log-likelihood {likelihood:.2f}"]
-        quality = ", ".join([psnr, *fitted, _iterations(row)])
-    seconds = sum(row["seconds"].values())
-    sizes = f"{size_words(row['bytes_in'])} → {size_words(row['bytes_out'])}"
-    colors = f"{row['colors_in']:,} → {row['colors_out']:,} colours"
-    return f"{printable(row['input'])} → {printable(row['output'])}: {colors}, {quality}, {seconds:.2f} s, {sizes}"
+        words = f"{_color_words(row)} · {_change_words(row['bytes_in'], row['bytes_out'])}"
+    return f"{name if width is None else shortened(name, width - len(words) - 2)}: {words}"
+
+
+def _color_words(row: dict[str, Any]) -> str:
+    plural = "" if row["colors_out"] == 1 else "s"
+    if row["untouched"]:
+        return f"{row['colors_out']:,} colour{plural}, all kept"
+    psnr = "no loss" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
+    return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural} · {psnr}"
+
+
+def _change_words(before: int, after: int) -> str:
+    """Two numbers of bytes and their difference in percent: 620 → 74 kB (−88 %)."""
+    first, second = _short_size(before), _short_size(after)
+    if first[1] == second[1]:
+        sizes = f"{first[0]} → {second[0]} {second[1]}"
+    else:
+        sizes = f"{' '.join(first)} → {' '.join(second)}"
+    percent = round(100 * (after - before) / max(before, 1))
+    sign = "+" if percent > 0 else "−" if percent < 0 else "±"
+    return f"{sizes} ({sign}{abs(percent):,} %)"
+
+
+def _short_size(size: int) -> tuple[str, str]:
+    """A number of bytes as two or more digits and a unit."""
+    if size < 1000:
+        return str(size), "B"
+    value, unit = (size / 1000, "kB") if size < 999_500 else (size / 1e6, "MB")
+    return f"{value:.1f}" if value < 9.95 else f"{value:,.0f}", unit
+
+
+def shortened(name: str, width: int) -> str:
+    """A file name in at most ``width`` characters (at least 16), without its folders or, if need be, its middle."""
+    width = max(width, 16)
+    if len(name) <= width:
+        return name
+    last = name.replace("\\", "/").rpartition("/")[2]
+    if len(last) + 2 <= width:
+        return f"…/{last}"
+    if len(last) <= width:
+        return last
+    tail = width * 2 // 3
+    return f"{last[: width - tail - 1]}…{last[-tail:]}"
+
+
+def detail_lines(row: dict[str, Any]) -> list[str]:
+    """What ``-v`` adds to the line of a :func:`record`: the fit, and the wall time of each stage."""
+    objective = row.get("log_likelihood")
+    if objective is not None:
+        words = f"log-likelihood {objective:.4f} per pixel"
+    elif row.get("inertia") is not None:
+        words = f"inertia {row['inertia']:.6g}"
+    else:
+        words = "nothing to fit"
+    times = " · ".join(f"{stage} {seconds:.2f} s" for stage, seconds in row["seconds"].items())
+    return [f"  {words} · {_iteration_count(row)}", f"  {times}"]
+
+
+def palette_lines(row: dict[str, Any], width: int = 80) -> list[str]:
+    """The palette of a :func:`record` as text, a few colours a line: #1f77b4 12.5 %."""
+    cells = [f"{color} {share:>6}" for color, share in palette_shares(row)]
+    per_line = max(1, (width - 2) // 18)
+    lines = ["  " + "    ".join(cells[start : start + per_line]) for start in range(0, len(cells), per_line)]
+    return lines + more_colors(row)
+
+
+SHOWN_COLORS = 32  # of a palette, under -v
+
+
+def palette_shares(row: dict[str, Any]) -> list[tuple[str, str]]:
+    """The first colours of a record's palette, as #rrggbb and a share such as 12.5 %."""
+    pixels = sum(count for _, count in row["palette"]) or 1
+    return [(color, f"{100 * count / pixels:.1f} %") for color, count in row["palette"][:SHOWN_COLORS]]
+
+
+def more_colors(row: dict[str, Any]) -> list[str]:
+    """A line that says how many colours :func:`palette_shares` leaves out; none where it has all."""
+    rest = len(row["palette"]) - SHOWN_COLORS
+    return [f"  and {rest:,} more: see --palette-out"] if rest > 0 else []
 
 
 def notes_line(notes: Sequence[str]) -> str:
@@ -87,11 +162,11 @@ def notes_line(notes: Sequence[str]) -> str:
     return f"  note: {printable('; '.join(notes))}"
 
 
-def _iterations(row: dict[str, Any]) -> str:
+def _iteration_count(row: dict[str, Any]) -> str:
     if row["n_iter"] is None:
-        return "iterations not told by OpenCV"
+        return "OpenCV does not report iterations"
     plural = "" if row["n_iter"] == 1 else "s"
-    return f"{row['n_iter']} iteration{plural} ({'converged' if row['converged'] else 'not converged'})"
+    return f"{row['n_iter']} iteration{plural} on all colours, {'converged' if row['converged'] else 'not converged'}"
 
 
 def progress_words(now: Iteration | SearchStep) -> str:

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from colorquant.report.records import more_colors, palette_shares
 from colorquant.report.tables import Table
 
 
@@ -29,6 +30,22 @@ def swatches(row: dict[str, Any], width: int) -> Text:
     text = Text()
     for color, _ in row["palette"][:cells]:
         text.append("  ", style=f"on {color}")
+    return text
+
+
+def palette_table(row: dict[str, Any], width: int) -> Text:
+    """The palette of a JSON record: each colour as a block, with its hex code and share, in ``width`` columns."""
+    per_line = max(1, (width - 2) // 22)
+    text = Text()
+    shares = palette_shares(row)
+    for number, (color, share) in enumerate(shares):
+        text.append("  " if number % per_line == 0 else "    ")
+        text.append("  ", style=f"on {color}")
+        text.append(f" {color} {share:>6}")
+        if number % per_line == per_line - 1 and number < len(shares) - 1:
+            text.append("\n")
+    for line in more_colors(row):
+        text.append(f"\n{line}")
     return text
 
 

@@ -15,6 +15,8 @@ from PIL import Image
 from support import jobs
 from support.pictures import random_picture
 
+from colorquant.errors import OutputError
+from colorquant.files import LineFile
 from colorquant.images import read_image
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: /proc, RLIMIT_AS")
@@ -136,6 +138,36 @@ def test_a_report_has_a_line_for_each_input(run, folder, tmp_path):
     assert "not an image" in found[3]["error"]
     assert "exists already" in run(*words).stderr
     assert "1 failed" not in run(*words, "--force").stderr.replace("3 written, 0 skipped, 1 failed", "")
+
+
+def test_what_is_passed_over_is_counted(run, folder, tmp_path):
+    """A file of the user's own may be named like an output of an earlier run."""
+    (folder / "d.png").unlink()
+    (folder / "a-em4.png").write_bytes((folder / "a.png").read_bytes())
+    result = run("kmeans", folder, "-k", 2, "-o", tmp_path / "out")
+    assert result.exit_code == 0
+    name = folder / "a-em4.png"
+    words = f"3 written, 0 skipped, 0 failed; 1 passed over: outputs of earlier runs ({name})"
+    assert result.stderr.splitlines()[-1] == words
+    (folder / "b-em4.png").write_bytes((folder / "a.png").read_bytes())
+    assert f"; 2 passed over: outputs of earlier runs ({name}, …)" in run("kmeans", folder, "-k", 3).stderr
+    assert "passed over" not in run("kmeans", folder / "a.png", "-k", 4).stderr
+
+
+def test_a_report_that_cannot_be_written_any_more_is_a_failure_and_the_run_goes_on(run, folder, tmp_path, monkeypatch):
+    (folder / "d.png").unlink()
+
+    def full(self, line):
+        raise OutputError("run.jsonl cannot be written: No space left on device; choose another place")
+
+    monkeypatch.setattr(LineFile, "add", full)
+    result = run("kmeans", folder, "-k", 2, "-o", tmp_path / "out", "--report", tmp_path / "run.jsonl")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-2:] == [
+        "3 written, 0 skipped, 0 failed",
+        "Error: --report run.jsonl cannot be written: No space left on device; choose another place",
+    ]
+    assert len(names_in(tmp_path / "out")) == 3
 
 
 def test_a_library_that_a_command_lacks_is_a_line(run, folder, monkeypatch):
@@ -357,6 +389,22 @@ def test_an_interrupted_run_says_how_far_it_came(extra, pictures):
     assert rest.returncode == 0, words
     assert f"{16 - len(written)} written, {len(written)} skipped, 0 failed" in words
     assert len(rows_of((pictures / "run.jsonl").read_text())) == 16
+
+
+@linux
+@pytest.mark.parametrize("extra", [["-j", "1"], ["-j", "2", "--isolate"]])
+def test_a_killed_run_leaves_the_report_of_what_it_finished(extra, pictures):
+    report = pictures / "run.jsonl"
+    running = started(pictures, ".", "-k", "64", "-o", "out", "--report", "run.jsonl", *extra)
+    assert waited_for(lambda: report.exists() and report.read_bytes().count(b"\n") >= 2)
+    running.kill()
+    running.communicate(timeout=60)
+    rows = rows_of(report.read_text())
+    assert 2 <= len(rows) <= 16
+    assert [row["input"] for row in rows] == [f"{number:02}.png" for number in range(len(rows))]
+    assert {row["status"] for row in rows} == {"written"}
+    for row in rows:
+        read_image(pictures / row["output"])
 
 
 @linux

@@ -71,14 +71,19 @@ def test_json_says_what_was_done(run, photo, method):
 
 
 @method_names
-def test_the_line_tells_what_was_maximised(run, photo, method):
-    result = run(method, photo, "-k", 5, "--json")
-    (row,), line = map(json.loads, result.stdout.splitlines()), result.stderr
-    assert f"PSNR {row['psnr']:.2f} dB, " in line
-    if method == "em":
-        assert f", log-likelihood {row['log_likelihood']:.2f}, " in line
-    else:
-        assert "log-likelihood" not in line
+def test_a_short_line_a_file_and_the_fit_under_verbose(run, photo, method):
+    result = run(method, photo, "-k", 5, "--json", "-v")
+    (row,), lines = map(json.loads, result.stdout.splitlines()), result.stderr.splitlines()
+    assert f"{photo.stem}-{method}5.png: 3,421 → 5 colours · {row['psnr']:.2f} dB · " in lines[0]
+    objective = f"log-likelihood {row['log_likelihood']:.4f} per pixel" if method == "em" else "inertia "
+    assert lines[1].startswith(f"  {objective}")
+    assert f"{row['n_iter']} iteration" in lines[1]
+    assert lines[2].startswith("  read 0.")
+    colors = " ".join(lines[3:]).split()
+    assert colors[::3] == [color for color, _ in row["palette"]]
+    shares = [float(share) for share in colors[1::3]]
+    assert shares == [round(100 * pixels / 4320, 1) for _, pixels in row["palette"]]
+    assert run(method, photo, "-k", 5, "-f").stderr.splitlines() == lines[:1]
 
 
 def test_a_picture_with_few_colours_is_untouched(run, tmp_path):
@@ -90,7 +95,7 @@ def test_a_picture_with_few_colours_is_untouched(run, tmp_path):
     assert row["untouched"]
     assert row["mse"] == 0
     assert row["psnr"] is None
-    assert "untouched" in result.stderr
+    assert "few-kmeans8.png: 8 colours, all kept · " in result.stderr
     assert np.array_equal(read_image(Path(row["output"])).rgb, rgb)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,29 @@ def test_of_several_files_all_are_written_or_none(second, tmp_path):
     with pytest.raises(OutputError):
         files.write_whole([(tmp_path / "a.png", b"x"), (tmp_path / second, b"y")], force=True)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_of_lines_is_readable_after_each_line(tmp_path):
+    path = tmp_path / "new" / "lines"
+    lines = files.LineFile(path, force=False)
+    assert path.read_bytes() == b""
+    for number in (1, 2):
+        lines.add(f"line {number}")
+        assert path.read_text().splitlines() == ["line 1", "line 2"][:number]
+    lines.close()
+    with pytest.raises(OutputError, match="use --force"):
+        files.LineFile(path, force=False)
+    files.LineFile(path, force=True).close()
+    assert path.read_bytes() == b""
+    for bad in (tmp_path, path / "below"):
+        with pytest.raises(OutputError, match=r"cannot be written|is a folder"):
+            files.LineFile(bad, force=True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux")  # noqa: PTH110
+def test_a_line_that_finds_no_room_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "check_writable", lambda *args, **options: None)  # it refuses devices
+    lines = files.LineFile(Path("/dev/full"), force=True)
+    with pytest.raises(OutputError, match="/dev/full cannot be written: No space left"):
+        lines.add("line")
+    lines.close()

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from colorquant.batch import naming
+from colorquant.batch.inputs import find_inputs
 from colorquant.batch.jobs import OUTPUTS
 from colorquant.errors import ImageReadError, OptionError
 
@@ -97,6 +98,9 @@ def test_outputs_of_an_earlier_run_are_not_inputs(tree):
         (tree / name).write_bytes((tree / "a.png").read_bytes())
     assert names(naming.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg", "lonely-em16.png"]
     assert names(naming.expand([str(tree / "a-kmeans3.png")], recursive=False)) == ["a-kmeans3.png"]
+    found = find_inputs([str(tree), str(tree / "a-kmeans3.png")], recursive=False)
+    assert names(found.inputs) == ["a.png", "b.jpg", "lonely-em16.png", "a-kmeans3.png"]
+    assert found.passed_over == [str(tree / "a-em16-labels.png")], "one that is named is no longer passed over"
 
 
 def test_what_is_named_twice_is_taken_once(tree):
