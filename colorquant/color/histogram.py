@@ -133,7 +133,7 @@ class ColorHistogram:
         Sorting packed colours beats every table, as numpy sorts with SIMD; strip by strip, as fresh memory is dear.
         """
         flat = rgb.reshape(-1, 3)
-        if alpha is not None:
+        if alpha is not None and len(alpha):
             return _count_with_alpha(flat, alpha)
         parts = [_count_strip(flat[rows]) for rows in blocks(len(flat), STRIP)]
         if not parts:

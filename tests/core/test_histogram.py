@@ -186,3 +186,12 @@ def test_distinct_colours_labelled_colours_and_pairs_are_those_of_a_dictionary()
         entries = list(zip(map(tuple, first.tolist()), map(tuple, second.tolist()), strict=True))
         assert len(set(entries)) == len(entries)
         assert dict(zip(entries, counts.tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize("alpha", [None, np.empty(0, np.uint8)], ids=["opaque", "with alpha"])
+def test_no_pixels_have_no_colours(alpha):
+    histogram = ColorHistogram.count(np.empty((0, 3), np.uint8), alpha)
+    assert len(histogram) == 0
+    assert histogram.pixels == 0
+    assert histogram.colors.shape == (0, 3)
+    assert histogram.alpha is None
