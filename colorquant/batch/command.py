@@ -45,6 +45,7 @@ def command_line(
     if drawing is not None:
         words += ["--figure-kind", drawing.kind]
         words += ["--figure-bands", ",".join(drawing.bands)] if drawing.bands else []
+        words += [] if drawing.title is None else ["--figure-title", drawing.title or "none"]
     return shlex.join(words)
 
 

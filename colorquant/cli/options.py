@@ -87,6 +87,19 @@ seed_option = option(
 )
 
 
+def _title(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    return "" if text == "none" else text
+
+
+figure_title_option = option(
+    OUTPUT,
+    "--figure-title",
+    metavar="TEXT",
+    callback=_title,
+    help="Title of the figure, or none for a figure without a title.  [default: the image's name and what was run]",
+)
+
+
 def fit_options(method: str, *own: Decorator) -> Decorator:
     """The options of a fit with ``method``, of which ``own`` are those that only this method has.
 
@@ -285,6 +298,7 @@ def output_options(*own: Decorator) -> Decorator:
             default=(),
             help="Bands that the figure shows, such as cr,cb: two for ellipses, one for histograms.",
         ),
+        figure_title_option,
         option(
             OUTPUT,
             "--trace",

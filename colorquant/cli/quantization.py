@@ -52,6 +52,7 @@ def run_quantization(
     keep_metadata: bool,
     figure_kind: str | None,
     figure_bands: tuple[str, ...],
+    figure_title: str | None,
     **others: str | None,
 ) -> None:
     """Quantize every input and exit with 1 where some failed; ``others`` are keys of OUTPUTS.
@@ -64,7 +65,7 @@ def run_quantization(
     Projection.of(options.space, options.keep_luma)
     asked = {kind: said for kind, said in others.items() if said is not None}
     outputs.check_outputs(options, asked)
-    drawing = _drawing(options, asked, figure_kind, figure_bands)
+    drawing = _drawing(options, asked, figure_kind, figure_bands, figure_title)
     recipe = outputs.Recipe(options, paint, assign, reading, keep_metadata, drawing)
     names = naming.Naming(
         *(f"{options.method}{options.k}", options.k, output, asked, force, in_place, skip_existing),
@@ -114,13 +115,14 @@ def _share_memory() -> None:
 
 
 def _drawing(
-    options: FitOptions, asked: Mapping[str, str], kind: str | None, bands: tuple[str, ...]
+    options: FitOptions, asked: Mapping[str, str], kind: str | None, bands: tuple[str, ...], title: str | None
 ) -> figures.Drawing | None:
     """The figure that is wanted. Raises OptionError where it cannot be, or where it is described but not wanted."""
     if "figure" in asked:
-        return figures.choose(options, kind, bands)
-    if kind is not None or bands:
-        raise OptionError(f"--figure-{'bands' if kind is None else 'kind'} describes a figure: add --figure FILE")
+        return figures.choose(options, kind, bands, title)
+    for name, given in (("kind", kind is not None), ("bands", bool(bands)), ("title", title is not None)):
+        if given:
+            raise OptionError(f"--figure-{name} describes a figure: add --figure FILE")
     return None
 
 

@@ -23,8 +23,8 @@ from colorquant.errors import OptionError
 from colorquant.fitting import criteria
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import COVARIANCES, FitOptions
-from colorquant.report import figures
-from colorquant.report.figures import canvas, compared, densities, scatters
+from colorquant.report import contact_sheet, figures
+from colorquant.report.figures import canvas, compared, densities, labels, scatters
 from colorquant.report.figures.data import FigureData
 from colorquant.report.quantized_file import QuantizedFile
 
@@ -278,6 +278,53 @@ def test_any_name_can_stand_above(name, thumbnail):
     check_decodes(figures.encode(dataclasses.replace(one, name=name), ".png"), ".png")
 
 
+@pytest.mark.parametrize("kind", ["ellipses", "grid", "elbow"])
+def test_the_title_can_be_chosen_or_left_out(kind, thumbnail):
+    texts = {}
+    for title in (None, "Figure 3", ""):
+        one = quantized_file(thumbnail, FitOptions("kmeans", 3, max_iter=2), kind, title=title)
+        texts[title] = figures.figure(one).get_suptitle()
+        check_decodes(figures.encode(one, ".png"), ".png")
+    assert texts[None].startswith("photo.png\n")
+    assert (texts["Figure 3"], texts[""]) == ("Figure 3", "")
+
+
+def test_the_command_takes_a_title(run, photo, tmp_path):
+    for title in ("Town", "none"):
+        words = ("--figure", tmp_path / f"{title}.svg", "--figure-kind", "elbow", "--figure-title", title)
+        assert run("kmeans", photo, "-k", 3, "-o", tmp_path / f"{title}.png", *words).exit_code == 0
+    comments = [f"<!-- {text} -->" in (tmp_path / f"{text}.svg").read_text() for text in ("Town", "none")]
+    assert comments == [True, False]
+    assert "photo.png" not in (tmp_path / "none.svg").read_text()
+
+
+def test_a_spike_of_clipped_pixels_does_not_flatten_the_rest():
+    flat = np.full(200, 0.004)
+    curve = np.full(50, 0.005)
+    assert densities.ceiling(flat, curve) == pytest.approx(0.00525)
+    assert densities.ceiling(np.append(flat, 0.3), np.append(curve, 0.2)) == pytest.approx(1.05 * 0.008)
+    assert densities.ceiling(np.array([1.0]), np.array([1.4])) == pytest.approx(1.47), "nothing else to show"
+
+
+def test_numbers_cover_neither_each_other_nor_the_points():
+    rng = np.random.default_rng(5)
+    points, sizes = rng.uniform(60, 300, (16, 2)), np.full((16, 2), (14.0, 11.0))
+    middles = labels.places(points, sizes, np.array([0.0, 0.0, 400.0, 400.0]))
+    for one, other in itertools.combinations(middles, 2):
+        assert np.any(np.abs(one - other) >= sizes[0] - 1e-9)
+    for middle in middles:
+        assert np.all(np.any(np.abs(points - middle) >= sizes[0] / 2 + labels.POINT - 1e-9, axis=1))
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+def test_a_grid_fills_its_rows(number):
+    rows = contact_sheet.filled_rows([contact_sheet.Tile(str(place), [], None) for place in range(number)])
+    tiles = [tile for row in rows for tile in row]
+    assert [tile.title for tile in tiles if tile] == [str(place) for place in range(number)]
+    assert len({len(row) for row in rows}) == 1
+    assert sum(tile is None for tile in tiles) <= 1
+
+
 def test_a_long_text_loses_its_middle():
     text = canvas.elided("start" + "-" * 500 + "end.png", 13, 5)
     assert text.startswith("start")
@@ -319,6 +366,7 @@ def test_threads_draw_the_same(run, photo, tmp_path, thumbnail):
         (("kmeans", "-k", 3, "--figure", ""), "empty name"),
         (("kmeans", "-k", 3, "--figure-kind", "elbow"), "add --figure"),
         (("kmeans", "-k", 3, "--figure-bands", "r,g"), "add --figure"),
+        (("em", "-k", 3, "--figure-title", "Town"), "add --figure"),
         (("em", "-k", 3, "--figure", "x.png", "--figure-kind", "ellipses", "--figure-bands", "r"), "shows 2 bands"),
         (("compare", "-k", 3, "--figure", "x.gif"), "unknown ending"),
         (("compare", "-k", 3, "--figure", ""), "empty name"),
