@@ -19,8 +19,9 @@ from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
 from colorquant.palette.palette import Palette
-from colorquant.quantization import FittedPalette, IndexedImage, Quantized, apply_palette, encode_png, fit_palette
+from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import notebook
+from colorquant.shared_palette import FittedPalette, apply_palette, fit_palette
 from colorquant.types import AnyArray, UInt8Array
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ class _Saving(IndexedImage):
         return notebook.image_html(self)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MappedImage(_Saving, IndexedImage):
     """An image mapped onto a given palette, as :func:`apply` returns it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class QuantizedImage(_Saving, Quantized):
     """A quantized image, as :func:`quantize` returns it, with the image that it was made of."""
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from colorquant.color.counted import CountedImage
-from colorquant.color.difference import mse, psnr
-from colorquant.color.histogram import ColorHistogram, count_distinct
+from colorquant.color.difference import psnr
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria, engines
@@ -29,15 +28,13 @@ from colorquant.fitting.models import (
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.mapping.labelling import Labelling
-from colorquant.mapping.nearest import nearest_entries
-from colorquant.mapping.painting import order_palette
 from colorquant.mapping.painting import paint as paint_image
 from colorquant.palette.making import PAINTS, label_type
 from colorquant.palette.palette import Palette
 from colorquant.types import IntArray, LabelArray, UInt8Array
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class IndexedImage:
     """An image in the colours of a palette.
 
@@ -76,7 +73,7 @@ class IndexedImage:
         return False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Quantized(IndexedImage):
     """A quantized image with the model behind it.
 
@@ -125,26 +122,6 @@ class Quantized(IndexedImage):
         return predict(self.model, self.options, rgb, len(self.palette))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class FittedPalette(Palette):
-    """A palette with the model that it was fitted by.
-
-    ``model`` has its clusters in the order of the palette, those that no colour chose last. ``inertia`` or
-    ``log_likelihood``, ``n_iter`` and ``converged`` are those of the fit, as in :class:`Quantized`.
-    """
-
-    options: FitOptions
-    model: Model
-    n_iter: int | None
-    converged: bool | None
-    inertia: float | None
-    log_likelihood: float | None
-
-    def predict(self, rgb: UInt8Array) -> LabelArray:
-        """The label that the model gives to each pixel of an image: see :func:`predict`."""
-        return predict(self.model, self.options, rgb, len(self))
-
-
 @contextmanager
 def _stage(seconds: dict[str, float], name: str) -> Iterator[None]:
     start = time.perf_counter()
@@ -187,7 +164,7 @@ def quantize(
     untouched = projection.lossless and len(histogram) <= options.k
     with _stage(seconds, "fit"):
         weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
-        fit = _assigned(engines.fit(weighted, options, recorder, image), weighted, assign)
+        fit = assigned_fit(engines.fit(weighted, options, recorder, image), weighted, assign)
     with _stage(seconds, "paint"):
         labelling = Labelling.of(weighted, fit, image)
         picture = paint_image(image, labelling, fit.model, "mean" if untouched else paint)
@@ -204,64 +181,12 @@ def quantize(
         n_iter=fit.n_iter,
         converged=fit.converged,
         mse=picture.mse,
-        inertia=_inertia(fit, labelling),
-        log_likelihood=_log_likelihood(fit, weighted),
+        inertia=inertia_of(fit, labelling),
+        log_likelihood=log_likelihood_of(fit, weighted),
         untouched=untouched,
         trace=fit.trace,
         history=recorder.history(fit, picture.order),
         seconds=seconds,
-    )
-
-
-def fit_palette(
-    histogram: ColorHistogram, options: FitOptions, *, paint: str = "members", assign: str | None = None
-) -> FittedPalette:
-    """Fit one palette to a colour histogram, such as the sum of several images' histograms.
-
-    ``paint`` and ``assign`` as :func:`quantize` takes them. Raises OptionError for an engine that fits pixels, for an
-    empty histogram, and as :func:`quantize` does.
-    """
-    check_choices(options, paint, assign)
-    options = engines.resolve(options)
-    if not len(histogram):
-        raise OptionError("the histogram is empty: count an image with visible pixels")
-    projection = Projection.of(options.space, options.keep_luma)
-    untouched = projection.lossless and len(histogram) <= options.k
-    weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
-    fit = _assigned(engines.fit(weighted, options), weighted, assign)
-    labelling = Labelling.of(weighted, fit)
-    ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)
-    return FittedPalette(
-        colors=ordered.palette.colors,
-        counts=ordered.palette.counts,
-        options=options,
-        model=ordered.model,
-        n_iter=fit.n_iter,
-        converged=fit.converged,
-        inertia=_inertia(fit, labelling),
-        log_likelihood=_log_likelihood(fit, weighted),
-    )
-
-
-def apply_palette(palette: Palette, image: CountedImage, space: str = "rgb") -> IndexedImage:
-    """Map an image onto a palette: each pixel gets the entry nearest in ``space``, a key of SPACES.
-
-    The palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. Raises
-    OptionError for an empty palette or an unknown space.
-    """
-    histogram, hidden = image.histogram, image.mask is not None
-    entries = nearest_entries(histogram, palette, space)
-    counts = np.bincount(entries, histogram.counts, minlength=len(palette)).astype(np.int64)
-    painted = palette.colors[entries]
-    smallest = label_type(len(palette) + hidden)
-    return IndexedImage(
-        labels=image.spread(entries.astype(smallest), transparent=len(palette)),
-        palette=Palette(palette.colors, counts, palette.alpha, palette.names),
-        alpha=image.alpha,
-        colors_in=len(histogram),
-        colors_out=count_distinct(painted),
-        weight=histogram.total_weight,
-        mse=mse(histogram.colors, painted, histogram.integer_weights),
     )
 
 
@@ -300,14 +225,14 @@ class _Recorder:
         return ()
 
 
-def _assigned(fit: Fit, weighted: WeightedFeatures, assign: str | None) -> Fit:
+def assigned_fit(fit: Fit, weighted: WeightedFeatures, assign: str | None) -> Fit:
     """The fit with its labels assigned in another way than the engine's own."""
     if assign in (None, "posterior") or not isinstance(fit.model, GaussianMixture):
         return fit
     return replace(fit, labels=assigned(fit.model, weighted.features, assign), pixel_labels=None)
 
 
-def _inertia(fit: Fit, labelling: Labelling) -> float | None:
+def inertia_of(fit: Fit, labelling: Labelling) -> float | None:
     if not isinstance(fit.model, Centroids):
         return None
     if fit.objective is not None:
@@ -315,7 +240,7 @@ def _inertia(fit: Fit, labelling: Labelling) -> float | None:
     return fit.model.inertia(labelling.features, labelling.weights, labelling.labels)
 
 
-def _log_likelihood(fit: Fit, weighted: WeightedFeatures) -> float | None:
+def log_likelihood_of(fit: Fit, weighted: WeightedFeatures) -> float | None:
     if not isinstance(fit.model, GaussianMixture) or not fit.fitted:
         return None  # with a cluster for each colour the density means nothing
     if fit.objective is not None:

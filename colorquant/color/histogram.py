@@ -76,7 +76,7 @@ def visible_mask(alpha: UInt8Array | None) -> BoolArray | None:
     return None if alpha is None or alpha.all() else alpha > 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VisiblePixels:
     """The pixels of a picture that are not fully transparent.
 
@@ -112,7 +112,7 @@ def _picked(rows: UInt8Array, mask: BoolArray) -> UInt8Array:
     return picked
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ColorHistogram:
     """Distinct colours, how many pixels have each, and how much these weigh.
 

@@ -17,7 +17,7 @@ from colorquant.types import AnyArray, FloatArray, IntArray, UInt8Array, UInt32A
 Real = TypeVar("Real", np.float32, np.float64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WeightedFeatures:
     """What an engine fits: the colours of a histogram as features, without any pixels.
 

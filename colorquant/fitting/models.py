@@ -17,7 +17,7 @@ from colorquant.types import AnyArray, FloatArray, Int32Array, IntArray
 BLOCK_ROWS = 1 << 16  # rows per sum
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Centroids:
     """What k-means yields: ``centers`` (k, d) float64 in the space's units."""
 
@@ -53,7 +53,7 @@ class Centroids:
         return Centroids(self.centers[order])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GaussianMixture:
     """What EM yields.
 
@@ -159,7 +159,7 @@ def assigned(model: Model, features: FloatArray, assign: str | None) -> Int32Arr
     return ASSIGNMENTS[assign](model, features)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Iteration:
     """Where a fit stands after ``number`` iterations; 0 is its start.
 
@@ -173,7 +173,7 @@ class Iteration:
     sizes: FloatArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SearchStep:
     """A step of the search for a fit's start is beginning: ``number`` of ``total`` steps of one kind, from 1.
 
@@ -190,7 +190,7 @@ def largest_shift(before: Model, after: Model) -> float:
     return float(np.max(np.linalg.norm(after.points - before.points, axis=1)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """What an engine returns.
 

@@ -15,7 +15,7 @@ from colorquant.fitting.models import Fit, sums_by_label
 from colorquant.types import AnyArray, FloatArray, IntArray, UInt8Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Labelling:
     """Rows with their labels, (n,) int64 from 0 to k - 1.
 

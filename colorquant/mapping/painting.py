@@ -29,7 +29,7 @@ def keep_luma(labelling: Labelling, points: FloatArray, projection: Projection) 
     return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Painted:
     """A painted picture.
 
@@ -49,7 +49,7 @@ class Painted:
     colors_out: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OrderedPalette:
     """A palette in its fixed order, before any pixel is painted.
 

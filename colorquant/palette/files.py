@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,6 +54,8 @@ def parse_hex(text: str) -> list[int]:
 
 
 def _write_json(entries: Entries) -> str:
+    import json
+
     rows = [
         {"color": color.tolist(), "hex": hex_color(color), "pixels": pixels, "share": share}
         for color, pixels, share in zip(entries.colors, entries.pixels, entries.shares, strict=True)
@@ -64,6 +64,8 @@ def _write_json(entries: Entries) -> str:
 
 
 def _read_json(text: str) -> Entries:
+    import json
+
     rows = json.loads(text)
     if not isinstance(rows, list):
         raise ValueError("it is not a list of colours")
@@ -80,6 +82,8 @@ def _hex_of(row: object) -> str:
 
 
 def _write_csv(entries: Entries) -> str:
+    import csv
+
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["hex", "r", "g", "b", "pixels", "share"])
@@ -89,7 +93,12 @@ def _write_csv(entries: Entries) -> str:
 
 
 def _read_csv(text: str) -> Entries:
-    rows = list(csv.DictReader(io.StringIO(text)))
+    import csv
+
+    try:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
     colors = [parse_hex(row["hex"]) if row.get("hex") else [int(row[band]) for band in "rgb"] for row in rows]
     return _entries(colors, [int(row["pixels"]) if row.get("pixels") else None for row in rows])
 
@@ -191,6 +200,6 @@ def read_palette(path: Path) -> Entries:
         raise PaletteReadError(f"palette {path} is larger than {LARGEST_FILE:,} bytes: give a palette file")
     try:
         return form.read(data.decode("utf-8-sig"))
-    except (ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = " ".join(f"{error}".split())
         raise PaletteReadError(f"palette {path} is not a whole {path.suffix.lower()} file: {reason}") from error

@@ -17,6 +17,7 @@ FLOORS = [
     {"fitting"},
     {"palette", "mapping"},
     {"quantization"},
+    {"shared_palette"},
     {"analysis"},
     {"report"},
     {"batch", "doctor", "api"},

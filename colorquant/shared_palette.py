@@ -1,0 +1,103 @@
+"""One palette for many images: fitted to the sum of their histograms, and applied to each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from colorquant.color.counted import CountedImage
+from colorquant.color.difference import mse
+from colorquant.color.histogram import ColorHistogram, count_distinct
+from colorquant.color.spaces import Projection
+from colorquant.errors import OptionError
+from colorquant.fitting import engines
+from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.models import Model
+from colorquant.fitting.options import FitOptions
+from colorquant.mapping.labelling import Labelling
+from colorquant.mapping.nearest import nearest_entries
+from colorquant.mapping.painting import order_palette
+from colorquant.palette.making import label_type
+from colorquant.palette.palette import Palette
+from colorquant.quantization import (
+    IndexedImage,
+    assigned_fit,
+    check_choices,
+    inertia_of,
+    log_likelihood_of,
+    predict,
+)
+from colorquant.types import LabelArray, UInt8Array
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedPalette(Palette):
+    """A palette with the model that it was fitted by.
+
+    ``model`` has its clusters in the order of the palette, those that no colour chose last. ``inertia`` or
+    ``log_likelihood``, ``n_iter`` and ``converged`` are those of the fit, as in :class:`Quantized`.
+    """
+
+    options: FitOptions
+    model: Model
+    n_iter: int | None
+    converged: bool | None
+    inertia: float | None
+    log_likelihood: float | None
+
+    def predict(self, rgb: UInt8Array) -> LabelArray:
+        """The label that the model gives to each pixel of an image: see :func:`predict`."""
+        return predict(self.model, self.options, rgb, len(self))
+
+
+def fit_palette(
+    histogram: ColorHistogram, options: FitOptions, *, paint: str = "members", assign: str | None = None
+) -> FittedPalette:
+    """Fit one palette to a colour histogram, such as the sum of several images' histograms.
+
+    ``paint`` and ``assign`` as :func:`quantize` takes them. Raises OptionError for an engine that fits pixels, for an
+    empty histogram, and as :func:`quantize` does.
+    """
+    check_choices(options, paint, assign)
+    options = engines.resolve(options)
+    if not len(histogram):
+        raise OptionError("the histogram is empty: count an image with visible pixels")
+    projection = Projection.of(options.space, options.keep_luma)
+    untouched = projection.lossless and len(histogram) <= options.k
+    weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
+    fit = assigned_fit(engines.fit(weighted, options), weighted, assign)
+    labelling = Labelling.of(weighted, fit)
+    ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)
+    return FittedPalette(
+        colors=ordered.palette.colors,
+        counts=ordered.palette.counts,
+        options=options,
+        model=ordered.model,
+        n_iter=fit.n_iter,
+        converged=fit.converged,
+        inertia=inertia_of(fit, labelling),
+        log_likelihood=log_likelihood_of(fit, weighted),
+    )
+
+
+def apply_palette(palette: Palette, image: CountedImage, space: str = "rgb") -> IndexedImage:
+    """Map an image onto a palette: each pixel gets the entry nearest in ``space``, a key of SPACES.
+
+    The palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. Raises
+    OptionError for an empty palette or an unknown space.
+    """
+    histogram, hidden = image.histogram, image.mask is not None
+    entries = nearest_entries(histogram, palette, space)
+    counts = np.bincount(entries, histogram.counts, minlength=len(palette)).astype(np.int64)
+    painted = palette.colors[entries]
+    smallest = label_type(len(palette) + hidden)
+    return IndexedImage(
+        labels=image.spread(entries.astype(smallest), transparent=len(palette)),
+        palette=Palette(palette.colors, counts, palette.alpha, palette.names),
+        alpha=image.alpha,
+        colors_in=len(histogram),
+        colors_out=count_distinct(painted),
+        weight=histogram.total_weight,
+        mse=mse(histogram.colors, painted, histogram.integer_weights),
+    )
