@@ -6,13 +6,14 @@ from PIL import Image
 from support.pictures import engine_names
 
 from colorquant import FitOptions
-from colorquant.analysis.posteriors import posteriors, uncertainty
+from colorquant.analysis.posteriors import Posteriors
 from colorquant.analysis.sweep import sweep
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.quantization import quantize
 
 EM = ("em", "-k", "3", "--trace", "{stem}.csv", "--posteriors", "npy", "--uncertainty", "{stem}-uncertainty.png")
+PAGE = (*EM, "--html", "{stem}.html", "--figure", "{stem}.svg", "--figure-kind", "elbow")
 BESIDE = ("--labels", "npy", "--palette-out", "{stem}.json", "--masks", "masks", "--json")
 
 
@@ -29,9 +30,11 @@ def counts(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("words", [("kmeans", "-k", "5"), ("kmeans", "-k", "5", "--space", "ycrcb"), EM], ids=" ".join)
+@pytest.mark.parametrize("words", [("kmeans", "-k", "5"), ("kmeans", "-k", "5", "--space", "ycrcb"), EM, PAGE])
 @pytest.mark.parametrize("transparent", [False, True])
 def test_a_command_with_many_files_counts_each_image_once(words, transparent, counts, run, tmp_path, monkeypatch):
+    if "--figure" in words:
+        pytest.importorskip("matplotlib")
     alpha = np.full((20, 30), 255, np.uint8)
     alpha[:5] = 0 if transparent else 255
     monkeypatch.chdir(tmp_path)
@@ -50,8 +53,7 @@ def test_an_image_is_counted_once_for_all_that_is_fitted_to_it(engine, method, c
     image = CountedImage(np.ascontiguousarray(thumbnail[::2, ::2]))
     for k in (2, 3):
         quantized = quantize(image, FitOptions(method, k, engine=engine, max_iter=3))
-    sweep(image, quantized.options, [2, 3])
+    sweep(image, quantized, every_pixel=True)
     if method == "em":
-        posteriors(image, quantized)
-        uncertainty(image, quantized)
+        Posteriors.of(image, quantized).at_pixels()
     assert len(counts) == 1
