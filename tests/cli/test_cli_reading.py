@@ -1,4 +1,4 @@
-"""The options of reading, and the notes on what was lost, in every command that reads images."""
+"""The reading options, and the notes and warnings on what was lost, in every command that reads images."""
 
 import json
 import os
@@ -121,7 +121,7 @@ def test_impossible_values_are_wrong_usage(words, run, animation):
 
 def test_notes_are_always_in_the_record(run, photo, tmp_path):
     assert json.loads(run("kmeans", photo, "--json").stdout)["notes"] == []
-    path = tmp_path / "told.png"
+    path = tmp_path / "tagged.png"
     path.write_bytes(encoded(Image.fromarray(random_picture(2)), "PNG", icc_profile=profile("swapped"), exif=_artist()))
     quiet = run("kmeans", path, "--json")
     assert "note:" not in quiet.stderr
@@ -139,7 +139,7 @@ def _artist() -> Image.Exif:
 
 def test_a_profiles_name_cannot_write_to_the_terminal(run, tmp_path):
     name = profile("swapped")
-    path = tmp_path / "told.png"
+    path = tmp_path / "tagged.png"
     text = "sRGB built-in".encode("utf-16-be")
     assert text in name
     evil = name.replace(text, "\x1b[31mRed\x07!!!".encode("utf-16-be").ljust(len(text), b"\0"))

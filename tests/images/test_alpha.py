@@ -1,4 +1,4 @@
-"""Partly transparent pixels: how they vote, how they are measured, and how their alpha comes back."""
+"""Partly transparent pixels: their weight in a fit and in the measures, and the alpha of the output."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def random_alpha(seed: int, height: int = 20, width: int = 30) -> np.ndarray:
 
 
 def weighted(rgb: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pixels (n, 3) that have a vote, and their weights (n,)."""
+    """The visible pixels (n, 3), and their weights (n,), 1 for an opaque one."""
     return rgb[alpha > 0].astype(np.float64), alpha[alpha > 0] / 255
 
 
@@ -75,7 +75,7 @@ def test_opaque_and_hidden_pixels_need_no_weights():
     assert VisiblePixels.of(rgb, np.full((20, 30), 255, np.uint8)).alpha is None
     visible = VisiblePixels.of(rgb, np.where(rgb[:, :, 0] > 99, 255, 0).astype(np.uint8))
     assert visible.alpha is None
-    assert np.array_equal(visible.visible, rgb[:, :, 0] > 99)
+    assert np.array_equal(visible.mask, rgb[:, :, 0] > 99)
     histogram = ColorHistogram.count(visible.rgb)
     assert histogram.integer_weights is histogram.counts
     assert histogram.weight_scale == 1
@@ -84,22 +84,22 @@ def test_opaque_and_hidden_pixels_need_no_weights():
 def test_pairs_of_colours_weigh_their_alpha():
     before, after = random_picture(4, levels=3).reshape(-1, 3), random_picture(5, levels=2).reshape(-1, 3)
     alpha = np.maximum(random_alpha(6), 1).reshape(-1)
-    one, other, votes = count_pairs(before, after, alpha)
-    assert len({(*first, *second) for first, second in zip(one.tolist(), other.tolist(), strict=True)}) == len(votes)
-    for first, second, sum_ in zip(one, other, votes, strict=True):
-        assert sum_ == alpha[(before == first).all(axis=1) & (after == second).all(axis=1)].sum()
+    one, other, weights = count_pairs(before, after, alpha)
+    assert len({(*first, *second) for first, second in zip(one.tolist(), other.tolist(), strict=True)}) == len(weights)
+    for first, second, weight in zip(one, other, weights, strict=True):
+        assert weight == alpha[(before == first).all(axis=1) & (after == second).all(axis=1)].sum()
 
 
 @method_names
 @pytest.mark.parametrize("space", ["rgb", "gray", "lab"])
-def test_a_vote_weighs_as_much_as_its_alpha(method, space):
+def test_a_pixel_weighs_as_much_as_its_alpha(method, space):
     """A picture whose pixels are partly transparent gives the colours of one whose pixels are repeated alpha times."""
     rgb, alpha = random_picture(7, 12, 12, 9) * 25, random_alpha(8, 12, 12) // 51 * 51
     alpha[0, 0] = 51
     repeated = np.repeat(rgb[alpha > 0], alpha[alpha > 0] // 51, axis=0)[None]
     options = FitOptions(method, 5, space, init=None if method == "kmeans" else "kmeans")
     light, heavy = quantize(rgb, options, alpha=alpha), quantize(repeated, options)
-    assert sorted(map(tuple, light.palette.tolist())) == sorted(map(tuple, heavy.palette.tolist()))
+    assert sorted(map(tuple, light.palette.colors.tolist())) == sorted(map(tuple, heavy.palette.colors.tolist()))
     assert light.mse == pytest.approx(heavy.mse)
     if method == "em":
         assert light.log_likelihood == pytest.approx(heavy.log_likelihood)
@@ -247,12 +247,12 @@ def test_a_background_is_a_name_or_hexadecimal_digits(text, color):
     assert (rgb == color).all()
 
 
-@pytest.mark.parametrize("said", ["", "#12345g", "#ffffff\n", "KEEP", "#ffffffff", "ffff", "nocolour", "rgb(300,0,0)"])
-def test_other_words_for_alpha_are_refused(said, run, photo):
+@pytest.mark.parametrize("text", ["", "#12345g", "#ffffff\n", "KEEP", "#ffffffff", "ffff", "nocolour", "rgb(300,0,0)"])
+def test_other_words_for_alpha_are_refused(text, run, photo):
     with pytest.raises(OptionError, match=r"--alpha .* take keep, drop, or a colour"):
-        Reading(alpha=said)
+        Reading(alpha=text)
     for command in ("kmeans", "em", "compare", "timing"):
-        result = run(command, photo, "--alpha", said)
+        result = run(command, photo, "--alpha", text)
         assert result.exit_code == 2
         assert len(result.stderr.splitlines()[-1].split("--alpha")) == 2
 
@@ -269,11 +269,11 @@ def partly(tmp_path):
 def test_alpha_from_the_command_line(method, run, partly, tmp_path):
     rgb, alpha = random_picture(22), random_alpha(23)
     rows, pictures = {}, {}
-    for said in ("keep", "drop", "#3366CC", "36c"):
+    for treatment in ("keep", "drop", "#3366CC", "36c"):
         output = tmp_path / "out.png"
-        result = run(method, partly, "-k", 6, "--alpha", said, "-o", output, "-f", "--json")
+        result = run(method, partly, "-k", 6, "--alpha", treatment, "-o", output, "-f", "--json")
         assert result.exit_code == 0, result.output
-        rows[said], pictures[said] = json.loads(result.stdout), read_image(output)
+        rows[treatment], pictures[treatment] = json.loads(result.stdout), read_image(output)
     assert np.array_equal(pictures["keep"].alpha, alpha)
     assert pictures["drop"].alpha is None
     assert pictures["#3366CC"].alpha is None

@@ -1,4 +1,4 @@
-"""What a written picture tells beside its pixels: sRGB, density, and metadata where they are kept."""
+"""What a written PNG holds beside its pixels: the sRGB mark, density, and metadata with --keep-metadata."""
 
 import io
 import json
@@ -113,20 +113,20 @@ def test_chunks_are_the_same_bytes_each_time():
 
 
 @pytest.fixture
-def told(tmp_path):
-    """A JPEG that lies on its side, and tells much."""
+def tagged(tmp_path):
+    """A JPEG that lies on its side, with density, profile and metadata."""
     exif = Image.Exif()
     exif[274], exif[271], exif[270] = 6, "Maker", "=cmd\x1b[2J"
     exif.get_ifd(34665)[33434] = 0.01
-    path, profile = tmp_path / "told.jpg", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path, profile = tmp_path / "tagged.jpg", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = Image.fromarray(random_picture(5, 30, 50))
     image.save(path, exif=exif, dpi=(300, 150), comment=b"words", xmp=XMP, icc_profile=profile)
     return path
 
 
 @method_names
-def test_what_a_file_tells_is_dropped_but_for_density(method, run, told, tmp_path):
-    row = json.loads(run(method, told, "-k", 3, "-o", tmp_path / "out.png", "--json").stdout)
+def test_metadata_are_dropped_but_density_is_kept(method, run, tagged, tmp_path):
+    row = json.loads(run(method, tagged, "-k", 3, "-o", tmp_path / "out.png", "--json").stdout)
     names = names_of((tmp_path / "out.png").read_bytes())
     assert [name for name in names if name not in (b"IDAT", b"tRNS")] == [b"IHDR", b"sRGB", b"pHYs", b"PLTE", b"IEND"]
     assert [note for note in row["notes"] if "metadata dropped" in note]
@@ -136,8 +136,8 @@ def test_what_a_file_tells_is_dropped_but_for_density(method, run, told, tmp_pat
 
 
 @method_names
-def test_what_a_file_tells_is_kept_where_asked_but_for_orientation_and_profile(method, run, told, tmp_path):
-    words = (method, told, "-k", 3, "-o", tmp_path / "out.png", "--keep-metadata")
+def test_keep_metadata_keeps_all_but_orientation_and_profile(method, run, tagged, tmp_path):
+    words = (method, tagged, "-k", 3, "-o", tmp_path / "out.png", "--keep-metadata")
     row = json.loads(run(*words, "--json").stdout)
     assert not [note for note in row["notes"] if "metadata" in note]
     data = (tmp_path / "out.png").read_bytes()
@@ -154,15 +154,15 @@ def test_what_a_file_tells_is_kept_where_asked_but_for_orientation_and_profile(m
     assert (tmp_path / "out.png").read_bytes() == data, "the same bytes each time"
 
 
-def test_pictures_of_a_comparison_keep_their_density(run, told, tmp_path):
-    result = run("compare", told, "-k", 3, "--method", "kmeans", "--engine", "numpy,pillow-median", "-o", tmp_path)
+def test_pictures_of_a_comparison_keep_their_density(run, tagged, tmp_path):
+    result = run("compare", tagged, "-k", 3, "--method", "kmeans", "--engine", "numpy,pillow-median", "-o", tmp_path)
     assert result.exit_code == 0, result.output
-    for path in tmp_path.glob("told-*3*.png"):
+    for path in tmp_path.glob("tagged-*3*.png"):
         assert names_of(path.read_bytes())[:3] == [b"IHDR", b"sRGB", b"pHYs"]
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_iptc_has_no_place_in_a_png_and_that_is_said(keep, run, tmp_path):
+def test_iptc_has_no_place_in_a_png_which_is_a_note(keep, run, tmp_path):
     caption = b"\x1c\x02\x78\x00\x06a cat."
     blocks = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", len(caption)) + caption + b"\0"
     whole = encoded(Image.fromarray(random_picture(1)), "JPEG")
