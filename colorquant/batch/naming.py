@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from colorquant.batch.inputs import STDIN, FoundInputs, Input, RealPaths, expand
-from colorquant.batch.jobs import OUTPUTS, Destination, Output
+from colorquant.batch.outputs import OUTPUTS, OutputKind, OutputPaths
 from colorquant.errors import OptionError, OutputError
 from colorquant.files import check_place, check_writable
 from colorquant.images import SUFFIXES
 
-__all__ = ["STDIN", "FoundInputs", "Input", "Naming", "OutputName", "Plan", "check_names", "expand"]
+__all__ = ["STDIN", "FoundInputs", "Input", "OutputName", "OutputNaming", "Plan", "check_names", "expand"]
 
 D = TypeVar("D")
 FIELDS = ("stem",)  # what may stand in braces in the name of an output
@@ -157,13 +157,13 @@ class Plan(Generic[D]):
 
 
 @dataclass(frozen=True)
-class Naming:
+class OutputNaming:
     """How the outputs of ``kmeans`` and ``em`` are named.
 
     ``tag``, such as ``kmeans16``, is a part of the default name. ``k`` is the largest number of labels. ``output`` is
     the value of ``-o``. ``others`` maps keys of OUTPUTS to what the user gave: an ending, or a name that may hold
     ``{stem}``. ``report`` is a file for the whole run. With ``in_place`` a picture replaces its input; ``force`` and
-    ``skip_existing`` are those of :class:`Destination`.
+    ``skip_existing`` are those of :class:`OutputPaths`.
     """
 
     tag: str
@@ -175,18 +175,18 @@ class Naming:
     skip_existing: bool = False
     report: str | None = None
 
-    def plan(self, inputs: Sequence[Input]) -> Plan[Destination]:
+    def plan(self, inputs: Sequence[Input]) -> Plan[OutputPaths]:
         """Each input with its outputs. Raises OptionError and OutputError as :func:`check_names` does."""
         self._check_output(inputs)
         self._check_modes(inputs)
         if self.in_place:
             inputs = [_replaceable(item) for item in inputs]
         single = len(inputs) == 1
-        plan = Plan(inputs, lambda item: self._destination(item, single=single))
+        plan = Plan(inputs, lambda item: self._paths(item, single=single))
         check_names(
             inputs,
             list(self._names()),
-            (destination.files(self.k) for _, destination in plan),
+            (paths.files(self.k) for _, paths in plan),
             force=self.force or self.skip_existing,
             in_place=self.in_place,
         )
@@ -237,15 +237,22 @@ class Naming:
     def _to_stdout(self, item: Input) -> bool:
         return self.output == STDIN or (self.output is None and item.name == STDIN)
 
-    def _destination(self, item: Input, *, single: bool) -> Destination:
+    def _paths(self, item: Input, *, single: bool) -> OutputPaths:
         image = None if self._to_stdout(item) else self._image(item, single)
         stem = f"{item.stem}-{self.tag}" if image is None or self.in_place else image.stem
         others = {
             kind: self._other(OUTPUTS[kind], kind, value, item, image, stem) for kind, value in self.others.items()
         }
-        return Destination(image, others, self.force, item.name, self.in_place, self.skip_existing)
+        return OutputPaths(
+            image,
+            others,
+            force=self.force,
+            name=item.name,
+            in_place=self.in_place,
+            skip_existing=self.skip_existing,
+        )
 
-    def _other(self, output: Output, kind: str, value: str, item: Input, image: Path | None, stem: str) -> Path:
+    def _other(self, output: OutputKind, kind: str, value: str, item: Input, image: Path | None, stem: str) -> Path:
         if output.beside and image is not None:
             return image.with_name(f"{stem}-{kind}.{value}")
         if output.folder:

@@ -15,7 +15,7 @@ from colorquant.analysis.compare import Comparison, Destination, compare_file
 from colorquant.analysis.grid import Axes, Grid, variant
 from colorquant.batch import naming
 from colorquant.batch import run as batch
-from colorquant.batch.jobs import OUTPUTS
+from colorquant.batch.outputs import OUTPUTS
 from colorquant.cli.console import Console, open_console
 from colorquant.cli.options import (
     CommaList,

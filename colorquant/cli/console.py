@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from colorquant.fitting.models import Iteration, SearchStep
-from colorquant.report.records import detail_lines, palette_lines, progress_words, summary_line
+from colorquant.report.records import FileRecord, detail_lines, palette_lines, printable, progress_words, summary_line
 
 if TYPE_CHECKING:
     import rich.progress
@@ -36,7 +36,7 @@ class Console:
         """Print an error, even if quiet."""
         self._print(f"Error: {text}")
 
-    def print_record(self, row: dict[str, Any], *, details: bool) -> None:
+    def print_record(self, row: FileRecord, *, details: bool) -> None:
         """Print one finished image from its JSON record; ``details`` are those of ``-v``."""
         self.print(summary_line(row))
         if details and row["status"] == "written":
@@ -49,6 +49,10 @@ class Console:
             from colorquant.report.comparison_table import plain_table
 
             self.print(plain_table(title, rows))
+
+    def print_command(self, command: str) -> None:
+        """Print a shell command on one line, however long it is, so that it can be pasted."""
+        self.print(f"  {printable(command)}")
 
     def show_current(self, text: str) -> None:
         """Show what is being worked on, where there is a progress bar."""
@@ -78,7 +82,7 @@ class TerminalConsole(Console):
         self.fit: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
         self.fit_since = math.inf
 
-    def print_record(self, row: dict[str, Any], *, details: bool) -> None:
+    def print_record(self, row: FileRecord, *, details: bool) -> None:
         self.close()
         self.print(summary_line(row, self.rich.width))
         if row["status"] != "written":
@@ -98,6 +102,9 @@ class TerminalConsole(Console):
         from colorquant.report.comparison_table import comparison_table
 
         self.rich.print(comparison_table(title, rows, self.rich.width))
+
+    def print_command(self, command: str) -> None:
+        self.rich.print(f"  {printable(command)}", markup=False)
 
     def show_current(self, text: str) -> None:
         if self.bar and self.task is not None:

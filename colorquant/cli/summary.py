@@ -7,19 +7,20 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import click
 
-from colorquant.batch import jobs as outputs
-from colorquant.batch import naming
 from colorquant.batch import run as batch
+from colorquant.batch.inputs import STDIN, Input
+from colorquant.batch.naming import Plan
+from colorquant.batch.outputs import OutputPaths
+from colorquant.batch.quantize_job import JobResult
 from colorquant.cli.console import Console
 from colorquant.errors import ColorquantError, OptionError, OutputError
 from colorquant.files import LineFile, abandon
 from colorquant.images.decoding import check_readable
-from colorquant.report import records as rows
-from colorquant.report.records import printable
+from colorquant.report import records
+from colorquant.report.records import FileRecord, printable
 
 
 class BatchSummary:
@@ -43,7 +44,7 @@ class BatchSummary:
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
 
-    def collect(self, run: batch.Run[outputs.Destination, outputs.JobResult], total: int) -> None:
+    def collect(self, run: batch.Run[OutputPaths, JobResult], total: int) -> None:
         """Report each outcome as it comes, then the summary of ``total`` inputs; after Ctrl-C, too."""
         try:
             for outcome in run:
@@ -71,10 +72,10 @@ class BatchSummary:
         names = printable(self.passed_over[0]) + (", …" if len(self.passed_over) > 1 else "")
         return f"{counts}; {len(self.passed_over)} passed over: outputs of earlier runs ({names})"
 
-    def _add(self, outcome: batch.Outcome[outputs.JobResult]) -> None:
+    def _add(self, outcome: batch.Outcome[JobResult]) -> None:
         """Count an outcome and report it; it is counted first, since Ctrl-C may come at any moment."""
         item, result = outcome.input, outcome.result
-        row = rows.failed(item.name, outcome.error or "") if result is None else result.record
+        row = records.failed(item.name, outcome.error or "") if result is None else result.record
         self.counts[row["status"]] += 1
         line = json.dumps(row)
         self._write_report(line)
@@ -85,16 +86,18 @@ class BatchSummary:
         else:
             if result.png is not None:
                 _write_out(result.png)
-            self._print_result(row)
+            self._print_result(row, result.command)
         if self.as_json:
             click.echo(line)
         self.console.advance()
 
-    def _print_result(self, row: dict[str, Any]) -> None:
+    def _print_result(self, row: FileRecord, command: str) -> None:
         self.console.print_record(row, details=self.verbose)
-        notes = row.get("notes" if self.verbose else "warnings")
+        if self.verbose and command:
+            self.console.print_command(command)
+        notes = row.get("notes") if self.verbose else row.get("warnings")
         if notes:
-            self.console.print(rows.notes_line(notes))
+            self.console.print(records.notes_line(notes))
 
     def _write_report(self, line: str) -> None:
         """Add a line to the report; a report that cannot be written any more is one failure, and the run goes on."""
@@ -107,7 +110,7 @@ class BatchSummary:
             self.report = None
 
 
-def shown(item: naming.Input) -> str:
+def shown(item: Input) -> str:
     """The name of an input in messages."""
     return "standard input" if item.path is None else printable(item.name)
 
@@ -123,7 +126,7 @@ def _write_out(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_dry_run(plan: naming.Plan[outputs.Destination], k: int, report: str | None, as_json: bool) -> None:
+def print_dry_run(plan: Plan[OutputPaths], k: int, report: str | None, as_json: bool) -> None:
     """Print on standard output what each input would become; exit with 1 where one is known to fail.
 
     Raises OptionError for a report, since nothing is written.
@@ -131,21 +134,21 @@ def print_dry_run(plan: naming.Plan[outputs.Destination], k: int, report: str | 
     if report is not None:
         raise OptionError("--dry-run writes no --report: leave one out")
     failures = []
-    for item, destination in plan:
+    for item, paths in plan:
         try:
-            skipped = _would_be_skipped(item, destination, k)
+            skipped = _would_be_skipped(item, paths, k)
         except ColorquantError as error:
             failures.append(f"{shown(item)}: {printable(str(error))}")
             if as_json:
-                click.echo(json.dumps(rows.failed(item.name, str(error))))
+                click.echo(json.dumps(records.failed(item.name, str(error))))
             continue
-        files = destination.files(k)
+        files = paths.files(k)
         if as_json:
-            names = [str(path) for path in files] or [naming.STDIN]
+            names = [str(path) for path in files] or [STDIN]
             status = "skipped" if skipped else "planned"
             click.echo(json.dumps({"input": item.name, "output": names[0], "others": names[1:], "status": status}))
         else:
-            words = ", ".join(_file_words(destination, k)) + (" (skipped, exists)" if skipped else "")
+            words = ", ".join(_file_words(paths, k)) + (" (skipped, exists)" if skipped else "")
             click.echo(f"{shown(item)} → {words}")
     for failure in failures:
         click.echo(f"Error: {failure}", err=True)
@@ -153,20 +156,20 @@ def print_dry_run(plan: naming.Plan[outputs.Destination], k: int, report: str | 
         raise click.exceptions.Exit(1)
 
 
-def _would_be_skipped(item: naming.Input, destination: outputs.Destination, k: int) -> bool:
+def _would_be_skipped(item: Input, paths: OutputPaths, k: int) -> bool:
     """Whether the input would be skipped. Raises what its run would raise, as far as that depends on names."""
     if item.problem is not None:
         raise item.problem
     if item.path is not None:
         check_readable(item.path)
-    if destination.skip_existing and destination.is_complete(k):
+    if paths.skip_existing and paths.is_complete(k):
         return True
-    destination.check(k)
+    paths.check(k)
     return False
 
 
-def _file_words(destination: outputs.Destination, k: int) -> Iterator[str]:
+def _file_words(paths: OutputPaths, k: int) -> Iterator[str]:
     """The names of the outputs; of numbered ones the first and the last."""
-    yield naming.STDIN if destination.image is None else printable(str(destination.image))
-    for path, last in destination.series(k):
+    yield STDIN if paths.image is None else printable(str(paths.image))
+    for path, last in paths.series(k):
         yield printable(str(path)) + ("" if last is None else f" … {printable(last.name)}")

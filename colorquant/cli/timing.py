@@ -12,7 +12,7 @@ import click
 
 from colorquant.analysis import timing
 from colorquant.batch import naming
-from colorquant.batch.jobs import OUTPUTS
+from colorquant.batch.outputs import OUTPUTS
 from colorquant.cli import options as shared
 from colorquant.cli.console import Console, open_console
 from colorquant.cli.quantization import check_stdin, source

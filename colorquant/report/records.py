@@ -1,30 +1,71 @@
-"""What is said of one quantized file: a JSON record, and a line for people."""
+"""The result of one input: a JSON record, and lines of text made from it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, Required, TypedDict
 
 from colorquant.fitting.models import GaussianMixture, Iteration, SearchStep
-from colorquant.palette.files import hex_color
+
+if TYPE_CHECKING:
+    from colorquant.quantization import Quantized
+
+STAGES = ("read", "count", "fit", "paint", "write")  # of which the wall time is reported
+SHOWN_COLORS = 32  # of a palette, under -v
 
 
-def record(name: str, output: str, result: Any) -> dict[str, Any]:
-    """The JSON object of a quantized file; see docs/formats.md. ``result`` is a Result.
+class FileRecord(TypedDict, total=False):
+    """The JSON object of an input; docs/formats.md explains the keys. Which are there depends on ``status``."""
+
+    input: Required[str]
+    output: str
+    status: Required[Literal["written", "skipped", "failed", "planned"]]
+    error: str
+    others: list[str]
+    command: str
+    engine: str
+    space: str
+    k: int
+    colors_in: int
+    colors_out: int
+    width: int
+    height: int
+    n_iter: int | None
+    converged: bool | None
+    untouched: bool
+    mse: float
+    psnr: float | None
+    inertia: float | None
+    log_likelihood: float | None
+    bic: float | None
+    palette: list[tuple[str, int]]
+    seconds: dict[str, float]
+    bytes_in: int
+    bytes_out: int
+    seed: int
+    notes: list[str]
+    warnings: list[str]
+
+
+def record(
+    name: str,
+    output: str,
+    quantized: Quantized,
+    *,
+    bytes_in: int,
+    bytes_out: int,
+    seconds: Mapping[str, float],
+    notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+) -> FileRecord:
+    """The JSON object of a quantized file. ``name`` and ``output`` are the paths; sizes are in bytes.
 
     ``mse`` sums the squared error over the three channels; ``psnr`` is null where nothing was lost.
     """
-    quantized = result.quantized
     options = quantized.options
     height, width = quantized.labels.shape
-    objective = (
-        {"inertia": quantized.inertia}
-        if options.method == "kmeans"
-        else {"log_likelihood": quantized.log_likelihood, "bic": quantized.bic}
-    )
-    stages = ("read", "count", "fit", "paint", "write")
-    return {
+    row: FileRecord = {
         "input": name,
         "output": output,
         "status": "written",
@@ -41,31 +82,31 @@ def record(name: str, output: str, result: Any) -> dict[str, Any]:
         "untouched": quantized.untouched,
         "mse": quantized.mse,
         "psnr": quantized.psnr if math.isfinite(quantized.psnr) else None,
-        **objective,
-        "palette": [
-            [hex_color(color), int(pixels)]
-            for color, pixels in zip(quantized.palette.colors, quantized.palette.counts, strict=True)
-        ],
-        "seconds": {stage: round(result.seconds[stage], 6) for stage in stages},
-        "bytes_in": result.bytes_in,
-        "bytes_out": result.bytes_out,
-        "seed": options.seed,
-        "notes": list(result.notes),
-        "warnings": list(result.warnings),
     }
+    if options.method == "kmeans":
+        row["inertia"] = quantized.inertia
+    else:
+        row["log_likelihood"], row["bic"] = quantized.log_likelihood, quantized.bic
+    counts = quantized.palette.counts
+    row["palette"] = [] if counts is None else list(zip(quantized.palette.hex, counts.tolist(), strict=True))
+    row["seconds"] = {stage: round(seconds[stage], 6) for stage in STAGES}
+    row["bytes_in"], row["bytes_out"] = bytes_in, bytes_out
+    row["seed"] = options.seed
+    row["notes"], row["warnings"] = list(notes), list(warnings)
+    return row
 
 
-def skipped(name: str, output: str) -> dict[str, Any]:
+def skipped(name: str, output: str) -> FileRecord:
     """The JSON object of an input whose outputs existed."""
     return {"input": name, "output": output, "status": "skipped"}
 
 
-def failed(name: str, error: str) -> dict[str, Any]:
+def failed(name: str, error: str) -> FileRecord:
     """The JSON object of an input that could not be quantized."""
     return {"input": name, "status": "failed", "error": error}
 
 
-def summary_line(row: dict[str, Any], width: int | None = None) -> str:
+def summary_line(row: FileRecord, width: int | None = None) -> str:
     """A :func:`record`, or what stands for it, on one line; with ``width`` the name is shortened to fit the columns.
 
     photo-kmeans16.png: 31,716 → 16 colours · 29.27 dB · 620 → 74 kB (−88 %)
@@ -79,7 +120,7 @@ def summary_line(row: dict[str, Any], width: int | None = None) -> str:
     return f"{name if width is None else shortened(name, width - len(words) - 2)}: {words}"
 
 
-def _color_words(row: dict[str, Any]) -> str:
+def _color_words(row: FileRecord) -> str:
     plural = "" if row["colors_out"] == 1 else "s"
     if row["untouched"]:
         return f"{row['colors_out']:,} colour{plural}, all kept"
@@ -121,7 +162,7 @@ def shortened(name: str, width: int) -> str:
     return f"{last[: width - tail - 1]}…{last[-tail:]}"
 
 
-def detail_lines(row: dict[str, Any]) -> list[str]:
+def detail_lines(row: FileRecord) -> list[str]:
     """What ``-v`` adds to the line of a :func:`record`: the fit, and the wall time of each stage."""
     objective = row.get("log_likelihood")
     if objective is not None:
@@ -134,7 +175,7 @@ def detail_lines(row: dict[str, Any]) -> list[str]:
     return [f"  {words} · {_iteration_count(row)}", f"  {times}"]
 
 
-def palette_lines(row: dict[str, Any], width: int = 80) -> list[str]:
+def palette_lines(row: FileRecord, width: int = 80) -> list[str]:
     """The palette of a :func:`record` as text, a few colours a line: #1f77b4 12.5 %."""
     cells = [f"{color} {share:>6}" for color, share in palette_shares(row)]
     per_line = max(1, (width - 2) // 18)
@@ -142,16 +183,13 @@ def palette_lines(row: dict[str, Any], width: int = 80) -> list[str]:
     return lines + more_colors(row)
 
 
-SHOWN_COLORS = 32  # of a palette, under -v
-
-
-def palette_shares(row: dict[str, Any]) -> list[tuple[str, str]]:
+def palette_shares(row: FileRecord) -> list[tuple[str, str]]:
     """The first colours of a record's palette, as #rrggbb and a share such as 12.5 %."""
     pixels = sum(count for _, count in row["palette"]) or 1
     return [(color, f"{100 * count / pixels:.1f} %") for color, count in row["palette"][:SHOWN_COLORS]]
 
 
-def more_colors(row: dict[str, Any]) -> list[str]:
+def more_colors(row: FileRecord) -> list[str]:
     """A line that says how many colours :func:`palette_shares` leaves out; none where it has all."""
     rest = len(row["palette"]) - SHOWN_COLORS
     return [f"  and {rest:,} more: see --palette-out"] if rest > 0 else []
@@ -162,7 +200,7 @@ def notes_line(notes: Sequence[str]) -> str:
     return f"  note: {printable('; '.join(notes))}"
 
 
-def _iteration_count(row: dict[str, Any]) -> str:
+def _iteration_count(row: FileRecord) -> str:
     if row["n_iter"] is None:
         return "OpenCV does not report iterations"
     plural = "" if row["n_iter"] == 1 else "s"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,11 +19,11 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from colorquant.report.records import more_colors, palette_shares
+from colorquant.report.records import FileRecord, more_colors, palette_shares
 from colorquant.report.tables import Table
 
 
-def swatches(row: dict[str, Any], width: int) -> Text:
+def swatches(row: FileRecord, width: int) -> Text:
     """The palette of a JSON record as coloured blocks, largest share first, on one line of ``width`` columns."""
     cells = max(1, min(len(row["palette"]), width // 2))
     text = Text()
@@ -33,7 +32,7 @@ def swatches(row: dict[str, Any], width: int) -> Text:
     return text
 
 
-def palette_table(row: dict[str, Any], width: int) -> Text:
+def palette_table(row: FileRecord, width: int) -> Text:
     """The palette of a JSON record: each colour as a block, with its hex code and share, in ``width`` columns."""
     per_line = max(1, (width - 2) // 22)
     text = Text()

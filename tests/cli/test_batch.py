@@ -165,7 +165,7 @@ def test_workers_import_neither_click_nor_rich(photo, tmp_path):
     with IsolatingExecutor(1) as executor:
         modules = executor.submit(jobs.modules_after_a_job, photo, tmp_path / "out.png").result()
     assert (tmp_path / "out.png").exists()
-    assert "colorquant.batch.jobs" in modules
+    assert "colorquant.batch.quantize_job" in modules
     assert [name for name in modules if name.split(".")[0] in ("click", "rich") or "colorquant.cli" in name] == []
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -79,11 +80,41 @@ def test_a_short_line_a_file_and_the_fit_under_verbose(run, photo, method):
     assert lines[1].startswith(f"  {objective}")
     assert f"{row['n_iter']} iteration" in lines[1]
     assert lines[2].startswith("  read 0.")
-    colors = " ".join(lines[3:]).split()
+    words = ("-k", "5", "-o", str(photo.with_name(f"{photo.stem}-{method}5.png")))
+    assert lines[-1] == f"  {shlex.join(['colorquant', method, str(photo), *words])}"
+    colors = " ".join(lines[3:-1]).split()
     assert colors[::3] == [color for color, _ in row["palette"]]
     shares = [float(share) for share in colors[1::3]]
     assert shares == [round(100 * pixels / 4320, 1) for _, pixels in row["palette"]]
     assert run(method, photo, "-k", 5, "-f").stderr.splitlines() == lines[:1]
+
+
+def test_the_command_of_verbose_can_be_pasted(run, photo, tmp_path):
+    odd = photo.rename(tmp_path / "it's $HOME.png")
+    outputs = ("-o", tmp_path / "a b.png", "--labels", "npy", "--palette-out", tmp_path / "p.gpl", "--paint", "mean")
+    first = run("em", odd, "-k", 3, "--space", "ycrcb", "--max-iter", 5, "--init", "random", *outputs, "-v")
+    assert first.exit_code == 0, first.stderr
+    command = first.stderr.splitlines()[-1].strip()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    script = f"{shlex.quote(sys.executable)} -m {command} -f"
+    again = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert len(before) == 4
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_empty_components_are_said(run, tmp_path):
+    """32 Gaussians from random colours for sixty gray levels: some end without a pixel."""
+    path = tmp_path / "shades.png"
+    levels = np.repeat(np.arange(100, 160, dtype=np.uint8), 10).reshape(20, 30)
+    Image.fromarray(levels).save(path)
+    result = run("em", path, "-k", 32, "--init", "random", "--json")
+    (row,) = map(json.loads, result.stdout.splitlines())
+    empty = 32 - len(row["palette"])
+    assert empty > 1
+    assert row["warnings"] == [f"{empty} of 32 components are empty: no pixel belongs to them"]
+    assert f"  note: {row['warnings'][0]}" in result.stderr
+    assert "note" not in run("kmeans", path, "-k", 32).stderr
 
 
 def test_a_picture_with_few_colours_is_untouched(run, tmp_path):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from colorquant.batch import naming
 from colorquant.batch.inputs import find_inputs
-from colorquant.batch.jobs import OUTPUTS
+from colorquant.batch.outputs import OUTPUTS
 from colorquant.errors import ImageReadError, OptionError
 
 
@@ -45,7 +45,7 @@ def test_a_folder_without_images_is_a_failure(tree):
 
 def plan(names, *, recursive=False, **said):
     inputs = naming.expand([str(name) for name in names], recursive=recursive)
-    return naming.Naming("kmeans16", 16, **said).plan(inputs)
+    return naming.OutputNaming("kmeans16", 16, **said).plan(inputs)
 
 
 def test_default_names_stand_beside_the_inputs(tree):
@@ -154,4 +154,4 @@ def test_outputs_that_cannot_be(tree, files, said, words):
 
 def test_standard_input_is_read_once():
     with pytest.raises(OptionError, match="only once"):
-        naming.Naming("em4", 4).plan(naming.expand(["-", "-"], recursive=False))
+        naming.OutputNaming("em4", 4).plan(naming.expand(["-", "-"], recursive=False))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorquant.batch.jobs import OUTPUTS
+from colorquant.batch.outputs import OUTPUTS
 from colorquant.files import check_writable
 from colorquant.images import read_image
 

@@ -7,20 +7,21 @@ import sys
 from pathlib import Path
 
 from colorquant.batch.inputs import Input
-from colorquant.batch.jobs import Destination, JobResult, QuantizeJob, Recipe
+from colorquant.batch.outputs import OutputPaths
+from colorquant.batch.quantize_job import JobOptions, JobResult, QuantizeJob
 from colorquant.fitting.options import FitOptions
 
 
 def modules_after_a_job(source: Path, target: Path) -> list[str]:
     """The names of all modules that a job has loaded."""
-    QuantizeJob(Recipe(FitOptions(k=4)))(Input(str(source)), Destination(target))
+    QuantizeJob(JobOptions(FitOptions(k=4)))(Input(str(source)), OutputPaths(target))
     return sorted(sys.modules)
 
 
 class CrashingJob(QuantizeJob):
     """A job that crashes its process over the file b.png."""
 
-    def __call__(self, item: Input, destination: Destination) -> JobResult:
+    def __call__(self, item: Input, paths: OutputPaths) -> JobResult:
         if item.name.endswith("b.png"):
             signal.raise_signal(signal.SIGSEGV)
-        return super().__call__(item, destination)
+        return super().__call__(item, paths)

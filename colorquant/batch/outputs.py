@@ -1,0 +1,163 @@
+"""The kinds of files that are written for a quantized image, and their paths for one input.
+
+The table OUTPUTS is what options, names, jobs and docs read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from colorquant.errors import OptionError
+from colorquant.files import check_writable
+from colorquant.fitting import engines
+from colorquant.fitting.options import FitOptions
+from colorquant.images import encoding
+from colorquant.palette.files import PALETTE_FORMATS
+from colorquant.report import figures, trace
+from colorquant.report.quantized_file import QuantizedFile
+
+Files = list[tuple[Path, bytes]]
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    """A kind of file that can be written beside the quantized image.
+
+    ``encode`` makes its files, given the path. ``suffixes`` are the endings that its name may have, and with those in
+    ``per_label`` there is a file for each label, named by :func:`numbered`. With ``beside`` the user gives only the
+    ending, and the file is named after the image; else the user names the file, or with ``folder`` the folder.
+    ``history`` says that the iterations of the fit are needed, ``watches`` that they are used if the engine reports
+    them. ``methods`` are those that can have it.
+    """
+
+    flag: str
+    encode: Callable[[QuantizedFile, Path], Files]
+    suffixes: tuple[str, ...]
+    per_label: tuple[str, ...] = ()
+    beside: bool = False
+    folder: bool = False
+    history: bool = False
+    watches: bool = False
+    methods: tuple[str, ...] = engines.METHODS
+
+
+def numbered(path: Path, label: int, k: int) -> Path:
+    """The file of a label among k: mask.png becomes mask-07.png for k = 16."""
+    return path.with_name(f"{path.stem}-{label:0{len(str(k - 1))}d}{path.suffix}")
+
+
+def _labels(file: QuantizedFile, path: Path) -> Files:
+    quantized = file.quantized
+    return [(path, encoding.encode_label_map(quantized.labels, len(quantized.palette), path.suffix[1:]))]
+
+
+def _palette(file: QuantizedFile, path: Path) -> Files:
+    return [(path, file.quantized.palette.encode(path.name))]
+
+
+def _posteriors(file: QuantizedFile, path: Path) -> Files:
+    if path.suffix == ".npy":
+        return [(path, encoding.encode_npy(file.posteriors.at_pixels()))]
+    return [
+        (numbered(path, label, file.quantized.options.k), encoding.encode_share(component))
+        for label, component in enumerate(file.posteriors.components())
+    ]
+
+
+def _uncertainty(file: QuantizedFile, path: Path) -> Files:
+    return [(path, encoding.encode_gray(file.posteriors.uncertainty()))]
+
+
+def _masks(file: QuantizedFile, path: Path) -> Files:
+    quantized = file.quantized
+    return [
+        (numbered(path, label, quantized.options.k), encoding.encode_gray(quantized.labels == label))
+        for label in range(len(quantized.palette))
+    ]
+
+
+def _trace(file: QuantizedFile, path: Path) -> Files:
+    return [(path, trace.trace_csv(file.quantized).encode())]
+
+
+def _figure(file: QuantizedFile, path: Path) -> Files:
+    return [(path, figures.encode(file, path.suffix.lower()))]
+
+
+def _html(file: QuantizedFile, path: Path) -> Files:
+    from colorquant.report.html.quantization import quantization_page
+
+    return [(path, quantization_page(file))]
+
+
+OUTPUTS: dict[str, OutputKind] = {
+    "labels": OutputKind("--labels", _labels, (".png", ".npy"), beside=True),
+    "posteriors": OutputKind("--posteriors", _posteriors, (".npy", ".png"), (".png",), beside=True, methods=("em",)),
+    "palette": OutputKind("--palette-out", _palette, tuple(PALETTE_FORMATS)),
+    "uncertainty": OutputKind("--uncertainty", _uncertainty, (".png",), methods=("em",)),
+    "masks": OutputKind("--masks", _masks, (".png",), (".png",), folder=True),
+    "trace": OutputKind("--trace", _trace, (".csv",), history=True),
+    "figure": OutputKind("--figure", _figure, figures.SUFFIXES),
+    "html": OutputKind("--html", _html, (".html", ".htm"), watches=True),
+}
+
+
+@dataclass(frozen=True)
+class OutputPaths:
+    """The files that are written for one input.
+
+    ``image`` is the quantized image; with None its bytes are returned instead. ``others`` maps keys of OUTPUTS to
+    paths. Existing files are overwritten only with ``force``; with ``in_place`` the image is written over its input.
+    With ``skip_existing`` nothing is done if all files exist, and if one is missing all are written. ``name`` is the
+    name of the input in reports.
+    """
+
+    image: Path | None
+    others: Mapping[str, Path] = field(default_factory=dict)
+    force: bool = False
+    name: str = ""
+    in_place: bool = False
+    skip_existing: bool = False
+
+    def files(self, k: int) -> list[Path]:
+        """All files that may be written, with at most ``k`` labels."""
+        paths = [] if self.image is None else [self.image]
+        for kind, path in self.others.items():
+            per_label = path.suffix in OUTPUTS[kind].per_label
+            paths += [numbered(path, label, k) for label in range(k)] if per_label else [path]
+        return paths
+
+    def series(self, k: int) -> list[tuple[Path, Path | None]]:
+        """The files beside the image as (first, last) of numbered files; last is None for a single file."""
+        return [
+            (numbered(path, 0, k), numbered(path, k - 1, k)) if path.suffix in OUTPUTS[kind].per_label else (path, None)
+            for kind, path in self.others.items()
+        ]
+
+    def is_complete(self, k: int) -> bool:
+        """Whether all files exist. Of numbered ones the first is looked at, since the image is written after them."""
+        files = [self.image, *(path for path, _ in self.series(k))]
+        return all(path is not None and os.path.isfile(path) for path in files)
+
+    def check(self, k: int) -> None:
+        """Raises OutputError for a file that cannot be written, or may not be overwritten."""
+        over_input = self.in_place and self.image is not None
+        check_writable(self.files(k)[over_input:], force=self.force or self.skip_existing)
+        if over_input and self.image is not None:
+            check_writable([self.image], force=True)
+
+
+def check_kinds(options: FitOptions, kinds: Iterable[str]) -> None:
+    """Raises OptionError for one of ``kinds``, keys of OUTPUTS, that a fit with ``options`` cannot have.
+
+    ``options`` as :func:`colorquant.fitting.engines.resolve` returns them.
+    """
+    for kind in kinds:
+        output = OUTPUTS[kind]
+        if options.method not in output.methods:
+            raise OptionError(f"{output.flag} is not for {options.method}: take colorquant {output.methods[0]}")
+        if output.history and not engines.ENGINES[options.engine][options.method].tells:
+            raise OptionError(f"{output.flag}: --engine {options.engine} does not tell its iterations, take numpy")

@@ -1,0 +1,101 @@
+"""A run of ``kmeans`` or ``em`` over many inputs: its options checked, its inputs found, its outputs named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from colorquant.batch.inputs import FoundInputs, Input, find_inputs
+from colorquant.batch.naming import OutputNaming, Plan
+from colorquant.batch.outputs import OUTPUTS, OutputPaths, check_kinds
+from colorquant.batch.quantize_job import JobOptions, QuantizeJob
+from colorquant.color.spaces import Projection
+from colorquant.errors import OptionError
+from colorquant.fitting.engines import Progress, resolve
+from colorquant.fitting.options import FitOptions
+from colorquant.images.decoding import Reading
+from colorquant.report import figures
+
+
+@dataclass(frozen=True)
+class QuantizeRequest:
+    """What a user asks ``kmeans`` or ``em`` to do with images.
+
+    ``options`` may leave defaults open. ``output`` is the value of ``-o``, and ``others`` maps keys of OUTPUTS to
+    theirs. ``report``, ``force``, ``in_place`` and ``skip_existing`` are as in
+    :class:`colorquant.batch.naming.OutputNaming`; the other fields as in
+    :class:`colorquant.batch.quantize_job.JobOptions`. Raises OptionError where options do not go together.
+    """
+
+    options: FitOptions
+    output: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+    paint: str = "members"
+    assign: str | None = None
+    reading: Reading = Reading()  # noqa: RUF009  it is frozen
+    keep_metadata: bool = False
+    figure_kind: str | None = None
+    figure_bands: tuple[str, ...] = ()
+    figure_title: str | None = None
+    report: str | None = None
+    force: bool = False
+    in_place: bool = False
+    skip_existing: bool = False
+
+    def __post_init__(self) -> None:
+        options = resolve(self.options)
+        object.__setattr__(self, "options", options)
+        Projection.of(options.space, options.keep_luma)
+        check_kinds(options, self.others)
+        self._drawing()
+
+    @property
+    def k(self) -> int:
+        """The largest number of labels."""
+        return self.options.k
+
+    @property
+    def replaces_report(self) -> bool:
+        """Whether an existing report may be replaced."""
+        return self.force or self.skip_existing
+
+    def find_inputs(self, names: Sequence[str], *, recursive: bool) -> FoundInputs:
+        """Find the images that ``names`` stand for, outside the folders that are written to."""
+        folders = [value for kind, value in self.others.items() if OUTPUTS[kind].folder]
+        return find_inputs(names, recursive=recursive, outputs=[name for name in (*folders, self.output) if name])
+
+    def plan(self, inputs: Sequence[Input]) -> Plan[OutputPaths]:
+        """Each input with its outputs. Raises OptionError and OutputError where they cannot be."""
+        naming = OutputNaming(
+            f"{self.options.method}{self.k}",
+            self.k,
+            output=self.output,
+            others=self.others,
+            force=self.force,
+            in_place=self.in_place,
+            skip_existing=self.skip_existing,
+            report=self.report,
+        )
+        return naming.plan(inputs)
+
+    def job(self, progress: Progress | None = None) -> QuantizeJob:
+        """What is done with each input. It is picklable without ``progress``."""
+        settings = JobOptions(
+            self.options,
+            paint=self.paint,
+            assign=self.assign,
+            reading=self.reading,
+            keep_metadata=self.keep_metadata,
+            drawing=self._drawing(),
+        )
+        return QuantizeJob(settings, progress)
+
+    def _drawing(self) -> figures.Drawing | None:
+        """The figure to draw, if any. Raises OptionError where it cannot be, or is described but not wanted."""
+        if "figure" in self.others:
+            return figures.choose(self.options, self.figure_kind, self.figure_bands, self.figure_title)
+        described = {"kind": self.figure_kind, "bands": self.figure_bands or None, "title": self.figure_title}
+        for name, value in described.items():
+            if value is not None:
+                raise OptionError(f"--figure-{name} describes a figure: add --figure FILE")
+        return None

@@ -1,0 +1,222 @@
+"""The job of ``kmeans`` and ``em``: an image file in, the quantized image and its other files out, all or none."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorquant import images
+from colorquant.batch.command import command_line
+from colorquant.batch.inputs import STDIN, Input
+from colorquant.batch.outputs import OUTPUTS, Files, OutputPaths
+from colorquant.color.counted import CountedImage
+from colorquant.errors import OutputError
+from colorquant.files import write_whole
+from colorquant.fitting import engines
+from colorquant.fitting.options import FitOptions
+from colorquant.images import encoding
+from colorquant.images.decoding import Reading
+from colorquant.quantization import Quantized, encode_png, quantize
+from colorquant.report import figures, records
+from colorquant.report.quantized_file import QuantizedFile
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What is done with every input of a run.
+
+    ``options`` of the fit; ``paint`` and ``assign`` as :func:`colorquant.quantization.quantize` takes them; ``reading``
+    of the image. With ``keep_metadata`` the metadata of the input are written into the image. ``drawing`` is a choice
+    of :func:`colorquant.report.figures.choose`; None draws the usual figure.
+    """
+
+    options: FitOptions
+    paint: str = "members"
+    assign: str | None = None
+    reading: Reading = Reading()  # noqa: RUF009  it is frozen
+    keep_metadata: bool = False
+    drawing: figures.Drawing | None = None
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """The result of one file; ``png`` holds the image's bytes where no file was asked for.
+
+    ``seconds`` are wall time per stage. ``notes`` are sentences about what was lost or changed; ``warnings`` are those
+    of them that are shown without ``-v``.
+    """
+
+    quantized: Quantized
+    bytes_in: int
+    bytes_out: int
+    png: bytes | None
+    seconds: dict[str, float]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a :class:`QuantizeJob` returns: small enough to be sent between processes, unless ``png`` is set.
+
+    ``record`` is the input's JSON object, ``png`` the image where no file was asked for, and ``command`` a shell
+    command that quantizes this input in the same way, empty for an input that was skipped.
+    """
+
+    record: records.FileRecord
+    png: bytes | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class QuantizeJob:
+    """Quantizes one input and writes its files: the job of a :func:`colorquant.batch.run.run`.
+
+    It is picklable without ``progress``, which is called with each step of each fit.
+    """
+
+    settings: JobOptions
+    progress: engines.Progress | None = None
+
+    def __call__(self, item: Input, paths: OutputPaths) -> JobResult:
+        """Quantize one input. Raises what :func:`quantize_file` raises."""
+        if paths.skip_existing and paths.is_complete(self.settings.options.k):
+            return JobResult(records.skipped(item.name, str(paths.image)))
+        result = quantize_file(item.source, self.settings, paths, progress=self.progress)
+        record = records.record(
+            item.name,
+            str(paths.image or STDIN),
+            result.quantized,
+            bytes_in=result.bytes_in,
+            bytes_out=result.bytes_out,
+            seconds=result.seconds,
+            notes=result.notes,
+            warnings=result.warnings,
+        )
+        return JobResult(record, result.png, _command(self.settings, paths))
+
+
+def quantize_file(
+    source: Path | bytes,
+    settings: JobOptions,
+    paths: OutputPaths,
+    *,
+    progress: engines.Progress | None = None,
+) -> FileResult:
+    """Read an image file, :func:`colorquant.quantization.quantize` it, and write the files of ``paths``.
+
+    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
+    """
+    options = settings.options
+    paths.check(options.k)
+    start = time.perf_counter()
+    picture = images.read_image(source, settings.reading)
+    seconds = {"read": time.perf_counter() - start}
+    if paths.in_place and settings.reading.frame is None:
+        _check_single_frame(picture)
+    image = CountedImage(picture.rgb, picture.alpha)
+    quantized = quantize(
+        image,
+        options,
+        paint=settings.paint,
+        assign=settings.assign,
+        record=_needs_iterations(settings, paths),
+        progress=progress,
+    )
+    seconds.update(quantized.seconds)
+    bytes_in, metadata = picture.bytes_in, picture.metadata
+    kept, dropped = (metadata, metadata.without_place) if settings.keep_metadata else (None, metadata.dropped)
+    empty = _empty_clusters(quantized)
+    notes = (*picture.notes, *dropped, *_uncounted_alpha(quantized), *empty)
+    warnings = (*picture.warnings, *(dropped if paths.in_place else ()), *empty)
+    chunks = encoding.picture_chunks(picture.density, kept)
+    shown = image if paths.others else None
+    del picture, image  # without other files the pixels are no longer needed
+    start = time.perf_counter()
+    png = encode_png(quantized, chunks)
+    encoded: Files = []
+    if shown is not None:
+        file = QuantizedFile(
+            name=paths.name,
+            image=shown,
+            quantized=quantized,
+            paint=settings.paint,
+            assign=settings.assign,
+            bytes_in=bytes_in,
+            bytes_out=len(png),
+            notes=notes,
+            drawing=settings.drawing or (figures.choose(options) if "figure" in paths.others else None),
+            command=_command(settings, paths),
+        )
+        for kind, path in paths.others.items():
+            encoded += OUTPUTS[kind].encode(file, path)
+    if paths.image is not None:
+        encoded.append((paths.image, png))  # last: if it exists, so do the others
+    paths.check(options.k)
+    write_whole(encoded, force=paths.force or paths.in_place or paths.skip_existing)
+    seconds["write"] = time.perf_counter() - start
+    unwritten = png if paths.image is None else None
+    return FileResult(
+        quantized,
+        bytes_in=bytes_in,
+        bytes_out=len(png),
+        png=unwritten,
+        seconds=seconds,
+        notes=notes,
+        warnings=warnings,
+    )
+
+
+def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:
+    """Whether a file of ``paths`` shows the iterations of the fit."""
+    drawn = settings.drawing is not None and figures.FIGURES[settings.drawing.kind].history
+    return drawn or any(OUTPUTS[kind].history or OUTPUTS[kind].watches for kind in paths.others)
+
+
+def _check_single_frame(picture: images.Picture) -> None:
+    """Raises OutputError for an image that would replace a file with more frames than it has itself."""
+    if picture.frames == 1:
+        return
+    count = "several" if picture.frames is None else f"{picture.frames}"
+    raise OutputError(f"--in-place would keep one of its {count} frames: choose it with --frame, or write it with -o")
+
+
+def _uncounted_alpha(quantized: Quantized) -> tuple[str, ...]:
+    """A note if the engine could not weigh partly transparent pixels by their alpha, and there are some."""
+    options = quantized.options
+    fits_pixels = engines.ENGINES[options.engine][options.method].per_pixel
+    if not fits_pixels or quantized.palette.counts is None or quantized.weight == int(quantized.palette.counts.sum()):
+        return ()
+    return (f"partly transparent pixels count whole in the fit: --engine {options.engine} takes no weights",)
+
+
+def _empty_clusters(quantized: Quantized) -> tuple[str, ...]:
+    """A note if clusters of the fit have no pixel, so that the image has fewer colours than was asked for."""
+    clusters = len(quantized.model.points)
+    empty = clusters - len(quantized.palette)
+    if quantized.untouched or empty <= 0:
+        return ()
+    noun = "component" if quantized.options.method == "em" else "cluster"
+    verb, its = ("is", "it") if empty == 1 else ("are", "them")
+    return (f"{empty} of {clusters} {noun}s {verb} empty: no pixel belongs to {its}",)
+
+
+def _command(settings: JobOptions, paths: OutputPaths) -> str:
+    """The shell command that quantizes this one input."""
+    others = {
+        OUTPUTS[kind].flag: path.suffix[1:] if OUTPUTS[kind].beside else str(path)
+        for kind, path in paths.others.items()
+    }
+    return command_line(
+        paths.name,
+        settings.options,
+        paint=settings.paint,
+        assign=settings.assign,
+        reading=settings.reading,
+        keep_metadata=settings.keep_metadata,
+        drawing=settings.drawing,
+        image=paths.image,
+        in_place=paths.in_place,
+        others=others,
+    )
