@@ -15,7 +15,7 @@ from PIL import Image
 from support.readme import example_commands, make_folder
 
 from colorquant.analysis.baselines import RIVALS
-from colorquant.cli import COMMANDS
+from colorquant.cli import COMMANDS, cli
 from colorquant.color.spaces import SPACES
 from colorquant.fitting.engines import ENGINES
 from colorquant.palette.files import PALETTE_FORMATS
@@ -68,7 +68,7 @@ def test_the_commands_of_the_documents_exist_with_these_options(path):
             continue
         command = import_module(f"colorquant.cli.{name}").command
         with suppress(click.exceptions.Exit):  # of --help
-            command.make_context(name, args)
+            command.make_context(name, args, parent=click.Context(cli, **cli.context_settings))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
