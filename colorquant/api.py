@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +20,13 @@ from colorquant.images import Picture
 from colorquant.images.decoding import Reading
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized, encode_png
-from colorquant.report import notebook
+from colorquant.report import figures, notebook
+from colorquant.report.quantized_file import QuantizedFile
 from colorquant.shared_palette import FittedPalette, apply_palette, fit_palette
 from colorquant.types import AnyArray, UInt8Array
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from PIL import Image
 
     Source = Path | str | bytes | Image.Image | AnyArray | Picture | CountedImage
@@ -68,6 +70,26 @@ class QuantizedImage(_Saving, Quantized):
 
     original: CountedImage
     name: str = "image"
+    paint: str = "members"
+    assign: str | None = None
+
+    def figure(self, kind: str | None = None, bands: Sequence[str] = (), *, title: str | None = None) -> Figure:
+        """A matplotlib figure of what was fitted; ``kind`` is a key of FIGURES, None takes the usual one.
+
+        ``bands`` names the bands it shows, such as ``("Cr", "Cb")``; ``title`` replaces the usual one, and an empty
+        text leaves none. Raises OptionError where matplotlib is missing, or this fit cannot have the figure.
+        """
+        drawing = figures.choose(self.options, kind, bands, title)
+        return figures.figure(
+            QuantizedFile(
+                name=self.name,
+                image=self.original,
+                quantized=self,
+                paint=self.paint,
+                assign=self.assign,
+                drawing=drawing,
+            )
+        )
 
     def _repr_html_(self) -> str:
         """The picture beside its original, with its palette and its numbers, as a notebook shows them."""
@@ -154,7 +176,7 @@ def quantize(
         image, _options(options, fit_options), paint=paint, assign=assign, record=record, progress=progress
     )
     name = str(source) if isinstance(source, (str, Path)) else "image"
-    return QuantizedImage(original=image, name=name, **vars(result))
+    return QuantizedImage(original=image, name=name, paint=paint, assign=assign, **vars(result))
 
 
 def histogram(source: Source, *, alpha: UInt8Array | None = None) -> ColorHistogram:

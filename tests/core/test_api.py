@@ -35,7 +35,7 @@ def test_the_document_runs(folder):
         for part in code:
             exec(compile(part, str(DOCUMENT), "exec"), names)
     assert "--space cmyk is unknown" in printed.getvalue()
-    assert {"photo-16.png", "photo-shared.png", "shared.gpl"} <= {path.name for path in folder.iterdir()}
+    assert {"photo-16.png", "photo-shared.png", "shared.gpl", "colors.svg"} <= {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("kind", ["str", "path", "bytes", "pil", "array", "picture", "counted"])
@@ -135,6 +135,22 @@ def test_a_notebook_sees_the_image(thumbnail):
     assert all(color in shown for color in quantized.palette.hex)
     assert f"PSNR {quantized.psnr:.2f} dB" in shown
     assert cq.apply(quantized.palette, thumbnail)._repr_html_().count("<img ") == 1
+
+
+@pytest.mark.parametrize("kind", [None, "convergence", "elbow", "grid"])
+def test_figures_are_matplotlibs(kind, thumbnail):
+    from matplotlib.figure import Figure
+
+    figure = cq.quantize(thumbnail, k=3, init="random").figure(kind, title="")
+    assert isinstance(figure, Figure)
+    assert figure.axes
+
+
+def test_a_figure_that_a_fit_cannot_have_is_refused(thumbnail):
+    quantized = cq.quantize(thumbnail, k=3)
+    for kind in ("gaussians", "nothing"):
+        with pytest.raises(cq.OptionError, match=kind):
+            quantized.figure(kind)
 
 
 def test_the_public_names():

@@ -40,6 +40,7 @@ ALLOWED = {
     "markupsafe": {"report"},
     "PIL": {"images", "report", "api"},
     "matplotlib": {
+        "api",
         "report/figures",
         *(f"report/figures/{name}" for name in ("canvas", "compared", "curves", "data", "densities")),
         *(f"report/figures/{name}" for name in ("grids", "labels", "scatters", "timed")),

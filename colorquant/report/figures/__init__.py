@@ -97,6 +97,8 @@ def choose(
     projection = Projection.of(options.space, options.keep_luma)
     if kind is None:
         kind = _usual(options, projection)
+    if kind not in FIGURES:
+        raise OptionError(f"--figure-kind {kind} is unknown: take {', '.join(FIGURES)}")
     row, flag = FIGURES[kind], f"--figure-kind {kind}"
     if options.method not in row.methods:
         raise OptionError(f"{flag} is not for {options.method}: take colorquant {row.methods[0]}, or another kind")
