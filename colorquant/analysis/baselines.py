@@ -1,29 +1,29 @@
-"""The quantizers that people use today, to compare with: ``RIVALS`` maps the name of an engine to one."""
+"""Baselines: the quantizers that people use today, to compare with. ``BASELINES`` maps their names to them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
-import numpy.typing as npt
 
-from colorquant.errors import EngineError
+from colorquant.errors import EngineError, OptionError
 from colorquant.images import PILLOW_QUANTIZERS, pillow_quantize
 from colorquant.palette.making import ranked
-from colorquant.types import LabelArray, UInt8Array
+from colorquant.types import BoolArray, LabelArray, UInt8Array
 
 Quantize = Callable[[UInt8Array, int], tuple[LabelArray, UInt8Array]]
 
 
 @dataclass(frozen=True)
-class Rival:
-    """One row of :data:`RIVALS`.
+class Baseline:
+    """One row of :data:`BASELINES`.
 
-    ``quantize`` takes pixels (h, w, 3) uint8 and k, from ``least`` to ``most``, and gives labels (h, w) and a palette
-    (p, 3) uint8. ``package`` is what has to be installed, beside what colorquant needs itself.
+    ``quantize`` takes pixels (h, w, 3) uint8 and k, from ``least`` to ``most``, and returns labels (h, w) and a palette
+    (p, 3) uint8. ``package`` is the Python package that it needs, if that is not a dependency of colorquant.
     """
 
     quantize: Quantize
@@ -37,8 +37,37 @@ class Rival:
         return self.package is not None and find_spec(self.package) is None
 
 
+@dataclass(frozen=True)
+class BaselineOptions:
+    """A baseline with its number of colours: what a grid holds beside :class:`colorquant.FitOptions`.
+
+    ``engine`` is a key of :data:`BASELINES`. Baselines quantize in RGB and have no seed, start or iterations. Raises
+    OptionError for a name or a number of colours that no baseline takes.
+    """
+
+    engine: str
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.engine not in BASELINES:
+            raise OptionError(f"no baseline {self.engine!r}: take one of {', '.join(BASELINES)}")
+        baseline = BASELINES[self.engine]
+        if not baseline.least <= self.k <= baseline.most:
+            raise OptionError(f"{self.engine} makes {baseline.least} to {baseline.most} colours, not {self.k}")
+
+    @property
+    def method(self) -> str:
+        """The word that records and file names have in place of a method."""
+        return "quantizer"
+
+    @property
+    def space(self) -> str:
+        """The colour space of every baseline."""
+        return "rgb"
+
+
 def _imagequant(rgb: UInt8Array, k: int) -> tuple[LabelArray, UInt8Array]:
-    """libimagequant (the package ``imagequant``) as it comes, not dithered."""
+    """libimagequant with its defaults, not dithered, by the package ``imagequant``."""
     import imagequant
 
     height, width = rgb.shape[:2]
@@ -53,28 +82,33 @@ def _imagequant(rgb: UInt8Array, k: int) -> tuple[LabelArray, UInt8Array]:
     return labels, np.array(palette, np.uint8).reshape(-1, 4)[:, :3]
 
 
-RIVALS: dict[str, Rival] = {
-    **{name: Rival(partial(pillow_quantize, name=name)) for name in PILLOW_QUANTIZERS},
-    "imagequant": Rival(_imagequant, least=2, package="imagequant"),
+BASELINES: dict[str, Baseline] = {
+    **{name: Baseline(partial(pillow_quantize, name=name)) for name in PILLOW_QUANTIZERS},
+    "imagequant": Baseline(_imagequant, least=2, package="imagequant"),
 }
 
 
-def quantize(
-    rgb: UInt8Array, visible: npt.NDArray[np.bool_] | None, name: str, k: int
-) -> tuple[LabelArray, UInt8Array]:
-    """Labels (h, w) by falling pixel count, and the palette (p, 3) uint8 of those that have pixels.
+def load(name: str) -> None:
+    """Import the package of a baseline, so that no clock sees it."""
+    package = BASELINES[name].package
+    if package is not None:
+        import_module(package)
 
-    ``visible`` (h, w) marks the pixels of ``rgb`` (h, w, 3) uint8 that have a vote, None for all. The others are not
-    shown to the rival, which then gets a strip of pixels, and have the label p.
+
+def quantize(rgb: UInt8Array, mask: BoolArray | None, options: BaselineOptions) -> tuple[LabelArray, UInt8Array]:
+    """The labels (h, w) by falling pixel count, and the palette (p, 3) uint8 of the labels that have pixels.
+
+    ``mask`` (h, w) bool marks the visible pixels of ``rgb`` (h, w, 3) uint8; None for all. A baseline is given only
+    these, as one row of pixels; the others get the label p.
     """
-    voters = rgb if visible is None else rgb[visible][None]
-    if not voters.size:
+    visible = rgb if mask is None else rgb[mask][None]
+    if not visible.size:
         return np.zeros(rgb.shape[:2], np.uint8), np.empty((0, 3), np.uint8)
-    found, palette = RIVALS[name].quantize(voters, k)
-    sizes = np.bincount(found.reshape(-1), minlength=len(palette))
-    order, used, rank = ranked(sizes, palette, transparent=visible is not None)
-    if visible is None:
-        return rank[found], palette[order[:used]]
+    numbers, palette = BASELINES[options.engine].quantize(visible, options.k)
+    sizes = np.bincount(numbers.reshape(-1), minlength=len(palette))
+    order, used, rank = ranked(sizes, palette, transparent=mask is not None)
+    if mask is None:
+        return rank[numbers], palette[order[:used]]
     labels = np.full(rgb.shape[:2], used, rank.dtype)
-    labels[visible] = rank[found].reshape(-1)
+    labels[mask] = rank[numbers].reshape(-1)
     return labels, palette[order[:used]]

@@ -1,4 +1,4 @@
-"""Run a grid of combinations on an image, measure each, and compare their labels with each other and a truth."""
+"""Run a grid of combinations on an image, measure each, and compare their labels with each other and with a truth."""
 
 from __future__ import annotations
 
@@ -6,96 +6,37 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 
-from colorquant.analysis import baselines, measures
+from colorquant.analysis import baselines
 from colorquant.analysis.agreement import Contingency
-from colorquant.analysis.grid import Grid, tag, variant
-from colorquant.batch import naming
-from colorquant.batch import run as batch
-from colorquant.color import difference
+from colorquant.analysis.baselines import BaselineOptions
+from colorquant.analysis.grid import Combination, Grid, cell_name, variant
+from colorquant.analysis.measures import Measures, Rendering, Value, column, columns_of, measure
+from colorquant.attempts import Failure, attempt, attempt_until
 from colorquant.color.counted import CountedImage
-from colorquant.color.histogram import count_distinct, count_pairs, visible_mask
-from colorquant.color.spaces import SPACES, Projection
-from colorquant.errors import ImageReadError
-from colorquant.files import check_writable, write_whole
+from colorquant.color.spaces import Projection
+from colorquant.errors import OptionError
+from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
-from colorquant.images import Picture, read_image, read_label_map
-from colorquant.images.decoding import Reading
-from colorquant.images.downsampling import downsample, encode_preview, preview_side
-from colorquant.images.encoding import encode_labels, encode_rgb, picture_chunks
+from colorquant.images.encoding import SRGB, encode_labels
 from colorquant.quantization import encode_png, quantize
-from colorquant.report import comparison_records as comparisons
-from colorquant.report import contact_sheet as sheets
-from colorquant.report.figures import compared
-from colorquant.types import LabelArray, UInt8Array
+from colorquant.types import LabelArray
 
-PERCENT = 95  # of the pixels differ by no more than ``ciede2000_p95``
-
-
-@dataclass(frozen=True)
-class Measures:
-    """A quantized picture in numbers; transparent pixels have no part in them, partly transparent ones by their alpha.
-
-    ``mse`` sums over the three channels; ``psnr`` in dB, infinite where nothing was lost; ``ssim`` None without
-    scikit-image. ``bytes`` is the PNG's size, ``bits_per_pixel`` what that is for each pixel; ``index_bits`` what a
-    pixel costs before any compression. ``seconds`` is wall time without reading and writing. None: not told, or not
-    of this method.
-    """
-
-    mse: float
-    psnr: float
-    ssim: float | None
-    ciede2000_mean: float
-    ciede2000_p95: float
-    colors: int
-    bytes: int
-    bits_per_pixel: float
-    index_bits: int
-    n_iter: int | None
-    converged: bool | None
-    log_likelihood: float | None
-    bic: float | None
-    aic: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Mean, standard deviation (of a sample), least and greatest of some runs' values."""
-
-    mean: float
-    std: float
-    min: float
-    max: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Summary:
-        """The summary of at least two values."""
-        return cls(statistics.fmean(values), statistics.stdev(values), min(values), max(values))
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A combination from several seeds; ``ari`` is the mean adjusted Rand index of the labels of each two runs."""
-
-    seeds: int
-    mse: Summary
-    log_likelihood: Summary | None
-    ari: float
+Keep = Callable[["Cell", Rendering], None]
+Progress = Callable[[Combination, float | None], None]  # before a combination with None, after it with its seconds
 
 
 @dataclass(frozen=True)
 class Agreement:
     """How the labels of a cell agree with those of the cell called ``other``.
 
-    ``ari`` is the adjusted Rand index, ``matched`` the share of pixels whose labels agree once they are matched one to
-    one (None above 1024 labels).
+    ``ari`` is the adjusted Rand index, ``matched`` the share of pixels whose labels agree once the labels of both are
+    matched one to one (None above 1024 labels).
     """
 
     other: str
@@ -107,17 +48,64 @@ class Agreement:
 class Truth:
     """Agreement with a ground truth: adjusted Rand index, and mean intersection over union of the matched labels."""
 
+    truth_ari: float = field(metadata=column("ARI to truth", "{:.3f}", "higher", 1))
+    truth_mean_iou: float | None = field(metadata=column("IoU to truth", "{:.3f}", "higher", 1))
+
+
+TRUTH_MEASURES = columns_of(Truth)
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """What one seed gave; ``truth`` is None without a ground truth."""
+
+    seed: int
+    measures: Measures
+    truth: Truth | None = None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A combination from several seeds: what each gave, the first one first.
+
+    ``ari`` is the mean adjusted Rand index of the labels of every two runs: near 1, the start hardly matters.
+    """
+
+    runs: tuple[SeedRun, ...]
     ari: float
-    mean_iou: float | None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean, standard deviation (of a sample; None of a single value), least and greatest of some values."""
+
+    mean: float
+    std: float | None
+    min: float
+    max: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Statistics | None:
+        """The statistics of the values; None of no values. An infinite value has no standard deviation."""
+        if not values:
+            return None
+        finite = len(values) > 1 and all(map(math.isfinite, values))
+        deviation = statistics.stdev(values) if finite else None
+        return cls(statistics.fmean(values), deviation, min(values), max(values))
+
+
+STATISTICS = tuple(one.name for one in fields(Statistics))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination on one image: ``measures``, or an ``error`` with its ``details`` (the traceback)."""
+    """One combination on one image: its ``measures``, or an ``error`` with its ``details`` (the traceback).
 
-    options: FitOptions
+    With several seeds the measures and ``truth`` are those of the first, and ``spread`` has all of them.
+    """
+
+    options: Combination
     measures: Measures | None
-    output: Path | None = None
     spread: Spread | None = None
     truth: Truth | None = None
     agreement: tuple[Agreement, ...] = ()
@@ -127,275 +115,170 @@ class Cell:
     @property
     def name(self) -> str:
         """Such as ``em16-numpy-rgb-full``."""
-        return tag(self.options)
+        return cell_name(self.options)
 
     @property
     def variant(self) -> str:
         """The name without k."""
         return variant(self.options)
 
+    def value(self, key: str) -> Value:
+        """The measure ``key``, also of those to the truth; None where the cell has none."""
+        for part in (self.measures, self.truth):
+            if hasattr(part, key):
+                value: Value = getattr(part, key)
+                return value
+        return None
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """All cells of one image, in the order of the grid; ``sheet`` is the contact sheet, if one was written.
+    """The cells of one image in the order of the grid, and the image's size and number of distinct colours.
 
-    ``notes`` say what was lost when the image was read, ``warnings`` those that a user should see without asking. For a
-    page ``pictures`` has PNGs or JPEGs as it shows them, ``shown`` their size, width first: the original under the
-    empty name, and each cell under its own.
+    ``not_run`` names the combinations that an interruption left out.
     """
 
     width: int
     height: int
     colors_in: int
-    bytes_in: int
     cells: tuple[Cell, ...]
-    sheet: Path | None
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
-    shown: tuple[int, int] = (0, 0)
+    not_run: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Destination:
-    """Where the pictures of one input go: nowhere without a ``folder``; existing ones stay unless ``force``.
+def compare(
+    image: CountedImage,
+    grid: Grid,
+    *,
+    truth: LabelArray | None = None,
+    chunks: bytes = SRGB,
+    keep: Keep | None = None,
+    progress: Progress | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> Comparison:
+    """Run the combinations of the grid one after the other on an image whose colours are counted once for all.
 
-    ``figure`` is a file and a key of COMPARED, the figure that it shall hold. With ``page`` they are also kept
-    as a page shows them.
+    A combination that fails becomes a cell with an error. ``truth`` (h, w) holds labels from 0. ``chunks`` of
+    :func:`colorquant.images.encoding.picture_chunks` are part of each PNG. ``progress`` is called before each
+    combination and after it, ``keep`` with each finished cell and its pixels, which are not held longer. Once
+    ``stopped`` returns True, the cell under way is given up and the comparison ends with those that are finished.
+    Raises OptionError for a truth of another size.
     """
-
-    folder: Path | None
-    stem: str
-    force: bool = False
-    truth: Path | None = None
-    figure: tuple[Path, str] | None = None
-    page: bool = False
-
-    def picture(self, options: FitOptions) -> Path | None:
-        """The file of a cell's picture."""
-        return None if self.folder is None else self.folder / f"{self.stem}-{tag(options)}.png"
-
-    @property
-    def sheet(self) -> Path | None:
-        """The file of the contact sheet."""
-        return None if self.folder is None else self.folder / f"{self.stem}-compare.png"
-
-    def files(self, grid: Grid) -> list[Path]:
-        """All files that can be written."""
-        figure = None if self.figure is None else self.figure[0]
-        files = [*(self.picture(options) for options in grid.combinations), self.sheet, figure]
-        return [path for path in files if path is not None]
-
-
-@dataclass(frozen=True)
-class _Painted:
-    """What a combination made of a picture: ``labels`` and ``rgb`` as in :class:`colorquant.quantization.Quantized`."""
-
-    labels: LabelArray
-    rgb: UInt8Array
-    png: bytes
-    seconds: float
-    n_iter: int | None = None
-    converged: bool | None = None
-    log_likelihood: float | None = None
-    bic: float | None = None
-    aic: float | None = None
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A finished cell, with what the whole image's results need: ``labels`` (n,) of the pixels that have a vote."""
-
-    cell: Cell
-    labels: LabelArray
-    png: bytes
-    thumbnail: UInt8Array | None
-    shown: bytes | None
+    subject = _Subject.of(image, truth, chunks)
+    cells: list[Cell] = []
+    labels: dict[str, LabelArray] = {}
+    for options in grid.combinations:
+        started = time.perf_counter()
+        if progress is not None:
+            progress(options, None)
+        task = partial(_run, subject, options, grid.seeds)
+        result = attempt(task) if stopped is None else attempt_until(stopped, task)
+        if result is None:
+            break
+        if isinstance(result, Failure):
+            cells.append(Cell(options, None, error=result.reason, details=result.details))
+        else:
+            cell, rendering = result
+            cells.append(cell)
+            labels[cell.name] = image.of_visible(rendering.labels)
+            if keep is not None:
+                keep(cell, rendering)
+        if progress is not None:
+            progress(options, time.perf_counter() - started)
+    height, width = image.rgb.shape[:2]
+    not_run = tuple(cell_name(options) for options in grid.combinations[len(cells) :])
+    return Comparison(width, height, len(image.histogram), _with_agreement(cells, labels), not_run)
 
 
 @dataclass(frozen=True)
 class _Subject:
-    """The image that all cells share, and its ``truth`` (n,), the labels of the pixels that have a vote.
+    """What all cells share: the image, ``truth`` (n,) of its visible pixels, and the chunks of each PNG.
 
-    ``side`` is the longest side of what a page shows.
+    ``counting`` has the seconds that it took to count the colours: a part of what each of our fits would take alone.
     """
 
-    picture: Picture
+    image: CountedImage
     truth: LabelArray | None
-    side: int
+    chunks: bytes
+    counting: float
 
-    @cached_property
-    def image(self) -> CountedImage:
-        """The picture, counted once for all cells."""
-        return CountedImage(self.picture.rgb, self.picture.alpha)
-
-
-def compare_file(
-    item: naming.Input,
-    source: Path | bytes,
-    grid: Grid,
-    destination: Destination,
-    reading: Reading = Reading(),  # noqa: B008  it is frozen
-    progress: Callable[[], None] | None = None,
-) -> Comparison:
-    """Run the grid on one image, and write the pictures and the contact sheet where ``destination`` asks for them.
-
-    A combination that fails becomes a cell that says so. ``progress`` is called after each. Nothing is written unless
-    all could be encoded. Raises ImageReadError for the image or the truth, and OutputError.
-    """
-    check_writable(destination.files(grid), force=destination.force)
-    picture = read_image(source, reading)
-    truth = None if destination.truth is None else _read_truth(destination.truth, picture, reading)
-    subject = _Subject(picture, truth, preview_side(len(grid.combinations)))
-    runs: list[_Run | Cell] = []
-    plan = [(item, options) for options in grid.combinations]
-    task = partial(_run, subject=subject, destination=destination, seeds=grid.seeds)
-    for (_, options), outcome in zip(plan, batch.run(plan, task), strict=True):
-        failed = Cell(options, None, error=outcome.error, details=outcome.details)
-        runs.append(failed if outcome.result is None else outcome.result)
-        if progress is not None:
-            progress()
-    height, width = picture.rgb.shape[:2]
-    comparison = Comparison(
-        width=width,
-        height=height,
-        colors_in=len(subject.image.histogram),
-        bytes_in=picture.bytes_in,
-        cells=_agreeing(runs),
-        sheet=destination.sheet,
-        notes=picture.notes,
-        warnings=picture.warnings,
-    )
-    done = [run for run in runs if isinstance(run, _Run)]
-    _write(item, picture, comparison, done, destination)
-    return _with_pictures(comparison, subject, done) if destination.page else comparison
+    @classmethod
+    def of(cls, image: CountedImage, truth: LabelArray | None, chunks: bytes) -> _Subject:
+        """The subject of an image with the truth (h, w) of all its pixels."""
+        if truth is not None and truth.shape != image.rgb.shape[:2]:
+            raise OptionError(f"truth is {truth.shape}, the image {image.rgb.shape[:2]}: give a label for each pixel")
+        start = time.perf_counter()
+        len(image.histogram)  # counted here, once
+        seconds = time.perf_counter() - start
+        return cls(image, None if truth is None else image.of_visible(truth), chunks, seconds)
 
 
-def _with_pictures(comparison: Comparison, subject: _Subject, runs: Sequence[_Run]) -> Comparison:
-    original = downsample(subject.picture, subject.side)
-    pictures = {"": encode_rgb(original.rgb, original.alpha)}
-    pictures.update((run.cell.name, run.shown) for run in runs if run.shown is not None)
-    return replace(comparison, pictures=pictures, shown=(original.rgb.shape[1], original.rgb.shape[0]))
+def _run(subject: _Subject, options: Combination, seeds: int) -> tuple[Cell, Rendering]:
+    """The cell of one combination, without its agreement, and the picture of its first seed."""
+    load(options)
+    first, rendering = _seed_run(subject, options)
+    cell = Cell(options, first.measures, truth=first.truth)
+    if seeds == 1 or isinstance(options, BaselineOptions):
+        return cell, rendering
+    runs, partitions = [first], [subject.image.of_visible(rendering.labels)]
+    for number in range(1, seeds):
+        run, other = _seed_run(subject, options.replace(seed=options.seed + number))
+        runs.append(run)
+        partitions.append(subject.image.of_visible(other.labels))
+    pairs = [Contingency.of(*pair).adjusted_rand_index for pair in combinations(partitions, 2)]
+    return replace(cell, spread=Spread(tuple(runs), statistics.fmean(pairs))), rendering
 
 
-def _read_truth(path: Path, picture: Picture, reading: Reading) -> LabelArray:
-    try:
-        labels = read_label_map(path, replace(reading, frame=0))
-    except ImageReadError as error:
-        raise ImageReadError(f"--truth {path}: {error}") from error
-    if labels.shape != picture.rgb.shape[:2]:
-        (height, width), (truth_height, truth_width) = picture.rgb.shape[:2], labels.shape
-        raise ImageReadError(
-            f"--truth {path} is {truth_width} × {truth_height}, the image {width} × {height}: give labels of its size"
-        )
-    visible = visible_mask(picture.alpha)
-    return labels.reshape(-1) if visible is None else labels[visible]
+def load(options: Combination) -> None:
+    """Import all that a combination needs, so that no clock sees it. Raises what a missing library raises."""
+    if isinstance(options, BaselineOptions):
+        baselines.load(options.engine)
+    else:
+        engines.load(options)
 
 
-def _run(item: naming.Input, options: FitOptions, *, subject: _Subject, destination: Destination, seeds: int) -> _Run:
-    painted = _paint(subject, options)
-    labels = subject.image.of_visible(painted.labels)
-    measures = _measured(subject, options, painted)
-    spread = (
-        None if seeds == 1 or options.engine in baselines.RIVALS else _spread(subject, options, seeds, measures, labels)
-    )
+def _seed_run(subject: _Subject, options: Combination) -> tuple[SeedRun, Rendering]:
+    """Paint the image with one seed, and measure the result."""
+    rendering = _render(subject, options)
     truth = None
     if subject.truth is not None:
-        contingency = Contingency.of(labels, subject.truth)
+        contingency = Contingency.of(subject.image.of_visible(rendering.labels), subject.truth)
         truth = Truth(contingency.adjusted_rand_index, contingency.mean_iou)
-    output = destination.picture(options)
-    unseen = output is None and destination.figure is None
-    thumbnail = None if unseen else sheets.thumbnail(painted.rgb, subject.picture.alpha)
-    shown = encode_preview(painted.rgb, subject.picture.alpha, subject.side) if destination.page else None
-    return _Run(Cell(options, measures, output, spread, truth), labels, painted.png, thumbnail, shown)
+    seed = options.seed if isinstance(options, FitOptions) else 0
+    return SeedRun(seed, measure(subject.image, rendering), truth), rendering
 
 
-def _paint(subject: _Subject, options: FitOptions) -> _Painted:
-    rgb, alpha = subject.picture.rgb, subject.picture.alpha
-    visible, chunks, start = subject.image.mask, picture_chunks(subject.picture.density), time.perf_counter()
-    if options.engine not in baselines.RIVALS:
-        quantized = quantize(subject.image, options)
+def _render(subject: _Subject, options: Combination) -> Rendering:
+    image, start = subject.image, time.perf_counter()
+    bits = math.ceil(math.log2(options.k))
+    if isinstance(options, BaselineOptions):
+        labels, palette = baselines.quantize(image.rgb, image.mask, options)
         seconds = time.perf_counter() - start
-        told = (quantized.n_iter, quantized.converged, quantized.log_likelihood, quantized.bic, quantized.aic)
-        return _Painted(quantized.labels, quantized.rgb, encode_png(quantized, chunks), seconds, *told)
-    labels, palette = baselines.quantize(rgb, visible, options.engine, options.k)
-    seconds = time.perf_counter() - start
-    painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
-    return _Painted(labels, painted, encode_labels(labels, palette, alpha, gray=False, chunks=chunks), seconds)
-
-
-def _measured(subject: _Subject, options: FitOptions, painted: _Painted) -> Measures:
-    rgb, visible = subject.picture.rgb, subject.image.visible
-    before, after, votes = count_pairs(visible.rgb, subject.image.of_visible(painted.rgb), visible.alpha)
-    error = difference.mse(before, after, votes)
-    to_lab = SPACES["lab"].forward
-    differences = difference.ciede2000(to_lab(before), to_lab(after))
-    mean, percentile = measures.mean_and_percentile(differences, votes, PERCENT)
-    hidden = rgb if visible.mask is None else np.where(visible.mask[:, :, None], rgb, 0).astype(np.uint8)
-    luma = options.engine not in baselines.RIVALS and Projection.of(options.space, options.keep_luma).keep_luma
-    return Measures(
-        mse=error,
-        psnr=difference.psnr(error),
-        ssim=measures.ssim(hidden, painted.rgb),
-        ciede2000_mean=mean,
-        ciede2000_p95=percentile,
-        colors=count_distinct(after),
-        bytes=len(painted.png),
-        bits_per_pixel=8 * len(painted.png) / (rgb.shape[0] * rgb.shape[1]),
-        index_bits=(8 if luma else 0) + math.ceil(math.log2(options.k)),
-        n_iter=painted.n_iter,
-        converged=painted.converged,
-        log_likelihood=painted.log_likelihood,
-        bic=painted.bic,
-        aic=painted.aic,
-        seconds=painted.seconds,
+        painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
+        png = encode_labels(labels, palette, image.alpha, gray=False, chunks=subject.chunks)
+        return Rendering(labels, painted, png, seconds, bits)
+    quantized = quantize(image, options)
+    seconds = subject.counting + time.perf_counter() - start
+    luma = Projection.of(options.space, options.keep_luma).keep_luma
+    return Rendering(
+        labels=quantized.labels,
+        rgb=quantized.rgb,
+        png=encode_png(quantized, subject.chunks),
+        seconds=seconds,
+        index_bits=(8 if luma else 0) + bits,
+        n_iter=quantized.n_iter,
+        converged=quantized.converged,
+        log_likelihood=quantized.log_likelihood,
+        bic=quantized.bic,
+        aic=quantized.aic,
     )
 
 
-def _spread(subject: _Subject, options: FitOptions, seeds: int, first: Measures, labels: LabelArray) -> Spread:
-    """The same combination from the other seeds, beside the ``first`` with its ``labels`` (n,)."""
-    errors, likelihoods, partitions = [first.mse], [first.log_likelihood], [labels]
-    for number in range(1, seeds):
-        quantized = quantize(subject.image, options.replace(seed=options.seed + number))
-        errors.append(quantized.mse)
-        likelihoods.append(quantized.log_likelihood)
-        partitions.append(subject.image.of_visible(quantized.labels))
-    told = [value for value in likelihoods if value is not None]
-    pairs = [Contingency.of(*pair).adjusted_rand_index for pair in combinations(partitions, 2)]
-    likelihood = Summary.of(told) if len(told) == seeds else None
-    return Spread(seeds, Summary.of(errors), likelihood, statistics.fmean(pairs))
-
-
-def _agreeing(runs: Sequence[_Run | Cell]) -> tuple[Cell, ...]:
-    """The cells, each with its agreement with every other one that did not fail."""
-    done = [run for run in runs if isinstance(run, _Run)]
-    found: dict[str, list[Agreement]] = {run.cell.name: [] for run in done}
-    for one, other in combinations(done, 2):
-        contingency = Contingency.of(one.labels, other.labels)
+def _with_agreement(cells: Sequence[Cell], labels: Mapping[str, LabelArray]) -> tuple[Cell, ...]:
+    """The cells, each with its agreement with every other one; ``labels`` (n,) by name, of cells that did not fail."""
+    agreements: dict[str, list[Agreement]] = {called: [] for called in labels}
+    for one, other in combinations(labels, 2):
+        contingency = Contingency.of(labels[one], labels[other])
         ari, matched = contingency.adjusted_rand_index, contingency.matched_share
-        found[one.cell.name].append(Agreement(other.cell.name, ari, matched))
-        found[other.cell.name].append(Agreement(one.cell.name, ari, matched))
-    return tuple(
-        replace(run.cell, agreement=tuple(found[run.cell.name])) if isinstance(run, _Run) else run for run in runs
-    )
-
-
-def _write(
-    item: naming.Input, picture: Picture, comparison: Comparison, runs: Sequence[_Run], destination: Destination
-) -> None:
-    """Write the pictures of the runs, the contact sheet and the figure."""
-    if comparison.sheet is None and destination.figure is None:
-        return
-    files = [(run.cell.output, run.png) for run in runs if run.cell.output is not None]
-    thumbnails = {run.cell.name: run.thumbnail for run in runs}
-    original = sheets.thumbnail(picture.rgb, picture.alpha)
-    if comparison.sheet is not None:
-        files.append((comparison.sheet, comparisons.contact_sheet(item.name, original, comparison, thumbnails)))
-    if destination.figure is not None:
-        path, kind = destination.figure
-        tile = sheets.Tile("original", comparisons.size_lines(comparison), original)
-        rows = comparisons.tile_rows(comparison, thumbnails)
-        files.append(
-            (path, compared.encode(compared.Compared(item.name, comparison, tile, rows), kind, path.suffix.lower()))
-        )
-    write_whole(files, force=destination.force)
+        agreements[one].append(Agreement(other, ari, matched))
+        agreements[other].append(Agreement(one, ari, matched))
+    return tuple(replace(cell, agreement=tuple(agreements.get(cell.name, ()))) for cell in cells)

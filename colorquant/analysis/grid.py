@@ -1,24 +1,27 @@
-"""The grid of methods, engines, spaces, covariances and k that are compared."""
+"""The grid of methods, engines, spaces, covariances and numbers of colours that ``compare`` and ``timing`` run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
-from colorquant.analysis.baselines import RIVALS
+from colorquant.analysis.baselines import BASELINES, BaselineOptions
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 
-QUANTIZER = "quantizer"  # the method of a rival
+Combination = FitOptions | BaselineOptions
+Criteria = Callable[[str, str], Mapping[str, object]]  # method and space -> the FitOptions by which fits stop
+ORDER = ("method", "engine", "space", "covariance", "k")  # the last axis changes fastest
 
 
 @dataclass(frozen=True)
 class Axes:
-    """What is combined, and what holds for all: each field is named like its flag, None or empty if not said.
+    """The values that are combined, and the options that all fits share; each field is named like its flag.
 
-    ``method`` and ``covariance`` are those of our engines; a rival is a method of its own.
+    ``engine`` holds keys of ENGINES and of BASELINES; ``method`` and ``covariance`` concern the former only. An empty
+    ``covariance`` means the engine's default, and so does None.
     """
 
     k: tuple[int, ...]
@@ -27,6 +30,7 @@ class Axes:
     space: tuple[str, ...] = ("rgb",)
     covariance: tuple[str, ...] = ()
     init: str | None = None
+    attempts: int | None = None
     max_iter: int | None = None
     tol: float | None = None
     seed: int | None = None
@@ -35,85 +39,141 @@ class Axes:
 
 @dataclass(frozen=True)
 class Grid:
-    """``combinations`` as options of :func:`colorquant.quantize`, k running fastest.
+    """The ``combinations`` that are possible, and in ``left_out`` a line for each that is not, with the reason.
 
-    A rival stands in ``engine``, with the method ``quantizer``. ``left_out`` names, a line each, what is impossible.
-    Each combination runs from the seeds seed to seed + ``seeds`` - 1; a rival has none, and runs once.
+    Each fit runs from the seeds seed to seed + ``seeds`` - 1; a baseline has no seed and runs once.
     """
 
-    combinations: tuple[FitOptions, ...]
-    left_out: tuple[str, ...]
+    combinations: tuple[Combination, ...]
+    left_out: tuple[str, ...] = ()
     seeds: int = 1
 
     @classmethod
-    def of(cls, axes: Axes) -> Grid:
-        """All combinations. Raises OptionError where none is possible, or where an option holds for none of them."""
+    def of(cls, axes: Axes, *, order: Sequence[str] = ORDER, criteria: Criteria | None = None) -> Grid:
+        """All combinations of the axes, in the ``order`` of their names; ``criteria`` replace ``max_iter`` and ``tol``.
+
+        Raises OptionError where no combination is possible, or where an option applies to none of them.
+        """
         _check(axes)
-        combinations: dict[FitOptions, None] = {}
-        left_out: list[str] = []
-        for first in _variants(axes):
-            for k in axes.k:
-                options = first.replace(k=k)
-                reason = _impossible(options)
-                if reason is None:
-                    combinations[options if options.engine in RIVALS else engines.resolve(options)] = None
-                elif reason not in left_out:
-                    left_out.append(reason)
+        combinations: dict[Combination, None] = {}
+        left_out: dict[str, None] = {}
+        for choice in _choices(axes, order):
+            possible = _baseline(choice) if choice.engine in BASELINES else _fit(axes, choice, criteria)
+            if isinstance(possible, str):
+                left_out[possible] = None
+            else:
+                combinations[possible] = None
         if not combinations:
-            raise OptionError(f"nothing is left to compare: {'; '.join(left_out)}")
+            raise OptionError(f"no combination is left: {'; '.join(left_out)}" if left_out else "the grid is empty")
         return cls(tuple(combinations), tuple(left_out), axes.seeds)
 
 
-def variant(options: FitOptions) -> str:
-    """A combination without its k, such as ``em-numpy-rgb-full``."""
-    words = (options.method, options.engine, options.space, options.covariance)
-    return "-".join(word for word in words if word is not None)
+@dataclass(frozen=True)
+class _Choice:
+    """One value of each axis, possible or not; ``method`` is ``quantizer`` for a baseline."""
+
+    method: str
+    engine: str
+    space: str
+    covariance: str | None
+    k: int
 
 
-def tag(options: FitOptions) -> str:
+def cell_name(options: Combination) -> str:
     """The name of a combination, such as ``em16-numpy-rgb-full``."""
-    words = (f"{options.method}{options.k}", options.engine, options.space, options.covariance)
-    return "-".join(word for word in words if word is not None)
+    return _joined(options, f"{options.method}{options.k}")
+
+
+def variant(options: Combination) -> str:
+    """A combination without its k, such as ``em-numpy-rgb-full``."""
+    return _joined(options, options.method)
+
+
+def combination_words(options: Combination) -> str:
+    """A combination in words, such as ``numpy em full, rgb, k = 16``."""
+    covariance = covariance_of(options)
+    shape = "" if covariance is None else f" {covariance}"
+    return f"{options.engine} {options.method}{shape}, {options.space}, k = {options.k}"
+
+
+def covariance_of(options: Combination) -> str | None:
+    """The covariance of a mixture's fit, None of everything else."""
+    return options.covariance if isinstance(options, FitOptions) else None
+
+
+def _joined(options: Combination | _Choice, first: str) -> str:
+    covariance = None if isinstance(options, BaselineOptions) else options.covariance
+    return "-".join(word for word in (first, options.engine, options.space, covariance) if word is not None)
 
 
 def _check(axes: Axes) -> None:
-    """Raises OptionError for an option that none of the engines can honour, or whose value is out of range."""
-    FitOptions(max_iter=axes.max_iter, tol=axes.tol, seed=(axes.seed or 0) + axes.seeds - 1)
-    ours = [name for name in axes.engine if name not in RIVALS]
-    if axes.covariance and not (ours and "em" in axes.method):
-        raise OptionError("--covariance is that of a mixture: take --method em and one of our engines, or leave it out")
+    """Raises OptionError for an option that no engine of the axes takes, or whose value is out of range."""
+    FitOptions(
+        attempts=axes.attempts, max_iter=axes.max_iter, tol=axes.tol, seed=(axes.seed or 0) + max(axes.seeds, 1) - 1
+    )
+    fits = [engine for engine in axes.engine if engine not in BASELINES]
+    if axes.covariance and not (fits and "em" in axes.method):
+        raise OptionError("--covariance is for em only: add --method em with an engine that has it, or leave it out")
     seeds = axes.seeds if axes.seeds > 1 else None
     given = {"--init": axes.init, "--max-iter": axes.max_iter, "--tol": axes.tol, "--seed": axes.seed, "--seeds": seeds}
     for flag, value in given.items():
-        if value is not None and not ours:
-            engines_said = ", ".join(axes.engine)
-            raise OptionError(f"{flag} cannot be honoured by {engines_said}: leave it out, or add --engine numpy")
+        if value is not None and not fits:
+            baselines = ", ".join(axes.engine)
+            raise OptionError(f"{flag} cannot be honoured by {baselines}: leave it out, or add --engine numpy")
 
 
-def _variants(axes: Axes) -> Iterator[FitOptions]:
-    """Each method, engine, space and covariance, with the first k; an impossible one too."""
-    ours = [name for name in axes.engine if name not in RIVALS]
-    shared = FitOptions(k=axes.k[0], init=axes.init, max_iter=axes.max_iter, tol=axes.tol, seed=axes.seed or 0)
-    for method, engine, space in product(axes.method, ours, axes.space):
-        for covariance in (axes.covariance or (None,)) if method == "em" else (None,):
-            yield shared.replace(method=method, engine=engine, space=space, covariance=covariance)
-    for engine, space in product((name for name in axes.engine if name in RIVALS), axes.space):
-        yield FitOptions(QUANTIZER, axes.k[0], space, engine=engine)
+def _choices(axes: Axes, order: Sequence[str]) -> Iterator[_Choice]:
+    """Every combination of one value per axis; baselines have a method of their own, and only mixtures a covariance."""
+    baselines = [engine for engine in axes.engine if engine in BASELINES]
+    values: dict[str, Sequence[object]] = {
+        "method": [*axes.method, *(["quantizer"] if baselines else [])],
+        "engine": axes.engine,
+        "space": axes.space,
+        "covariance": axes.covariance or (None,),
+        "k": axes.k,
+    }
+    first = values["covariance"][0]
+    for chosen in product(*(values[axis] for axis in order)):
+        choice = _Choice(**dict(zip(order, chosen, strict=True)))  # type: ignore[arg-type]
+        if (choice.method == "quantizer") != (choice.engine in BASELINES):
+            continue
+        if choice.method == "em":
+            yield choice
+        elif choice.covariance == first:
+            yield replace(choice, covariance=None)
 
 
-def _impossible(options: FitOptions) -> str | None:
-    """Why a combination cannot be, in one line; None where it can."""
-    if options.engine not in RIVALS:
-        try:
-            engines.resolve(options)
-        except OptionError as error:
-            return f"{variant(options)}: {error}"
-        return None
-    rival = RIVALS[options.engine]
-    if options.space != "rgb":
-        return f"{variant(options)}: {options.engine} works in rgb only"
-    if rival.missing:
-        return f"{variant(options)}: needs the Python package {rival.package}, which is not installed: install it"
-    if not rival.least <= options.k <= rival.most:
-        return f"{tag(options)}: {options.engine} makes {rival.least} to {rival.most} colours"
-    return None
+def _fit(axes: Axes, choice: _Choice, criteria: Criteria | None) -> FitOptions | str:
+    """The options of a fit with the engine's defaults filled in, or a line that says why it is not possible."""
+    options = FitOptions(
+        method=choice.method,
+        k=choice.k,
+        space=choice.space,
+        engine=choice.engine,
+        covariance=choice.covariance,
+        init=axes.init,
+        attempts=axes.attempts,
+        max_iter=axes.max_iter,
+        tol=axes.tol,
+        seed=axes.seed or 0,
+    )
+    if criteria is not None:
+        options = options.replace(**criteria(choice.method, choice.space))
+    try:
+        return engines.resolve(options)
+    except OptionError as error:
+        return f"{variant(options)}: {error}"
+
+
+def _baseline(choice: _Choice) -> BaselineOptions | str:
+    """The options of a baseline, or a line that says why it is not possible."""
+    FitOptions(k=choice.k)  # a k that no method takes is wrong usage
+    called, baseline = _joined(choice, choice.method), BASELINES[choice.engine]
+    if choice.space != "rgb":
+        return f"{called}: {choice.engine} works in rgb only"
+    if baseline.missing:
+        return f"{called}: needs the Python package {baseline.package}, which is not installed: install it"
+    try:
+        return BaselineOptions(choice.engine, choice.k)
+    except OptionError as error:
+        return f"{_joined(choice, f'{choice.method}{choice.k}')}: {error}"

@@ -1,23 +1,159 @@
-"""Measures of a quantized image."""
+"""The measures of a quantized image: their table, and how they are computed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from colorquant.types import FloatArray, IntArray, UInt8Array
+from colorquant.color import difference
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import count_distinct, count_pairs
+from colorquant.color.spaces import SPACES
+from colorquant.types import FloatArray, IntArray, LabelArray, UInt8Array
 
-BLOCK = 1 << 16  # rows at a time, so that temporaries stay in the processor's cache
+BLOCK = 1 << 16  # pixels at a time, so that temporaries stay in the processor's cache
 SSIM_WINDOW = 7  # pixels across and down
+PERCENT = 95  # of the pixels differ by no more than ``ciede2000_p95``
+Value = float | int | bool | str | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """How the value ``key`` of a result is shown and compared, in every table that has it.
+
+    ``heading`` is the column's; empty where only JSON and CSV have the value. ``form`` formats it. ``better`` says
+    which values are the better ones, None where neither are. Where a table must be narrower, the columns with the
+    highest ``rank`` are left out first. ``within_space``: values can be compared only among results in the same space.
+    """
+
+    key: str
+    heading: str = ""
+    form: str = "{}"
+    better: Literal["lower", "higher"] | None = None
+    rank: int = 0
+    within_space: bool = False
+
+    def words(self, value: Value) -> str:
+        """A value of the column as a table shows it; empty for None."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return "no loss" if value == math.inf else self.form.format(value)
+
+    def best(self, values: list[float]) -> float | None:
+        """The best of some values; None where none is better, or where all are the same."""
+        if self.better is None or len(set(values)) < 2:
+            return None
+        return min(values) if self.better == "lower" else max(values)
+
+
+def column(
+    heading: str = "",
+    form: str = "{}",
+    better: Literal["lower", "higher"] | None = None,
+    rank: int = 0,
+    *,
+    within_space: bool = False,
+) -> Mapping[str, Any]:
+    """The metadata of a dataclass's field that is a column of tables; see :func:`columns_of`."""
+    return {"column": Column("", heading, form, better, rank, within_space)}
+
+
+def columns_of(kind: type[Any]) -> tuple[Column, ...]:
+    """The columns that the fields of a dataclass declare, with the fields' names as keys."""
+    return tuple(replace(one.metadata["column"], key=one.name) for one in fields(kind) if "column" in one.metadata)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """A quantized image in numbers; the fields are the rows of the table :data:`MEASURES`.
+
+    Transparent pixels have no part in them, and partly transparent ones count by their alpha; ``ssim``, ``bytes`` and
+    ``bits_per_pixel`` are those of the whole picture. ``mse`` sums the squared error over the three channels; ``psnr``
+    is in dB, infinite where nothing was lost. ``ssim`` is None without scikit-image. ``bytes`` is the size of the PNG,
+    ``index_bits`` what a pixel costs before any compression. ``n_iter`` and ``converged`` are None where an engine
+    does not report them; ``log_likelihood`` (per pixel), ``bic`` and ``aic`` are None for all but mixtures.
+    ``seconds`` is wall time from pixels to painted pixels, without reading, encoding and measuring.
+    """
+
+    mse: float = field(metadata=column("MSE", "{:,.1f}", "lower"))
+    psnr: float = field(metadata=column("PSNR dB", "{:.2f}", "higher"))
+    ssim: float | None = field(metadata=column("SSIM", "{:.4f}", "higher", 2))
+    ciede2000_mean: float = field(metadata=column("ΔE mean", "{:.2f}", "lower", 1))
+    ciede2000_p95: float = field(metadata=column("ΔE 95 %", "{:.2f}", "lower", 4))
+    colors: int = field(metadata=column("colours", "{:,.0f}", None, 6))
+    bytes: int = field(metadata=column("bytes", "{:,.0f}", "lower", 2))
+    bits_per_pixel: float = field(metadata=column("bit/px", "{:.2f}", "lower", 5))
+    index_bits: int = field(metadata=column("index bits", "{:.0f}", "lower", 9))
+    n_iter: int | None = field(metadata=column("iterations", "{:.0f}", None, 8))
+    converged: bool | None = field(metadata=column("converged", "{}", None, 10))
+    log_likelihood: float | None = field(metadata=column("log-lik.", "{:.4f}", "higher", 3, within_space=True))
+    bic: float | None = field(metadata=column("BIC", "{:,.0f}", "lower", 7, within_space=True))
+    aic: float | None = field(metadata=column())
+    seconds: float = field(metadata=column("seconds", "{:.2f}", "lower", 3))
+
+
+MEASURES = columns_of(Measures)
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """An image as one combination paints it.
+
+    ``labels`` (h, w) as in :class:`colorquant.quantization.Quantized`, ``rgb`` (h, w, 3) uint8, ``png`` the encoded
+    picture, ``index_bits`` and the rest as in :class:`Measures`.
+    """
+
+    labels: LabelArray
+    rgb: UInt8Array
+    png: bytes
+    seconds: float
+    index_bits: int
+    n_iter: int | None = None
+    converged: bool | None = None
+    log_likelihood: float | None = None
+    bic: float | None = None
+    aic: float | None = None
+
+
+def measure(image: CountedImage, rendering: Rendering) -> Measures:
+    """All measures of a rendering of the image."""
+    visible = image.visible
+    before, after, weights = count_pairs(visible.rgb, image.of_visible(rendering.rgb), visible.alpha)
+    error = difference.mse(before, after, weights)
+    to_lab = SPACES["lab"].forward
+    differences = difference.ciede2000(to_lab(before), to_lab(after))
+    mean, percentile = mean_and_percentile(differences, weights, PERCENT)
+    shown = image.rgb if visible.mask is None else np.where(visible.mask[:, :, None], image.rgb, 0).astype(np.uint8)
+    return Measures(
+        mse=error,
+        psnr=difference.psnr(error),
+        ssim=ssim(shown, rendering.rgb),
+        ciede2000_mean=mean,
+        ciede2000_p95=percentile,
+        colors=count_distinct(after),
+        bytes=len(rendering.png),
+        bits_per_pixel=8 * len(rendering.png) / (image.rgb.shape[0] * image.rgb.shape[1]),
+        index_bits=rendering.index_bits,
+        n_iter=rendering.n_iter,
+        converged=rendering.converged,
+        log_likelihood=rendering.log_likelihood,
+        bic=rendering.bic,
+        aic=rendering.aic,
+        seconds=rendering.seconds,
+    )
 
 
 def mean_and_percentile(values: FloatArray, counts: IntArray, percent: float) -> tuple[float, float]:
-    """The mean over pixels of ``values`` (n,) that stand for ``counts`` (n,) pixels, or votes, each, and a percentile.
+    """The mean over pixels, and a percentile, of ``values`` (n,) that stand for ``counts`` (n,) pixels or weights each.
 
-    The percentile is the least value that ``percent`` of the pixels do not exceed; of no pixels both are 0.
+    The percentile is the least value that ``percent`` of the pixels do not exceed. Without pixels both are 0.
     """
     if not len(values):
         return 0.0, 0.0
@@ -33,19 +169,19 @@ def has_ssim() -> bool:
 def ssim(before: UInt8Array, after: UInt8Array) -> float | None:
     """Structural similarity (Wang et al. 2004) of pixels (h, w, 3) uint8, 1 where they are the same.
 
-    scikit-image's convention: the mean over channels and over uniform windows of 7 × 7 pixels. None where it is not
-    installed (see :func:`has_ssim`), or the picture is smaller than a window.
+    This is scikit-image's convention: the mean over the channels and over uniform windows of 7 × 7 pixels. None where
+    scikit-image is not installed (see :func:`has_ssim`), and where the picture is smaller than a window.
     """
     if not has_ssim() or min(before.shape[:2]) < SSIM_WINDOW:
         return None
     import skimage.metrics
 
-    measure: Callable[..., Any] = skimage.metrics.structural_similarity
+    similarity: Callable[..., Any] = skimage.metrics.structural_similarity
     total, overlap = 0.0, SSIM_WINDOW - 1
     windows: int = before.shape[0] - overlap
     step = max(1, BLOCK // before.shape[1])
     for top in range(0, windows, step):  # strips: scikit-image takes some 200 bytes a pixel
         rows = slice(top, min(top + step, windows) + overlap)
-        part = measure(before[rows], after[rows], win_size=SSIM_WINDOW, channel_axis=2, data_range=255)
+        part = similarity(before[rows], after[rows], win_size=SSIM_WINDOW, channel_axis=2, data_range=255)
         total += float(part) * (rows.stop - overlap - top)
     return total / windows

@@ -1,376 +1,292 @@
-"""What quantizing costs: rows of engines, methods and spaces that take turns on an image; seconds beside quality."""
+"""What quantizing costs: combinations take turns on an image, and their seconds are measured beside the quality."""
 
 from __future__ import annotations
 
 import dataclasses
 import gc
-import itertools
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import Generic, TypeVar
 
 from colorquant import images
-from colorquant import quantization as pipeline
-from colorquant.batch import naming
-from colorquant.batch import run as batch
+from colorquant.analysis.grid import combination_words
+from colorquant.analysis.protocol import CLOCKS, Clock, Estimate, Protocol, Timing, image_words
+from colorquant.attempts import Failure, attempt
 from colorquant.color.counted import CountedImage
-from colorquant.color.spaces import SPACES, Projection
-from colorquant.errors import EngineError, OptionError
+from colorquant.color.spaces import Projection
 from colorquant.fitting import engines
 from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.models import Fit
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture
-from colorquant.mapping import painting
 from colorquant.mapping.labelling import Labelling
+from colorquant.mapping.painting import paint
+from colorquant.quantization import Quantized, quantize
 from colorquant.threads import one_thread
 
 R = TypeVar("R")
-Clock = Callable[[], float]
-Progress = Callable[[str], None]  # called before each run with the words for its row
-
-CLOCKS: dict[str, Clock] = {"cpu": time.process_time, "wall": time.perf_counter}
-MAX_ITER = 10
-TOL = {"kmeans": 0.2, "em": 1e-3}  # 8-bit levels that a centre moves; gain of log-likelihood per pixel
-MOST_ROUNDS = 10_000
-LARGEST_SCALE = 10_000.0
-
-
-def unheard(row: str) -> None:
-    """Progress that nobody follows."""
+MEMORY = "take a smaller picture or scale"  # where there is not enough
 
 
 @dataclass(frozen=True)
-class Grid:
-    """The combinations that are timed.
+class Source:
+    """An image to be timed: what the user calls it, and a function that reads it."""
 
-    All stop by the same criteria: after ``max_iter`` iterations (None: 10) or by ``tol`` (None: 0.2 levels of 8 bits
-    for kmeans, a gain of 0.001 for em). With ``own_criteria`` each engine stops as it does when nothing is said.
-    ``covariances`` concern em alone; none means the default. ``attempts`` None means one.
-    """
-
-    methods: tuple[str, ...] = ("kmeans",)
-    engines: tuple[str, ...] = ("opencv", "numpy")
-    spaces: tuple[str, ...] = ("rgb", "gray")
-    ks: tuple[int, ...] = (2,)
-    covariances: tuple[str, ...] = ()
-    max_iter: int | None = None
-    tol: float | None = None
-    attempts: int | None = None
-    own_criteria: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.covariances and "em" not in self.methods:
-            raise OptionError("--covariance is for em alone: add --method em, or leave it out")
-        if self.own_criteria and not (self.max_iter is None and self.tol is None):
-            raise OptionError("--own-criteria leaves no room for --max-iter and --tol: take one or the other")
-
-    def cells(self) -> tuple[list[FitOptions], list[str]]:
-        """The combinations that can be, and why each of the others is left out.
-
-        Raises OptionError for a number out of range, and where nothing is left.
-        """
-        possible, left_out = [], []
-        for method, k in itertools.product(self.methods, self.ks):
-            covariances = self.covariances if method == "em" and self.covariances else (None,)
-            for covariance, engine, space in itertools.product(covariances, self.engines, self.spaces):
-                options = FitOptions(method, k, space, engine=engine, covariance=covariance, seed=self.seed)
-                options = options.replace(attempts=self.attempts, **self._criteria(method, space))
-                try:
-                    possible.append(engines.resolve(options))
-                except OptionError as error:
-                    left_out.append(f"{_words(options)}: {error}")
-        if not possible:
-            raise OptionError(f"no combination is left: {left_out[0]}" if left_out else "the grid is empty")
-        return possible, left_out
-
-    def _criteria(self, method: str, space: str) -> dict[str, object]:
-        if self.own_criteria:
-            return {}
-        level = SPACES[space].level if method == "kmeans" else 1.0
-        return {
-            "max_iter": MAX_ITER if self.max_iter is None else self.max_iter,
-            "tol": TOL[method] * level if self.tol is None else self.tol,
-        }
-
-    @property
-    def criteria(self) -> str:
-        """When the fits stop, in words."""
-        attempts = "" if self.attempts is None else f", attempts {self.attempts}"
-        if self.own_criteria:
-            return f"each engine stops by its own criteria{attempts}"
-        units = {"kmeans": " levels", "em": " of log-likelihood"}
-        tols = [f"{TOL[method]:g}{units[method]}" for method in self.methods]
-        tol = " and ".join(tols) if self.tol is None else f"{self.tol:g}"
-        return f"at most {MAX_ITER if self.max_iter is None else self.max_iter} iterations, tolerance {tol}{attempts}"
+    name: str
+    read: Callable[[], Picture]
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """How it is timed.
+class Work(Generic[R]):
+    """``run`` is what the clock sees; ``quality`` takes its result and returns the MSE, outside the clock.
 
-    ``warmup`` rounds that do not count, then ``repeat`` that do; ``clock`` is a key of CLOCKS, ``stage`` of STAGES.
-    Each picture is timed at each of ``scales``, factors of its pixels.
+    ``before`` are seconds of work that was done once for all rounds and belongs to each.
     """
 
-    repeat: int = 5
-    warmup: int = 1
-    clock: str = "cpu"
-    stage: str = "quantize"
-    scales: tuple[float, ...] = (1.0,)
+    run: Callable[[], R]
+    quality: Callable[[R], float]
+    before: float = 0.0
 
-    def __post_init__(self) -> None:
-        for flag, value, least in (("--repeat", self.repeat, 1), ("--warmup", self.warmup, 0)):
-            if not least <= value <= MOST_ROUNDS:
-                raise OptionError(f"{flag} {value} is out of range: take a whole number from {least} to {MOST_ROUNDS}")
-        for scale in self.scales:
-            if not 0 < scale <= LARGEST_SCALE:
-                raise OptionError(f"--scale {scale:g} is out of range: take one above 0, up to {LARGEST_SCALE:g}")
-
-    @property
-    def rounds(self) -> int:
-        """All rounds, counted or not."""
-        return self.warmup + self.repeat
-
-
-@dataclass(frozen=True)
-class Timing:
-    """One row: an ``input`` at a ``scale`` with ``options`` (None where the image could not be read).
-
-    ``seconds`` has a number for each counted round, ``first`` those of the image's first row that did not fail.
-    ``colors`` are distinct; ``mse`` sums over the channels and is that of the whole quantized picture. A row that
-    failed has an ``error`` with its ``details`` (the traceback), and no seconds.
-    """
-
-    input: str
-    scale: float
-    options: FitOptions | None
-    protocol: Protocol
-    width: int = 0
-    height: int = 0
-    colors: int = 0
-    mse: float | None = None
-    seconds: tuple[float, ...] = ()
-    first: tuple[float, ...] = ()
-    error: str | None = None
-    details: str = ""
-
-    @property
-    def pixels(self) -> int:
-        """Pixels of the picture at this scale."""
-        return self.width * self.height
-
-    @property
-    def median(self) -> float:
-        """Median of the rounds, seconds."""
-        return statistics.median(self.seconds)
-
-    @property
-    def iqr(self) -> float | None:
-        """Interquartile range of the rounds, seconds; quartiles are interpolated linearly. None for a single round."""
-        if len(self.seconds) < 2:
-            return None
-        low, high = np.percentile(self.seconds, [25, 75])
-        return float(high - low)
-
-    @property
-    def minimum(self) -> float:
-        """The fastest round, seconds."""
-        return min(self.seconds)
-
-    @property
-    def per_megapixel(self) -> float:
-        """Seconds (the median) per million pixels."""
-        return self.median / self.pixels * 1e6
-
-    @property
-    def ratio(self) -> float | None:
-        """Median over the rounds of the time against that of the first row in the same round."""
-        ratios = [own / first for own, first in zip(self.seconds, self.first, strict=True) if first > 0]
-        return statistics.median(ratios) if ratios else None
-
-    @property
-    def words(self) -> str:
-        """What the row is about."""
-        return _words(self.options, self.input, self.scale)
-
-    @property
-    def combination(self) -> str:
-        """The same without the image."""
-        return _words(self.options)
-
-
-def _words(options: FitOptions | None, name: str = "", scale: float = 1.0) -> str:
-    scaled = name if scale == 1 else f"{name} × {scale:g}"
-    if options is None:
-        return scaled
-    shape = "" if options.covariance is None else f" {options.covariance}"
-    row = f"{options.engine} {options.method}{shape}, {options.space}, k = {options.k}"
-    return f"{scaled}: {row}" if scaled else row
+    def once(self, clock: Clock, *, judged: bool) -> tuple[float, float | None]:
+        """The seconds of one run, and the MSE of its result if it is to be ``judged``."""
+        start = clock()
+        result = self.run()
+        seconds = clock() - start + self.before
+        return seconds, self.quality(result) if judged else None
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An input's ``picture`` at one ``scale``, and what is prepared before the clock runs."""
+    """An image at one scale, with the seconds that it took to count its colours."""
 
     name: str
     scale: float
-    picture: Picture
+    image: CountedImage
+    counting: float
 
-    @cached_property
-    def image(self) -> CountedImage:
-        """The picture, counted once for all rows."""
-        return CountedImage(self.picture.rgb, self.picture.alpha)
-
-
-@dataclass(frozen=True)
-class Work:
-    """``run`` is what the clock sees; ``quality`` takes what it gave and returns the MSE, outside the clock."""
-
-    run: Callable[[], Any]
-    quality: Callable[[Any], float]
+    @classmethod
+    def of(cls, name: str, scale: float, picture: Picture, clock: Clock) -> Subject:
+        """The image with its colours counted."""
+        image = CountedImage(picture.rgb, picture.alpha)
+        start = clock()
+        len(image.histogram)  # counted here, once
+        return cls(name, scale, image, clock() - start)
 
 
-def _whole(subject: Subject, options: FitOptions) -> Work:
-    rgb, alpha = subject.picture.rgb, subject.picture.alpha
-    return Work(
-        lambda: pipeline.quantize(CountedImage(rgb, alpha), options),  # counting is part of what is timed
-        lambda quantized: float(quantized.mse),
-    )
+def _whole(subject: Subject, options: FitOptions) -> Work[Quantized]:
+    return Work(lambda: quantize(subject.image, options), lambda quantized: quantized.mse, subject.counting)
 
 
-def _fit_alone(subject: Subject, options: FitOptions) -> Work:
+def _fit_alone(subject: Subject, options: FitOptions) -> Work[Fit]:
     image = subject.image
     weighted = WeightedFeatures.of(image.histogram, Projection.of(options.space, options.keep_luma))
 
-    def quality(fit: Any) -> float:
-        return painting.paint(image, Labelling.of(weighted, fit, image), fit.model, "members").mse
+    def quality(fit: Fit) -> float:
+        return paint(image, Labelling.of(weighted, fit, image), fit.model, "members").mse
 
     return Work(lambda: engines.fit(weighted, options, image=image), quality)
 
 
-STAGES: dict[str, Callable[[Subject, FitOptions], Work]] = {"quantize": _whole, "fit": _fit_alone}
+AnyWork = Work[Quantized] | Work[Fit]
+STAGES: dict[str, Callable[[Subject, FitOptions], AnyWork]] = {"quantize": _whole, "fit": _fit_alone}
 
 
 @dataclass
 class _Row:
-    """A row while it is measured."""
+    """A row while it is measured: the seconds of the rounds so far, those of warm-up apart."""
 
-    item: naming.Input
     subject: Subject
     options: FitOptions
     stage: str
-    work: Work | None = None
+    work: AnyWork | None = None
     mse: float | None = None
-    seconds: list[float] = field(default_factory=list)
-    failure: batch.Outcome[float] | None = None
+    warmup: list[float] = field(default_factory=list)
+    counted: list[float] = field(default_factory=list)
+    failure: Failure | None = None
+
+    @property
+    def words(self) -> str:
+        """The combination, and the image that it works on."""
+        return f"{combination_words(self.options)}: {image_words(self.subject.name, self.subject.scale)}"
+
+    @property
+    def seconds(self) -> list[float]:
+        """The rounds that count; where the time was not enough for any, the last one of warm-up."""
+        return self.counted or self.warmup[-1:]
 
     def once(self, clock: Clock, *, counted: bool) -> None:
-        """One run, unless an earlier one failed."""
+        """Run the row once, unless an earlier run failed."""
         if self.failure is None:
-            outcome = _attempt(self.item, lambda: self._seconds(clock))
-            if outcome.result is None:
-                self.failure = outcome
-            elif counted:
-                self.seconds.append(outcome.result)
+            seconds = attempt(lambda: self._timed(clock), memory=MEMORY)
+            if isinstance(seconds, Failure):
+                self.failure = seconds
+            else:
+                (self.counted if counted else self.warmup).append(seconds)
 
-    def _seconds(self, clock: Clock) -> float:
+    def _timed(self, clock: Clock) -> float:
         if self.work is None:
+            engines.load(self.options)
             self.work = STAGES[self.stage](self.subject, self.options)
-        start = clock()
-        made = self.work.run()
-        seconds = clock() - start
-        if self.mse is None:  # every round has the same seed, so the same result
-            self.mse = self.work.quality(made)
+        seconds, mse = self.work.once(clock, judged=self.mse is None)
+        if mse is not None:  # every round has the same seed, so the same result
+            self.mse = mse
         return seconds
 
 
-def run(
-    inputs: Sequence[naming.Input],
-    cells: Sequence[FitOptions],
-    protocol: Protocol,
-    read: Callable[[naming.Input], Picture],
-    *,
-    clock: Clock | None = None,
-    progress: Progress = unheard,
-) -> Iterator[list[Timing]]:
-    """The rows of each image in turn: its scales, and for each the ``cells`` (see :meth:`Grid.cells`).
+def _quiet(row: str, left: float | None) -> None:
+    """Default for ``progress``: does nothing."""
 
-    All rows of an image run once a round, in their order, so that a drift of the machine hits them alike. One that
-    fails is a row that says so. ``clock`` stands in for that of ``protocol``.
+
+def _unheard(estimate: Estimate) -> None:
+    """Default for ``estimated``: does nothing."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The callbacks and clocks of a run.
+
+    ``progress`` is called before each run with the words for its row and the wall seconds that are left (None in the
+    first round), ``estimated`` after the first round of each image. ``clock`` stands in for that of the protocol,
+    ``wall`` measures the budget.
     """
-    for item in inputs:
+
+    progress: Callable[[str, float | None], None] = _quiet
+    estimated: Callable[[Estimate], None] = _unheard
+    clock: Clock | None = None
+    wall: Clock = time.perf_counter
+
+
+def run(
+    sources: Sequence[Source], combinations: Sequence[FitOptions], protocol: Protocol, watch: Watch = Watch()
+) -> Iterator[list[Timing]]:
+    """The rows of each image in turn: its scales, and for each the ``combinations``.
+
+    All rows of an image run once a round, in their order, so that a drift of the machine hits them alike. A row that
+    fails says so. After KeyboardInterrupt the rows so far are returned before it is raised again.
+    """
+    clock = watch.clock or CLOCKS[protocol.clock]
+    ends = None if protocol.budget is None else watch.wall() + protocol.budget
+    for number, source in enumerate(sources):
+        left = len(sources) - number
         rows: list[_Row] = []
         failed: list[Timing] = []
-        for found in _subjects(item, protocol, read):
-            if isinstance(found, Timing):
-                failed.append(found)
-            else:
-                rows += [_Row(item, found, options, protocol.stage) for options in cells]
-        _turns(rows, protocol, clock or CLOCKS[protocol.clock], progress)
-        first = next((row.seconds for row in rows if row.failure is None), [])
-        yield [*(_timing(row, protocol, first) for row in rows), *failed]
-
-
-def _turns(rows: Sequence[_Row], protocol: Protocol, clock: Clock, progress: Progress) -> None:
-    """All rounds of the rows.
-
-    From the second round on BLAS stays on one thread between the fits, too: where it gets its threads back after each,
-    they spin for some milliseconds, which the next row would pay. Before, the engines' libraries are not loaded.
-    """
-    with ExitStack() as stack:
-        for number in range(protocol.rounds):
-            if number == 1:
-                stack.enter_context(one_thread())
-            gc.collect()  # of what went before: no row's cost
-            for row in rows:
-                progress(f"{_words(row.options)}: {_words(None, row.item.name, row.subject.scale)}")
-                row.once(clock, counted=number >= protocol.warmup)
-
-
-def _subjects(
-    item: naming.Input, protocol: Protocol, read: Callable[[naming.Input], Picture]
-) -> Iterator[Subject | Timing]:
-    """The input at each scale, or the row that says why not."""
-    whole = _attempt(item, lambda: read(item))
-    if whole.result is None:
-        yield _failed(item, 1.0, protocol, whole)
-        return
-    picture = whole.result
-    for scale in protocol.scales:
-        resized = _attempt(item, lambda scale=scale: images.resize(picture, scale))  # type: ignore[misc]
-        if resized.result is None:
-            yield _failed(item, scale, protocol, resized)
-        else:
-            yield Subject(item.name, scale, resized.result)
-
-
-def _attempt(item: naming.Input, task: Callable[[], R]) -> batch.Outcome[R]:
-    """What :func:`colorquant.batch.run.run` makes of one task: a failure becomes an outcome."""
-
-    def careful(item: naming.Input, planned: None) -> R:
+        interrupted: KeyboardInterrupt | None = None
         try:
-            return task()
-        except MemoryError as error:
-            raise EngineError("not enough memory: take a smaller picture or scale") from error
+            for subject in _subjects(source, protocol, clock):
+                if isinstance(subject, Timing):
+                    failed.append(subject)
+                else:
+                    rows += [_Row(subject, options, protocol.stage) for options in combinations]
+            now = watch.wall()
+            deadline = None if ends is None else now + max(0.0, ends - now) / left
+            _Rounds(rows, protocol, watch, clock, deadline, images_left=left - 1).run()
+        except KeyboardInterrupt as interruption:
+            interrupted = interruption
+        first = next((row.seconds for row in rows if row.failure is None and row.seconds), [])
+        reason = "interrupted" if interrupted else f"the budget of {protocol.budget or 0:g} s was spent"
+        yield [*(_timing(row, protocol, first, reason) for row in rows), *failed]
+        if interrupted is not None:
+            raise interrupted
 
-    return next(batch.run([(item, None)], careful))
+
+@dataclass
+class _Rounds:
+    """The rounds of one image's rows, which end at the ``deadline`` (by the wall clock), if there is one."""
+
+    rows: Sequence[_Row]
+    protocol: Protocol
+    watch: Watch
+    clock: Clock
+    deadline: float | None
+    images_left: int
+    slowest: float | None = None  # wall seconds of the slowest round so far
+
+    def run(self) -> None:
+        """Run as many rounds as the protocol and the deadline allow, and of the first as many rows.
+
+        From the second round on BLAS stays on one thread between the fits, too: where it gets its threads back after
+        each, they spin for some milliseconds, for which the next row would pay.
+        """
+        if not self.rows:
+            return
+        with ExitStack() as stack:
+            for number in range(self.protocol.rounds):
+                if number == 1:
+                    stack.enter_context(one_thread())
+                if not self._has_time():
+                    return
+                start = self.watch.wall()
+                self._round(number)
+                seconds = self.watch.wall() - start
+                if self.slowest is None:
+                    self._estimate(seconds)
+                self.slowest = max(seconds, self.slowest or 0.0)
+
+    def _round(self, number: int) -> None:
+        gc.collect()  # garbage of what went before is no row's cost
+        started = self.watch.wall()
+        for row in self.rows:
+            if number == 0 and not self._has_time():
+                return
+            self.watch.progress(row.words, self._left(number, self.watch.wall() - started))
+            row.once(self.clock, counted=number >= self.protocol.warmup)
+
+    def _has_time(self) -> bool:
+        return self.deadline is None or self.watch.wall() + (self.slowest or 0.0) < self.deadline
+
+    def _left(self, number: int, elapsed: float) -> float | None:
+        """The wall seconds that are left when a round has run for ``elapsed`` seconds; None in the first round."""
+        if self.slowest is None:
+            return None
+        rounds = self.protocol.rounds * (1 + self.images_left) - number
+        return self._within_budget(max(0.0, self.slowest * rounds - elapsed))
+
+    def _estimate(self, seconds: float) -> None:
+        rounds = self.protocol.rounds - 1
+        total = seconds * (rounds + self.images_left * self.protocol.rounds)
+        self.watch.estimated(Estimate(self.rows[0].subject.name, seconds, rounds, self._within_budget(total)))
+
+    def _within_budget(self, seconds: float) -> float:
+        if self.deadline is None:
+            return seconds
+        left = max(0.0, self.deadline - self.watch.wall())
+        return min(seconds, left * (1 + self.images_left))
 
 
-def _failed(item: naming.Input, scale: float, protocol: Protocol, outcome: batch.Outcome[Any]) -> Timing:
-    return Timing(item.name, scale, None, protocol, error=outcome.error, details=outcome.details)
+def _subjects(source: Source, protocol: Protocol, clock: Clock) -> Iterator[Subject | Timing]:
+    """The image at each scale, or the row that says why not."""
+    picture = attempt(source.read, memory=MEMORY)
+    if isinstance(picture, Failure):
+        yield _failed(source.name, 1.0, protocol, picture)
+        return
+    for scale in protocol.scales:
+        subject = attempt(lambda scale=scale: _scaled(source.name, scale, picture, clock), memory=MEMORY)  # type: ignore[misc]
+        yield _failed(source.name, scale, protocol, subject) if isinstance(subject, Failure) else subject
 
 
-def _timing(row: _Row, protocol: Protocol, first: Sequence[float]) -> Timing:
-    height, width = row.subject.picture.rgb.shape[:2]
+def _scaled(name: str, scale: float, picture: Picture, clock: Clock) -> Subject:
+    return Subject.of(name, scale, images.resize(picture, scale), clock)
+
+
+def _failed(name: str, scale: float, protocol: Protocol, failure: Failure) -> Timing:
+    return Timing(name, scale, None, protocol, error=failure.reason, details=failure.details)
+
+
+def _timing(row: _Row, protocol: Protocol, first: Sequence[float], reason: str) -> Timing:
+    """The row with its seconds, its failure, or the reason why it did not run."""
+    height, width = row.subject.image.rgb.shape[:2]
     about = Timing(row.subject.name, row.subject.scale, row.options, protocol, width, height)
     if row.failure is not None:
-        return dataclasses.replace(about, error=row.failure.error, details=row.failure.details)
-    colors = len(row.subject.image.histogram)
-    return dataclasses.replace(about, colors=colors, mse=row.mse, seconds=tuple(row.seconds), first=tuple(first))
+        return dataclasses.replace(about, error=row.failure.reason, details=row.failure.details)
+    if not row.seconds:
+        return dataclasses.replace(about, not_run=reason)
+    return dataclasses.replace(
+        about,
+        colors=len(row.subject.image.histogram),
+        mse=row.mse,
+        counting=row.subject.counting,
+        seconds=tuple(row.seconds),
+        first=tuple(first),
+    )

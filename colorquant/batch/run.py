@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from colorquant.attempts import failure_of
 from colorquant.batch.inputs import Input
-from colorquant.errors import ColorquantError, OptionError, does_not_load
+from colorquant.errors import OptionError
 from colorquant.threads import one_thread
 
 if TYPE_CHECKING:
@@ -107,10 +107,10 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
         """Begin nothing more."""
         self._outcomes.close()
 
-    def stop(self) -> list[Outcome[R]]:
+    def stop(self, grace: float = GRACE) -> list[Outcome[R]]:
         """After an interruption: begin nothing more, and return the outcomes of inputs that were finished all the same.
 
-        Inputs under way have half a second to end; then they are left behind. The executor's worker processes are
+        Inputs under way have ``grace`` seconds to end; then they are left behind. The executor's worker processes are
         ended, if it has them. To keep threads from writing files after this, call
         :func:`colorquant.files.abandon` first.
         """
@@ -123,7 +123,7 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
         for _, future in self._waiting:
             future.cancel()
         _terminate_workers(self._executor)
-        wait([future for _, future in self._waiting if future.running()], timeout=GRACE)
+        wait([future for _, future in self._waiting if future.running()], timeout=grace)
         done = [(item, future) for item, future in self._waiting if future.done() and not future.cancelled()]
         outcomes = [(future, _outcome(item, future)) for item, future in done]
         return [outcome for future, outcome in outcomes if outcome.error is None or future in ended_before]
@@ -186,13 +186,5 @@ def attempt(job: Job[P, R], item: Input, planned: P) -> Outcome[R]:
 
 def _failure(item: Input, error: Exception) -> Outcome[R]:
     """The outcome of an input that failed, from inside an ``except`` clause."""
-    if isinstance(error, ColorquantError):
-        reason = str(error)
-    elif isinstance(error, MemoryError):
-        reason = "not enough memory: take a smaller picture or fewer --jobs"
-    elif isinstance(error, ImportError):
-        reason = does_not_load(error)
-    else:
-        reason = f"unexpected {type(error).__name__} ({error}): please report it, with the traceback of -v"
-        reason = " ".join(reason.split())
-    return Outcome(item, None, reason, traceback.format_exc())
+    failure = failure_of(error, memory="take a smaller picture or fewer --jobs")
+    return Outcome(item, None, failure.reason, failure.details)

@@ -6,9 +6,9 @@ import math
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -42,13 +42,6 @@ class Console:
         if details and row["status"] == "written":
             for line in [*detail_lines(row), *palette_lines(row)]:
                 self.print(line)
-
-    def say_table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Print the cells of one compared image."""
-        if not self.quiet:
-            from colorquant.report.comparison_table import plain_table
-
-            self.print(plain_table(title, rows))
 
     def print_command(self, command: str) -> None:
         """Print a shell command on one line, however long it is, so that it can be pasted."""
@@ -97,11 +90,6 @@ class TerminalConsole(Console):
         elif details:
             for line in palette_lines(row, self.rich.width):
                 self.print(line)
-
-    def say_table(self, title: str, rows: Sequence[dict[str, Any]]) -> None:
-        from colorquant.report.comparison_table import comparison_table
-
-        self.rich.print(comparison_table(title, rows, self.rich.width))
 
     def print_command(self, command: str) -> None:
         self.rich.print(f"  {printable(command)}", markup=False)

@@ -9,6 +9,7 @@ from importlib import import_module
 import numpy as np
 
 from colorquant.color.counted import CountedImage
+from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, SearchStep
@@ -29,7 +30,8 @@ class Engine:
     ``module`` of this package holds ``function(samples, options, progress)``. ``defaults`` maps each option that the
     engine honours beside k, space and seed to its default value. ``choices`` limits the values of some of them.
     ``tells`` says whether the engine reports each iteration, ``per_pixel`` whether it fits every visible pixel as a
-    whole one: its function takes the image as a fourth argument.
+    whole one: its function takes the image as a fourth argument. ``library`` is what the module imports when it is
+    first used.
     """
 
     module: str
@@ -38,6 +40,7 @@ class Engine:
     choices: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     tells: bool = False
     per_pixel: bool = False
+    library: str | None = None
 
 
 EFFORTS = ("fast", "balanced", "best")
@@ -68,23 +71,25 @@ ENGINES: dict[str, dict[str, Engine]] = {
         ),
     },
     "opencv": {
-        "kmeans": Engine("opencv", "fit_kmeans", _KMEANS, _KMEANS_CHOICES, per_pixel=True),
+        "kmeans": Engine("opencv", "fit_kmeans", _KMEANS, _KMEANS_CHOICES, per_pixel=True, library="cv2"),
         "em": Engine(
             "opencv",
             "fit_em",
             {option: _EM[option] for option in ("init", "max_iter", "tol", "covariance", "standardize")},
             {"init": ("kmeans",), "covariance": ("spherical", "diagonal", "full")},
             per_pixel=True,
+            library="cv2",
         ),
     },
     "sklearn": {
-        "kmeans": Engine("sklearn", "fit_kmeans", _KMEANS, _KMEANS_CHOICES),
+        "kmeans": Engine("sklearn", "fit_kmeans", _KMEANS, _KMEANS_CHOICES, library="sklearn.cluster"),
         "em": Engine(
             "sklearn",
             "fit_em",
             _EM,
             {**_EM_CHOICES, "covariance": ("spherical", "diagonal", "full", "tied")},
             per_pixel=True,
+            library="sklearn.mixture",
         ),
     },
 }
@@ -112,6 +117,18 @@ def resolve(options: FitOptions) -> FitOptions:
     return options.replace(
         **{name: default for name, default in engine.defaults.items() if getattr(options, name) is None}
     )
+
+
+def load(options: FitOptions) -> None:
+    """Import the engine of ``options`` and all the libraries that it and its colour space need.
+
+    For measurements: no clock shall see an import. Raises ImportError where a library does not load.
+    """
+    engine = ENGINES[options.engine][options.method]
+    import_module(f"colorquant.fitting.{engine.module}")
+    if engine.library is not None:
+        import_module(engine.library)
+    SPACES[options.space].forward(np.zeros((1, 3), np.uint8))
 
 
 def fit(

@@ -1,13 +1,26 @@
-"""A comparison as JSON records, CSV, words and a contact sheet. See docs/compare.md."""
+"""Comparisons as JSON records, CSV, words and contact sheets. See docs/compare.md."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePath
 from typing import Any
 
+from colorquant.analysis.baselines import BaselineOptions
+from colorquant.analysis.compare import (
+    STATISTICS,
+    TRUTH_MEASURES,
+    Cell,
+    Comparison,
+    SeedRun,
+    Spread,
+    Statistics,
+)
+from colorquant.analysis.grid import covariance_of
+from colorquant.analysis.measures import MEASURES, Column
 from colorquant.report import contact_sheet as sheets
 from colorquant.report.records import printable, size_words
 from colorquant.report.tables import csv_text
@@ -19,62 +32,117 @@ LEGEND = (
 )
 WIDEST = 5  # thumbnails side by side that still suit a screen
 METHODS = {"kmeans": "k-means", "em": "EM", "quantizer": "quantizer"}
-MEASURES = (
-    *("mse", "psnr", "ssim", "ciede2000_mean", "ciede2000_p95", "colors", "bytes", "bits_per_pixel", "index_bits"),
-    *("n_iter", "converged", "log_likelihood", "bic", "aic", "seconds"),
+SPREAD_MEASURES = ("mse", "log_likelihood")  # whose statistics over seeds have columns of their own
+COLUMNS = (  # the keys of a record, in order; those with a heading are columns of every table
+    *map(Column, ("input", "output", "cell")),
+    *(Column(key, key) for key in ("method", "engine", "space")),
+    Column("covariance", "covariance", rank=1),
+    Column("k", "k", "{:,}"),
+    *map(Column, ("seed", "width", "height", "colors_in", "bytes_in")),
+    *MEASURES,
+    Column("seeds"),
+    *(Column(f"{key}_{statistic}") for key in SPREAD_MEASURES for statistic in STATISTICS),
+    Column("seeds_ari", "ARI of seeds", "{:.3f}", "higher", 2),
+    *TRUTH_MEASURES,
+    Column("error"),
 )
-STATISTICS = ("mean", "std", "min", "max")
-COLUMNS = (
-    *("input", "output", "cell", "method", "engine", "space", "covariance", "k", "seed"),
-    *("width", "height", "colors_in", "bytes_in", *MEASURES),
-    *(
-        "seeds",
-        *(f"mse_{name}" for name in STATISTICS),
-        *(f"log_likelihood_{name}" for name in STATISTICS),
-        "seeds_ari",
-    ),
-    *("truth_ari", "truth_mean_iou", "error"),
-)
+JSON_ONLY = ("agreement", "statistics", "notes")  # what a table has no room for
+Row = Mapping[str, Any]
 
 
-def records(name: str, comparison: Any) -> list[dict[str, Any]]:
-    """The JSON objects of one image, one per cell; ``comparison`` is a Comparison."""
-    return [_record(name, comparison, cell) for cell in comparison.cells]
+@dataclass(frozen=True)
+class Previews:
+    """The pictures of a page as PNGs or JPEGs of at most ``size`` (width, height): the original, and each cell's."""
+
+    size: tuple[int, int]
+    original: bytes
+    cells: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def _record(name: str, comparison: Any, cell: Any) -> dict[str, Any]:
-    options, measures = cell.options, cell.measures
+@dataclass(frozen=True)
+class ComparedImage:
+    """A comparison with what is known of its image's file, and of the files that were written.
+
+    ``name`` is what the user calls the image. ``notes`` say what was lost when it was read, ``warnings`` are those that
+    a user should see without asking. ``pictures`` has the files of the cells by name, ``sheet`` is the contact sheet.
+    ``previews`` are there where a page is wanted.
+    """
+
+    name: str
+    comparison: Comparison
+    bytes_in: int
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    sheet: Path | None = None
+    previews: Previews | None = None
+
+
+def records(image: ComparedImage) -> list[dict[str, Any]]:
+    """The JSON objects of one image, one per cell."""
+    return [_record(image, cell) for cell in image.comparison.cells]
+
+
+def _record(image: ComparedImage, cell: Cell) -> dict[str, Any]:
+    options, comparison = cell.options, image.comparison
+    output = image.pictures.get(cell.name)
     row = {
-        "input": name,
-        "output": None if cell.output is None else str(cell.output),
+        "input": image.name,
+        "output": None if output is None else str(output),
         "cell": cell.name,
-        **{key: getattr(options, key) for key in ("method", "engine", "space", "covariance", "k")},
-        "seed": None if options.method == "quantizer" else options.seed,
-        **{key: getattr(comparison, key) for key in ("width", "height", "colors_in", "bytes_in")},
-        **{key: None if measures is None else getattr(measures, key) for key in MEASURES},
-    }
-    if measures is not None:
-        row["psnr"] = measures.psnr if math.isfinite(measures.psnr) else None
-        row["seconds"] = round(measures.seconds, 6)
-    return {
-        **row,
+        "method": options.method,
+        "engine": options.engine,
+        "space": options.space,
+        "covariance": covariance_of(options),
+        "k": options.k,
+        "seed": None if isinstance(options, BaselineOptions) else options.seed,
+        "width": comparison.width,
+        "height": comparison.height,
+        "colors_in": comparison.colors_in,
+        "bytes_in": image.bytes_in,
+        **_values(cell),
         **_spread(cell.spread),
-        "truth_ari": None if cell.truth is None else cell.truth.ari,
-        "truth_mean_iou": None if cell.truth is None else cell.truth.mean_iou,
         "agreement": [{"cell": one.other, "ari": one.ari, "matched": one.matched} for one in cell.agreement],
-        "notes": list(comparison.notes),
+        "notes": list(image.notes),
         "error": cell.error,
     }
+    keys = [*(column.key for column in COLUMNS), *JSON_ONLY]
+    keys.remove("error")
+    return {key: row[key] for key in [*keys, "error"]}
 
 
-def _spread(spread: Any) -> dict[str, Any]:
-    """The same keys with and without several seeds."""
-    found = {"mse": getattr(spread, "mse", None), "log_likelihood": getattr(spread, "log_likelihood", None)}
-    return {
-        "seeds": getattr(spread, "seeds", None),
-        **{f"{key}_{name}": getattr(summary, name, None) for key, summary in found.items() for name in STATISTICS},
-        "seeds_ari": getattr(spread, "ari", None),
+def _values(result: Cell | SeedRun) -> dict[str, Any]:
+    """All measures of a result, null where it has none: no number of JSON is infinite."""
+    row = {column.key: getattr(result.measures, column.key, None) for column in MEASURES}
+    row.update({column.key: getattr(result.truth, column.key, None) for column in TRUTH_MEASURES})
+    if result.measures is not None:
+        row["psnr"] = result.measures.psnr if math.isfinite(result.measures.psnr) else None
+        row["seconds"] = round(result.measures.seconds, 6)
+    return row
+
+
+def _spread(spread: Spread | None) -> dict[str, Any]:
+    """What the seeds of a cell gave; the same keys, with null, where there is only one."""
+    measures = [*MEASURES, *TRUTH_MEASURES]
+    runs = [] if spread is None else [_values(run) for run in spread.runs]
+    summary = {one.key: _statistics([run[one.key] for run in runs]) for one in measures}
+    flat = {
+        f"{key}_{statistic}": (summary[key] or {}).get(statistic) for key in SPREAD_MEASURES for statistic in STATISTICS
     }
+    return {
+        "seeds": None if spread is None else len(spread.runs),
+        **flat,
+        "seeds_ari": None if spread is None else spread.ari,
+        "statistics": {key: value for key, value in summary.items() if value is not None} or None,
+    }
+
+
+def _statistics(values: Sequence[Any]) -> dict[str, Any] | None:
+    """The statistics of the values of all seeds as JSON; None where a seed has no number."""
+    if any(value is None or isinstance(value, bool) for value in values):
+        return None
+    summary = Statistics.of(values)
+    return None if summary is None else asdict(summary)
 
 
 def failure(name: str, error: str | None) -> dict[str, Any]:
@@ -82,13 +150,32 @@ def failure(name: str, error: str | None) -> dict[str, Any]:
     return {"input": name, "error": error}
 
 
-def encode_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Records as CSV, a column for each key but ``agreement`` and ``notes``; an empty field where there is no value."""
-    return csv_text(COLUMNS, [[row.get(key) for key in COLUMNS] for row in rows]).encode()
+def encode_csv(images: Sequence[ComparedImage], failures: Sequence[tuple[str, str]] = ()) -> bytes:
+    """All cells as CSV: a column per entry of COLUMNS, and a row per cell, or per seed of a cell with several.
+
+    ``failures`` are names of images that could not be compared, with the reasons. Fields without a value are empty.
+    """
+    rows: list[Row] = [row for image in images for row in seed_records(image)]
+    rows += [failure(name, error) for name, error in failures]
+    keys = [column.key for column in COLUMNS]
+    return csv_text(keys, [[row.get(key) for key in keys] for row in rows]).encode()
 
 
-def agreement_words(comparison: Any) -> str | None:
-    """How far cells of the same k agree in their labels, in one line; None where there are no two."""
+def seed_records(image: ComparedImage) -> list[dict[str, Any]]:
+    """The records of an image; a cell with several seeds has one for each, with that seed's measures."""
+    rows = []
+    for cell, row in zip(image.comparison.cells, records(image), strict=True):
+        if cell.spread is None:
+            rows.append(row)
+            continue
+        for number, run in enumerate(cell.spread.runs):
+            output = row["output"] if number == 0 else None
+            rows.append({**row, "output": output, "seed": run.seed, **_values(run)})
+    return rows
+
+
+def agreement_words(comparison: Comparison) -> str | None:
+    """How far the labels of cells of the same k agree, in one line; None where no two cells have the same k."""
     size = {cell.name: cell.options.k for cell in comparison.cells}
     place = {name: number for number, name in enumerate(size)}
     pairs = [
@@ -109,10 +196,10 @@ def agreement_words(comparison: Any) -> str | None:
     )
 
 
-def tile_rows(comparison: Any, thumbnails: Mapping[str, UInt8Array | None]) -> list[list[sheets.Tile | None]]:
-    """The cells as tiles, those of one k in a row or in a column, as suits a screen.
+def tile_rows(comparison: Comparison, thumbnails: Mapping[str, UInt8Array]) -> list[list[sheets.Tile | None]]:
+    """The cells as tiles; those of one k make a row or a column, whichever suits a screen.
 
-    ``thumbnails``, by the name of their cell, are those of :func:`colorquant.report.contact_sheet.thumbnail`.
+    ``thumbnails`` by the names of their cells are made by :func:`colorquant.report.contact_sheet.thumbnail`.
     """
     tiles = {(cell.variant, cell.options.k): tile(cell, thumbnails.get(cell.name)) for cell in comparison.cells}
     ks = list(dict.fromkeys(cell.options.k for cell in comparison.cells))
@@ -127,26 +214,26 @@ def tile_rows(comparison: Any, thumbnails: Mapping[str, UInt8Array | None]) -> l
     return [[tiles.get((variant, k)) for variant in variants] for k in ks]
 
 
-def contact_sheet(
-    name: str, original: UInt8Array, comparison: Any, thumbnails: Mapping[str, UInt8Array | None]
-) -> bytes:
-    """The PNG of the ``original``, a thumbnail like those of :func:`tile_rows`, and of the cells."""
-    words = [*size_lines(comparison), "", *LEGEND]
-    return sheets.contact_sheet(sheets.Tile(PurePath(name).name, words, original), tile_rows(comparison, thumbnails))
+def contact_sheet(image: ComparedImage, original: UInt8Array, thumbnails: Mapping[str, UInt8Array]) -> bytes:
+    """The contact sheet as PNG: the ``original``, a thumbnail like those of :func:`tile_rows`, then the cells."""
+    words = [*size_lines(image), "", *LEGEND]
+    head = sheets.Tile(PurePath(image.name).name, words, original)
+    return sheets.contact_sheet(head, tile_rows(image.comparison, thumbnails))
 
 
-def size_lines(comparison: Any) -> list[str]:
-    """How large the original is."""
+def size_lines(image: ComparedImage) -> list[str]:
+    """The size of the original: its pixels, colours and bytes, in two lines."""
+    comparison = image.comparison
     return [
         f"{comparison.width:,} by {comparison.height:,} pixels",
-        f"{comparison.colors_in:,} colours · {size_words(comparison.bytes_in)}",
+        f"{comparison.colors_in:,} colours · {size_words(image.bytes_in)}",
     ]
 
 
-def tile(cell: Any, pixels: UInt8Array | None) -> sheets.Tile:
+def tile(cell: Cell, pixels: UInt8Array | None) -> sheets.Tile:
     """A cell with its title and words, as contact sheets show it."""
     options, measures = cell.options, cell.measures
-    if options.method == "quantizer":
+    if isinstance(options, BaselineOptions):
         title = f"{options.engine}, k = {options.k}"
         words = [options.space]
     else:
@@ -159,9 +246,10 @@ def tile(cell: Any, pixels: UInt8Array | None) -> sheets.Tile:
     return sheets.Tile(title, [*words, f"{psnr} · {difference} · {size_words(measures.bytes)}"], pixels)
 
 
-def table_title(name: str, comparison: Any) -> str:
-    """What the table of an image is called."""
+def table_title(name: str, image: ComparedImage) -> str:
+    """The title of an image's table."""
+    comparison = image.comparison
     return (
         f"{printable(name)}: {comparison.width:,} × {comparison.height:,}, {comparison.colors_in:,} colours, "
-        f"{size_words(comparison.bytes_in)}"
+        f"{size_words(image.bytes_in)}"
     )

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from colorquant.analysis.iterations import Iterated
+from colorquant.analysis.protocol import Timing
 from colorquant.color.spaces import Projection
 from colorquant.quantization import Quantized
 from colorquant.report.words import OBJECTIVE_NAMES, base_name
-
-if TYPE_CHECKING:
-    from colorquant.analysis.timing import Timing
 
 Point = tuple[float, float]
 
@@ -113,7 +110,7 @@ def growth_plot(timings: Sequence[Timing]) -> Plot | None:
     """The median seconds against the megapixels: a line for each combination of each image timed at several scales."""
     lines: dict[tuple[str, str], list[Point]] = {}
     for timing in timings:
-        if timing.error is None and timing.median > 0:
+        if timing.timed and timing.median > 0:
             lines.setdefault((timing.input, timing.combination), []).append((timing.pixels / 1e6, timing.median))
     several = len({timing.input for timing in timings}) > 1
     series = tuple(

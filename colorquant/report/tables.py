@@ -1,54 +1,110 @@
-"""A table of words as plain text, markdown and CSV; :mod:`colorquant.report.terminal` has it in colour."""
+"""Tables of words as plain text, markdown, LaTeX and CSV; :mod:`colorquant.report.terminal` shows them in colour."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from colorquant.report.records import printable
 
+STAR = "*"
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "Δ": r"$\Delta$",
+}
+LATEX |= {char: f"\\{char}" for char in "&%$#_{}"}
+
 
 @dataclass(frozen=True)
 class Table:
-    """``rows`` of cells under ``headers``; columns whose header is in ``left`` are aligned left, the others right."""
+    """``rows`` of cells under ``headers``; columns whose header is in ``left`` are aligned left, the others right.
+
+    ``best`` marks cells, by row and column from 0. ``ends`` are the numbers of the rows after which a section ends.
+    """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left: frozenset[str] = frozenset()
+    best: frozenset[tuple[int, int]] = frozenset()
+    ends: frozenset[int] = frozenset()
 
     def plain(self) -> str:
-        """Aligned text, a line per row."""
-        widths = [max(len(row[place]) for row in (self.headers, *self.rows)) for place in range(len(self.headers))]
-        return "".join("  ".join(self._aligned(row, widths)).rstrip() + "\n" for row in (self.headers, *self.rows))
+        """Aligned text, a line per row; the best cells have a star."""
+        return "".join("  ".join(line).rstrip() + "\n" for line in self._lined_up(self.starred()))
+
+    def starred(self) -> list[list[str]]:
+        """The rows with a star after each of the best cells, and room for one in the cells above and below them."""
+        columns = {column for _, column in self.best}
+        return [
+            [
+                f"{cell}{STAR}" if (row, column) in self.best else f"{cell} " if column in columns else cell
+                for column, cell in enumerate(cells)
+            ]
+            for row, cells in enumerate(self.rows)
+        ]
 
     def markdown(self) -> str:
-        """A table of GitHub's markdown, lined up; what a cell says is never taken for markup."""
-        head, *body = [[escaped(cell) for cell in row] for row in (self.headers, *self.rows)]
-        widths = [max(3, *(len(row[place]) for row in (head, *body))) for place in range(len(head))]
-        rules = [
-            "-" * width if header in self.left else "-" * (width - 1) + ":"
-            for header, width in zip(self.headers, widths, strict=True)
+        """A table of GitHub's markdown, lined up; the best cells are bold, and no cell is taken for markup."""
+        rows = [
+            [
+                f"**{escaped(cell)}**" if (row, column) in self.best else escaped(cell)
+                for column, cell in enumerate(cells)
+            ]
+            for row, cells in enumerate(self.rows)
         ]
-        lines = [self._aligned(head, widths), rules, *(self._aligned(row, widths) for row in body)]
-        return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+        head, *body = self._lined_up(rows, least=3, header=escaped)
+        rules = [
+            "-" * len(cell) if header in self.left else "-" * (len(cell) - 1) + ":"
+            for header, cell in zip(self.headers, head, strict=True)
+        ]
+        return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, rules, *body))
 
-    def _aligned(self, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    def latex(self) -> str:
+        """A ``tabular`` environment that needs no package; the best cells are bold."""
+        form = "".join("l" if header in self.left else "r" for header in self.headers)
+        lines = [rf"\begin{{tabular}}{{{form}}}", r"\hline", f"{' & '.join(map(_latex, self.headers))} \\\\", r"\hline"]
+        for row, cells in enumerate(self.rows):
+            shown = [
+                rf"\textbf{{{_latex(cell)}}}" if (row, column) in self.best else _latex(cell)
+                for column, cell in enumerate(cells)
+            ]
+            lines.append(f"{' & '.join(shown)} \\\\")
+            if row in self.ends or row + 1 == len(self.rows):
+                lines.append(r"\hline")
+        return "\n".join([*lines, r"\end{tabular}", ""])
+
+    def _lined_up(
+        self, rows: Sequence[Sequence[str]], *, least: int = 0, header: Callable[[str], str] = str
+    ) -> list[list[str]]:
+        """The headers and rows with their cells padded to the same width in each column, ``least`` or more."""
+        lines = [[header(words) for words in self.headers], *rows]
+        widths = [max(least, *(len(line[place]) for line in lines)) for place in range(len(self.headers))]
         return [
-            cell.ljust(width) if header in self.left else cell.rjust(width)
-            for header, cell, width in zip(self.headers, cells, widths, strict=True)
+            [
+                cell.ljust(width) if name in self.left else cell.rjust(width)
+                for name, cell, width in zip(self.headers, line, widths, strict=True)
+            ]
+            for line in lines
         ]
 
 
 def escaped(text: str) -> str:
-    """Text whose characters markdown takes as they are."""
+    """Text with backslashes, so that markdown takes every character as it is."""
     return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", text)
 
 
+def _latex(text: str) -> str:
+    return "".join(LATEX.get(char, char) for char in text)
+
+
 def csv_text(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """CSV (RFC 4180, but LF), None as nothing; words that a spreadsheet would take for a formula get a ``'`` before."""
+    """CSV (RFC 4180, but with LF); None becomes empty, and a text that a spreadsheet would run begins with ``'``."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(headers)
@@ -57,7 +113,7 @@ def csv_text(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _harmless(cell: object) -> object:
-    """Words as a terminal survives them; OWASP, "CSV Injection": what begins with =, +, - or @ may be run."""
+    """A field without control characters, and never a formula: see OWASP, "CSV Injection", on =, +, - and @."""
     if not isinstance(cell, str):
         return cell
     shown = printable(cell)

@@ -53,14 +53,20 @@ def stderr_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def width() -> int:
+    """The width of standard output's terminal, in characters."""
+    return Console().width
+
+
 def show_table(table: Table) -> None:
-    """The table on standard output, as wide as it is: a narrow terminal wraps lines, but no number is cut."""
+    """Print the table on standard output, as wide as it is: a narrow terminal wraps its lines, and cuts no number."""
     console = Console(highlight=False)
     rich_table = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     for header in table.headers:
         rich_table.add_column(Text(header), justify="left" if header in table.left else "right", no_wrap=True)
-    for row in table.rows:
-        rich_table.add_row(*(Text(cell) for cell in row))
+    for number, row in enumerate(table.starred()):
+        cells = [Text(cell, "bold green" if (number, place) in table.best else "") for place, cell in enumerate(row)]
+        rich_table.add_row(*cells, end_section=number in table.ends)
     wide = console.options.update(max_width=10_000)
     console.width = max(console.width, Measurement.get(console, wide, rich_table).maximum)
     console.print(rich_table)

@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import re
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -29,23 +32,24 @@ def test_pictures_and_a_sheet_are_written(run, photo, tmp_path):
     out = tmp_path / "out"
     result = run("compare", photo, "-k", "4,6", "--engine", "numpy,pillow-median", "-o", out)
     assert result.exit_code == 0, result.output
-    assert result.stdout == ""
     assert names_in(out) == [
         "photo-compare.png",
         *("photo-em4-numpy-rgb-full.png", "photo-em6-numpy-rgb-full.png"),
         *("photo-kmeans4-numpy-rgb.png", "photo-kmeans6-numpy-rgb.png"),
         *("photo-quantizer4-pillow-median-rgb.png", "photo-quantizer6-pillow-median-rgb.png"),
     ]
-    for word in ("photo.png: 80 × 54", "MSE", "pillow-median", "adjusted Rand index", "contact sheet"):
-        assert word in result.stderr
-    assert "\x1b" not in result.stderr
+    for word in ("photo.png: 80 × 54", "MSE", "pillow-median", "adjusted Rand index"):
+        assert word in result.stdout
+    assert result.stderr == f"contact sheet: {out / 'photo-compare.png'}\n"
+    assert "\x1b" not in result.output
 
 
 def test_without_a_folder_there_are_only_numbers(run, photo, tmp_path):
     before = names_in(tmp_path)
     result = run("compare", photo, "-k", 4, "--method", "kmeans")
     assert result.exit_code == 0, result.output
-    assert "kmeans" in result.stderr
+    assert "kmeans" in result.stdout
+    assert result.stderr == ""
     assert names_in(tmp_path) == before
 
 
@@ -124,6 +128,38 @@ def test_a_bad_image_does_not_end_the_run(run, photo, tmp_path):
     assert "Error: " in result.stderr
 
 
+def test_ctrl_c_keeps_what_was_finished(photo, china, tmp_path):
+    Image.fromarray(china).save(tmp_path / "china.png")
+    words = ["-k", "16", "--method", "em", "--engine", "numpy,opencv", "--csv", "cells.csv", "--html", "page.html"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "colorquant", "compare", str(photo), "china.png", *words, "-o", "out"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert running.stdout.readline().startswith(str(photo)), "the first image is done; the second takes a minute"
+    running.send_signal(signal.SIGINT)
+    _, stderr = running.communicate(timeout=100)
+    assert running.returncode == 130
+    assert re.search(r"china\.png: not run: .*em16-opencv-rgb-full", stderr)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text())))
+    assert [row["cell"] for row in rows][:2] == ["em16-numpy-rgb-full", "em16-opencv-rgb-full"]
+    assert "em16-opencv-rgb-full" not in [row["cell"] for row in rows[2:]]
+    assert (tmp_path / "page.html").read_text().startswith("<!")
+    assert {"photo-compare.png", "photo-em16-opencv-rgb-full.png"} <= set(names_in(tmp_path / "out"))
+
+
+def test_folders_and_jobs(run, photo, thumbnail, tmp_path):
+    (tmp_path / "sub").mkdir()
+    Image.fromarray(thumbnail[::-1]).save(tmp_path / "sub" / "other.png")
+    words = (tmp_path, "-k", 4, "--method", "kmeans", "--json")
+    flat, deep = (rows_of(run("compare", *words, *more)) for more in ((), ("-r", "-j", 2)))
+    assert [row["input"] for row in flat] == [str(photo)]
+    assert [row["input"] for row in deep] == [str(photo), str(tmp_path / "sub" / "other.png")]
+    assert [row["mse"] for row in deep] == pytest.approx([flat[0]["mse"]] * 2)
+
+
 def test_what_was_written_is_no_input_later(run, photo, tmp_path):
     run("compare", photo, "-k", 4, "--engine", "numpy,pillow-octree", "-o", tmp_path)
     rows = rows_of(run("compare", tmp_path, "-k", 3, "--method", "kmeans", "--json"))
@@ -136,7 +172,7 @@ def test_a_truth_must_have_the_size_of_its_image(run, photo, tmp_path):
     result = run("compare", photo, "-k", 4, "--json", "--truth", tmp_path / "{stem}-truth.png")
     assert result.exit_code == 0, result.output
     assert all(abs(row["truth_ari"]) < 0.05 and 0 < row["truth_mean_iou"] < 1 for row in rows_of(result))
-    assert "ARI to truth" in result.stderr
+    assert "ARI to truth" in run("compare", photo, "-k", 4, "--truth", truth).stdout
     Image.fromarray(np.zeros((5, 6), np.uint8)).save(truth)
     result = run("compare", photo, "-k", 4, "--truth", truth)
     assert result.exit_code == 1
@@ -145,20 +181,28 @@ def test_a_truth_must_have_the_size_of_its_image(run, photo, tmp_path):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_seeds_tell_their_spread(run, photo):
-    result = run("compare", photo, "-k", 8, "--method", "em", "--max-iter", 2, "--seeds", 3, "--json")
-    (row,) = rows_of(result)
+def test_seeds_tell_their_spread(run, photo, tmp_path):
+    words = ("-k", 8, "--method", "em", "--max-iter", 2, "--seeds", 3)
+    (row,) = rows_of(run("compare", photo, *words, "--json"))
     assert (row["seeds"], row["seed"]) == (3, 0)
     assert row["mse_min"] <= row["mse_mean"] <= row["mse_max"]
     assert row["log_likelihood_std"] > 0
     assert 0 < row["seeds_ari"] < 1
-    assert "ARI of seeds" in result.stderr
+    table = tmp_path / "seeds.csv"
+    result = run("compare", photo, *words, "--csv", table)
+    assert "ARI of seeds" in result.stdout
+    assert " ± " in result.stdout
+    lines = list(csv.DictReader(io.StringIO(table.read_text())))
+    assert [line["seed"] for line in lines] == ["0", "1", "2"]
+    assert np.mean([float(line["psnr"]) for line in lines]) == pytest.approx(row["statistics"]["psnr"]["mean"])
+    assert len({line["mse_mean"] for line in lines}) == 1
 
 
 def test_standard_input(run, photo):
     result = run("compare", "-", "-k", 4, "--method", "kmeans", "--json", input=photo.read_bytes())
     assert [row["input"] for row in rows_of(result)] == ["-"]
-    assert "standard input: 80 × 54" in result.stderr
+    result = run("compare", "-", "-k", 4, "--method", "kmeans", input=photo.read_bytes())
+    assert "standard input: 80 × 54" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -171,7 +215,7 @@ def test_standard_input(run, photo):
         (["--method", "kmeans,bad"], "'bad' is not one of"),
         (["--method", "quantizer"], "'quantizer' is not one of"),
         (["--method", "kmeans", "--covariance", "full"], "--covariance"),
-        (["--engine", "pillow-median", "--space", "lab"], "nothing is left to compare"),
+        (["--engine", "pillow-median", "--space", "lab"], "no combination is left"),
         (["--engine", "pillow-median", "--seeds", "3"], "--seeds"),
         (["--seeds", "0"], "--seeds"),
         (["-o", ""], "-o has an empty name"),
@@ -185,7 +229,7 @@ def test_standard_input(run, photo):
         (["--csv", ""], "--csv has an empty name"),
         (["--truth", ""], "--truth has an empty name"),
         (["--max-iter", "0"], "--max-iter 0"),
-        (["--method", "em", "--init", "pp"], "nothing is left to compare"),
+        (["--method", "em", "--init", "pp"], "no combination is left"),
     ],
 )
 def test_wrong_usage(run, photo, args, said):

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ FAST = ("--repeat", 2, "--warmup", 0)
 KEYS = {
     *("input", "scale", "engine", "method", "covariance", "space", "k", "init", "attempts", "max_iter", "tol", "seed"),
     *("stage", "clock", "warmup", "repeat", "pixels", "colors", "median", "iqr", "minimum", "per_megapixel", "ratio"),
-    *("mse", "seconds", "machine"),
+    *("counting", "mse", "seconds", "machine"),
 }
 
 
@@ -87,7 +88,7 @@ def test_csv_and_markdown_are_written_whole(run, photo, tmp_path):
     assert run("timing", photo, *words).exit_code == 0
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert [row["space"] for row in rows] == ["rgb", "gray"]
-    assert set(rows[0]) == KEYS | {"error"}
+    assert set(rows[0]) == KEYS | {"error", "not_run"}
     assert len(rows[0]["seconds"].split()) == 2
     lines = page.read_text().splitlines()
     assert lines[0] == "# Timing"
@@ -103,8 +104,8 @@ def test_what_cannot_be_is_left_out_and_named(run, photo, tmp_path):
     words = ("--method", "em", "--engine", "opencv,numpy", "--space", "rgb", "--covariance", "tied", *FAST)
     result = run("timing", photo, *words, "--markdown", tmp_path / "page.md")
     assert result.exit_code == 0
-    assert "Left out: opencv em tied, rgb, k = 2: --covariance tied cannot be honoured" in result.stderr
-    assert "Left out: opencv em tied" in (tmp_path / "page.md").read_text()
+    assert "Left out: em-opencv-rgb-tied: --covariance tied cannot be honoured" in result.stderr
+    assert "Left out: em-opencv-rgb-tied" in (tmp_path / "page.md").read_text()
     assert len(result.stdout.splitlines()) == 8
     assert run("timing", photo, *words, "-q").stderr == ""
 
@@ -149,7 +150,42 @@ def test_ctrl_c_exits_130(run, photo, broken, tmp_path):
     broken.append(KeyboardInterrupt())
     result = run("timing", photo, *FAST, "--csv", tmp_path / "rows.csv")
     assert result.exit_code == 130
-    assert not (tmp_path / "rows.csv").exists()
+    rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
+    assert [(row["engine"], row["not_run"]) for row in rows] == [
+        *(("opencv", ""), ("opencv", "")),
+        *(("numpy", "interrupted"), ("numpy", "interrupted")),
+    ]
+    assert all(row["median"] for row in rows[:2])
+    assert result.stdout.count("not run") == 2
+    assert "Not run: " in result.stderr
+
+
+def test_a_long_run_says_how_long_and_an_interruption_keeps_its_rounds(photo, tmp_path):
+    words = ["--engine", "numpy", "--repeat", "10000", "--csv", "rows.csv", "--html", "page.html"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "colorquant", "timing", str(photo), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert "left; --budget SECONDS" in running.stderr.readline()
+    running.send_signal(signal.SIGINT)
+    stdout, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "median s" in stdout
+    assert "of 10000 rounds ran" in stderr
+    rows = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
+    assert [row["space"] for row in rows if row["median"]] == ["rgb", "gray"]
+    assert (tmp_path / "page.html").read_text().startswith("<!")
+
+
+def test_a_budget_runs_fewer_rounds(run, photo):
+    result = run("timing", photo, "--engine", "numpy", "--space", "rgb", "--repeat", 10000, "--budget", 0.2, "--json")
+    assert result.exit_code == 0
+    (row,) = rows_of(result)
+    assert len(row.get("seconds", [])) < 10000  # on a busy machine not one round may fit
+    assert "Not run: " in result.stderr
 
 
 @pytest.mark.parametrize(

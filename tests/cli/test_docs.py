@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from support.readme import example_commands, make_folder
 
-from colorquant.analysis.baselines import RIVALS
+from colorquant.analysis.baselines import BASELINES
 from colorquant.cli import COMMANDS, cli
 from colorquant.color.spaces import SPACES
 from colorquant.fitting.engines import ENGINES
@@ -104,7 +104,7 @@ def test_the_columns_of_a_comparison_are_documented(run, photo):
     words = (ROOT / "docs" / "compare.md").read_text()
     for key in json.loads(run("compare", photo, "-k", 2, "--method", "em", "--json").stdout):
         assert f"`{key}`" in words, f"--json's {key} is not in docs/compare.md"
-    for name in RIVALS:
+    for name in BASELINES:
         assert f"`{name}`" in words
 
 

@@ -1,65 +1,75 @@
-"""The grid, the cells and what they are measured by, the rivals, the contact sheet and the table."""
+"""The grid, the cells and their measures, the baselines, the contact sheet and the table."""
 
 import csv
 import io
 import math
+import subprocess
+import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFont
-from rich.console import Console
 from support.pictures import random_picture
 
 from colorquant import FitOptions, quantize
-from colorquant.analysis import agreement
-from colorquant.analysis import baselines as rivals
+from colorquant.analysis import agreement, baselines
 from colorquant.analysis import compare as comparison
-from colorquant.analysis.baselines import RIVALS
-from colorquant.analysis.compare import Destination, compare_file
-from colorquant.analysis.grid import Axes, Grid, tag
+from colorquant.analysis.baselines import BASELINES, BaselineOptions
+from colorquant.analysis.grid import Axes, Grid, cell_name
 from colorquant.analysis.measures import has_ssim
 from colorquant.batch import naming
+from colorquant.batch.compare_job import CompareJob, CompareOutputs
+from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import EngineError, ImageReadError, OptionError, OutputError
 from colorquant.images import read_image, read_label_map
 from colorquant.images.encoding import encode_label_map
 from colorquant.report import comparison_records as comparisons
-from colorquant.report import comparison_table
+from colorquant.report import comparison_table, terminal
 from colorquant.report import contact_sheet as sheets
 
-rival_names = pytest.mark.parametrize(
-    "rival", [pytest.param(name, marks=pytest.mark.skipif(RIVALS[name].missing, reason=name)) for name in RIVALS]
+each_baseline = pytest.mark.parametrize(
+    "engine",
+    [pytest.param(engine, marks=pytest.mark.skipif(BASELINES[engine].missing, reason=engine)) for engine in BASELINES],
 )
 
 
-def compared(path, axes, folder=None, **destination):
-    place = Destination(folder, path.stem, **destination)
-    return compare_file(naming.Input(str(path)), path, Grid.of(axes), place)
+def compared_image(path, axes, folder=None, **outputs):
+    """The image at ``path`` compared by a grid, its files in ``folder``."""
+    return CompareJob(Grid.of(axes))(naming.Input(str(path)), CompareOutputs(folder, path.stem, **outputs))
 
 
-def tags(axes):
-    return [tag(options) for options in Grid.of(axes).combinations]
+def compared(path, axes, folder=None, **outputs):
+    return compared_image(path, axes, folder, **outputs).comparison
+
+
+def names(axes):
+    return [cell_name(options) for options in Grid.of(axes).combinations]
 
 
 def test_the_grid_is_every_combination():
-    assert tags(Axes((4, 8), space=("rgb", "lab"), covariance=("full", "diagonal"))) == [
+    assert names(Axes((4, 8), space=("rgb", "lab"), covariance=("full", "diagonal"))) == [
         *("kmeans4-numpy-rgb", "kmeans8-numpy-rgb", "kmeans4-numpy-lab", "kmeans8-numpy-lab"),
         *("em4-numpy-rgb-full", "em8-numpy-rgb-full", "em4-numpy-rgb-diagonal", "em8-numpy-rgb-diagonal"),
         *("em4-numpy-lab-full", "em8-numpy-lab-full", "em4-numpy-lab-diagonal", "em8-numpy-lab-diagonal"),
     ]
 
 
-def test_what_is_said_reaches_the_fit():
+def test_options_of_the_axes_reach_the_fit():
     options = Grid.of(Axes((4,), ("em",), init="random", max_iter=7, tol=0.5, seed=3)).combinations[0]
-    said = (options.init, options.max_iter, options.tol, options.seed, options.covariance)
-    assert said == ("random", 7, 0.5, 3, "full")
+    assert (options.init, options.max_iter, options.tol, options.seed, options.covariance) == (
+        "random",
+        7,
+        0.5,
+        3,
+        "full",
+    )
 
 
 def test_the_impossible_is_left_out_and_named():
     axes = Axes((8, 300), ("em",), ("opencv", "pillow-median"), ("rgb", "lab"), ("full", "tied"))
     grid = Grid.of(axes)
-    assert [tag(options) for options in grid.combinations] == [
+    assert [cell_name(options) for options in grid.combinations] == [
         *("em8-opencv-rgb-full", "em300-opencv-rgb-full", "em8-opencv-lab-full", "em300-opencv-lab-full"),
         "quantizer8-pillow-median-rgb",
     ]
@@ -68,12 +78,12 @@ def test_the_impossible_is_left_out_and_named():
     ]
     assert "--covariance tied" in grid.left_out[0]
     grid = Grid.of(Axes((8,), init="kmeans"))
-    assert [tag(options) for options in grid.combinations] == ["em8-numpy-rgb-full"]
+    assert [cell_name(options) for options in grid.combinations] == ["em8-numpy-rgb-full"]
     assert "--init kmeans" in grid.left_out[0]
 
 
-def test_a_rival_that_is_not_installed_is_left_out(monkeypatch):
-    monkeypatch.setattr(rivals, "find_spec", lambda name: None)
+def test_a_baseline_that_is_not_installed_is_left_out(monkeypatch):
+    monkeypatch.setattr(baselines, "find_spec", lambda name: None)
     grid = Grid.of(Axes((8,), engine=("pillow-octree", "imagequant")))
     assert len(grid.combinations) == 1
     assert "imagequant" in grid.left_out[0]
@@ -83,8 +93,8 @@ def test_a_rival_that_is_not_installed_is_left_out(monkeypatch):
 @pytest.mark.parametrize(
     ("axes", "said"),
     [
-        (Axes((4,), engine=("pillow-median",), space=("lab",)), "nothing is left"),
-        (Axes((4,), ("em",), ("opencv",), covariance=("tied",)), "nothing is left"),
+        (Axes((4,), engine=("pillow-median",), space=("lab",)), "no combination is left"),
+        (Axes((4,), ("em",), ("opencv",), covariance=("tied",)), "no combination is left"),
         (Axes((4,), ("kmeans",), covariance=("full",)), "--covariance"),
         (Axes((4,), engine=("pillow-median",), tol=1.0), "--tol"),
         (Axes((4,), engine=("pillow-median",), init="random"), "--init"),
@@ -99,44 +109,45 @@ def test_a_grid_that_cannot_be_is_refused(axes, said):
         Grid.of(axes)
 
 
-@rival_names
-def test_rivals_obey_the_laws(rival, thumbnail):
-    for k in (RIVALS[rival].least, 7, 256):
-        labels, palette = rivals.quantize(thumbnail, None, rival, k)
+@each_baseline
+def test_baselines_obey_the_laws(engine, thumbnail):
+    for k in (BASELINES[engine].least, 7, 256):
+        labels, palette = baselines.quantize(thumbnail, None, BaselineOptions(engine, k))
         assert labels.shape == thumbnail.shape[:2]
         sizes = np.bincount(labels.reshape(-1))
         assert 1 <= len(palette) == len(sizes) <= k
         assert (np.diff(sizes) <= 0).all()
         assert sizes[-1] > 0
-        again = rivals.quantize(thumbnail, None, rival, k)
+        again = baselines.quantize(thumbnail, None, BaselineOptions(engine, k))
         assert np.array_equal(labels, again[0])
         assert np.array_equal(palette, again[1])
 
 
-@rival_names
-def test_rivals_do_not_see_transparent_pixels(rival):
+@each_baseline
+def test_baselines_do_not_see_transparent_pixels(engine):
     rgb = random_picture(1, 20, 20, 4) * np.uint8(60)
     visible = np.arange(400).reshape(20, 20) % 3 > 0
     rgb[~visible] = (255, 0, 255)
-    labels, palette = rivals.quantize(rgb, visible, rival, 8)
+    options = BaselineOptions(engine, 8)
+    labels, palette = baselines.quantize(rgb, visible, options)
     assert (labels[~visible] == len(palette)).all()
     assert labels[visible].max() == len(palette) - 1
     assert not (palette == (255, 0, 255)).all(axis=1).any()
-    assert rivals.quantize(rgb, np.zeros_like(visible), rival, 8)[1].shape == (0, 3)
+    assert baselines.quantize(rgb, np.zeros_like(visible), options)[1].shape == (0, 3)
 
 
 def test_a_cell_is_what_quantize_makes(photo, thumbnail, tmp_path):
-    result = compared(photo, Axes((5,), space=("rgb", "ycrcb")), tmp_path / "out")
-    assert [cell.name for cell in result.cells] == [
+    image = compared_image(photo, Axes((5,), space=("rgb", "ycrcb")), tmp_path / "out")
+    assert [cell.name for cell in image.comparison.cells] == [
         *("kmeans5-numpy-rgb", "kmeans5-numpy-ycrcb", "em5-numpy-rgb-full", "em5-numpy-ycrcb-full")
     ]
-    for cell in result.cells:
+    for cell in image.comparison.cells:
         expected, measures = quantize(thumbnail, cell.options), cell.measures
-        assert np.array_equal(read_image(cell.output).rgb, expected.rgb)
+        assert np.array_equal(read_image(image.pictures[cell.name]).rgb, expected.rgb)
         assert measures.mse == pytest.approx(expected.mse)
         assert measures.psnr == pytest.approx(expected.psnr)
         assert measures.colors == expected.colors_out
-        assert measures.bytes == cell.output.stat().st_size
+        assert measures.bytes == image.pictures[cell.name].stat().st_size
         assert measures.bits_per_pixel == 8 * measures.bytes / (thumbnail.size / 3)
         assert measures.index_bits == (11 if cell.options.space == "ycrcb" else 3), "a luma costs 8 bits more"
         assert (measures.log_likelihood, measures.bic) == (expected.log_likelihood, expected.bic)
@@ -180,9 +191,9 @@ def test_a_truth_is_held_against_every_cell(photo, thumbnail, tmp_path):
     truth = tmp_path / "labels.png"
     truth.write_bytes(encode_label_map(3 - quantized.labels, 4, "png"))
     same, other = compared(photo, Axes((4, 8), ("kmeans",)), truth=truth).cells
-    assert (same.truth.ari, same.truth.mean_iou) == (1, 1)
-    assert 0 < other.truth.ari < 1
-    assert 0 < other.truth.mean_iou < 1
+    assert (same.truth.truth_ari, same.truth.truth_mean_iou) == (1, 1)
+    assert 0 < other.truth.truth_ari < 1
+    assert 0 < other.truth.truth_mean_iou < 1
 
 
 def test_label_maps_are_gray_or_indexed_png(tmp_path):
@@ -203,23 +214,25 @@ def test_label_maps_are_gray_or_indexed_png(tmp_path):
 
 
 def test_several_seeds_tell_their_spread(photo, thumbnail):
-    (cell,) = compared(photo, Axes((6,), ("em",), max_iter=2, seed=5, seeds=3)).cells
+    image = compared_image(photo, Axes((6,), ("em",), max_iter=2, seed=5, seeds=3))
+    (cell,), (row,) = image.comparison.cells, comparisons.records(image)
     runs = [quantize(thumbnail, cell.options.replace(seed=seed)) for seed in (5, 6, 7)]
     errors = [run.mse for run in runs]
     assert cell.measures.mse == pytest.approx(errors[0])
-    spread = cell.spread
-    assert spread.seeds == 3
-    assert spread.mse.mean == pytest.approx(np.mean(errors))
-    assert spread.mse.std == pytest.approx(np.std(errors, ddof=1))
-    assert (spread.mse.min, spread.mse.max) == pytest.approx((min(errors), max(errors)))
-    assert spread.log_likelihood.mean == pytest.approx(np.mean([run.log_likelihood for run in runs]))
+    assert [run.seed for run in cell.spread.runs] == [5, 6, 7]
+    assert row["mse_mean"] == pytest.approx(np.mean(errors))
+    assert row["mse_std"] == pytest.approx(np.std(errors, ddof=1))
+    assert (row["mse_min"], row["mse_max"]) == pytest.approx((min(errors), max(errors)))
+    assert row["log_likelihood_mean"] == pytest.approx(np.mean([run.log_likelihood for run in runs]))
+    assert row["statistics"]["psnr"]["mean"] == pytest.approx(np.mean([run.psnr for run in runs]))
+    assert {"mse", "ciede2000_mean", "bytes", "n_iter", "log_likelihood", "bic", "seconds"} <= set(row["statistics"])
     pairs = [
         agreement.Contingency.of(runs[a].labels.ravel(), runs[b].labels.ravel()) for a, b in ((0, 1), (0, 2), (1, 2))
     ]
-    assert spread.ari == pytest.approx(np.mean([pair.adjusted_rand_index for pair in pairs]))
+    assert cell.spread.ari == row["seeds_ari"] == pytest.approx(np.mean([pair.adjusted_rand_index for pair in pairs]))
 
 
-def test_rivals_have_no_spread(photo):
+def test_baselines_have_no_spread(photo):
     cells = compared(photo, Axes((4,), ("kmeans",), ("numpy", "pillow-median"), seeds=2)).cells
     assert [cell.spread is None for cell in cells] == [False, True]
 
@@ -232,11 +245,50 @@ def test_a_combination_that_fails_is_a_cell_that_says_so(photo, tmp_path, monkey
         return quantize(rgb, options, **rest)
 
     monkeypatch.setattr(comparison, "quantize", broken)
-    good, bad = compared(photo, Axes((4,)), tmp_path / "out").cells
-    assert (good.error, bad.measures, bad.output, bad.agreement) == (None, None, None, ())
+    image = compared_image(photo, Axes((4,)), tmp_path / "out")
+    good, bad = image.comparison.cells
+    assert (good.error, bad.measures, bad.agreement) == (None, None, ())
+    assert list(image.pictures) == [good.name]
     assert type(error).__name__ in bad.details
-    names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["photo-compare.png", "photo-kmeans4-numpy-rgb.png"]
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["photo-compare.png", "photo-kmeans4-numpy-rgb.png"]
+
+
+def test_the_colours_are_counted_once(photo, monkeypatch):
+    counted = []
+    count = ColorHistogram.count
+    monkeypatch.setattr(ColorHistogram, "count", lambda *args: counted.append(args) or count(*args))
+    cells = compared(photo, Axes((4, 8), engine=("numpy", "sklearn"), max_iter=2)).cells
+    assert len(cells) == 8
+    assert len(counted) == 1
+
+
+def test_no_clock_sees_an_import(photo, monkeypatch):
+    """scikit-learn takes seconds to load: a part of no cell's time."""
+    order = []
+    load, quantized = comparison.load, comparison.quantize
+    monkeypatch.setattr(comparison, "load", lambda options: order.append("load") or load(options))
+    monkeypatch.setattr(comparison, "quantize", lambda *args: order.append("fit") or quantized(*args))
+    monkeypatch.setattr(comparison.time, "perf_counter", lambda: order.append("clock") or 0.0)
+    compared(photo, Axes((4,), ("kmeans",), ("sklearn",)))
+    assert "".join(word[0] for word in order).index("lcf") > 0
+
+
+def test_loading_an_engine_loads_its_library():
+    code = (
+        "import sys; from colorquant.fitting import engines; from colorquant.fitting.options import FitOptions\n"
+        "for method in ('kmeans', 'em'):\n"
+        "    for engine in engines.ENGINES: engines.load(FitOptions(method, engine=engine))\n"
+        "before = set(sys.modules)\n"
+        "import numpy as np; from colorquant.api import counted; from colorquant.quantization import quantize\n"
+        "before |= {name for name in sys.modules if name.startswith('colorquant')}\n"
+        "image = counted(np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8))\n"
+        "for method in ('kmeans', 'em'):\n"
+        "    for engine in engines.ENGINES: quantize(image, FitOptions(method, k=3, engine=engine))\n"
+        "print([name for name in set(sys.modules) - before if name.split('.')[0] in ('cv2', 'sklearn', 'scipy')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
 
 
 def test_nothing_is_overwritten_unless_asked(photo, tmp_path):
@@ -295,8 +347,8 @@ def test_a_sheet_holds_every_tile():
     ],
 )
 def test_a_sheet_suits_a_screen(photo, tmp_path, ks, spaces, across):
-    result = compared(photo, Axes(ks, ("kmeans",), space=spaces), tmp_path / "out")
-    with Image.open(result.sheet) as sheet:
+    image = compared_image(photo, Axes(ks, ("kmeans",), space=spaces), tmp_path / "out")
+    with Image.open(image.sheet) as sheet:
         assert sheet.width == across * (sheets.COLUMN + sheets.GAP) + sheets.GAP
 
 
@@ -305,13 +357,12 @@ def test_letters_that_the_font_lacks_are_marked():
 
 
 def records_of(photo, **axes):
-    return comparisons.records("photo.png", compared(photo, Axes((4, 8), **axes)))
+    return comparisons.records(compared_image(photo, Axes((4, 8), **axes)))
 
 
 def test_the_best_of_each_k_is_marked(photo):
     rows = records_of(photo, method=("kmeans",), engine=("numpy", "pillow-octree"))
-    lines = comparison_table.plain_table("photo", rows).splitlines()
-    heads, cells = lines[2], [line for line in lines if "numpy" in line or "octree" in line]
+    heads, *cells = comparison_table.comparison_table(rows)[0].plain().splitlines()
     assert "MSE" in heads
     assert "log-lik." not in heads, "no cell has one"
     for line, row in zip(cells, sorted(rows, key=lambda row: row["k"]), strict=True):
@@ -321,50 +372,61 @@ def test_the_best_of_each_k_is_marked(photo):
 
 def test_likelihoods_are_compared_within_a_space(photo):
     rows = records_of(photo, method=("em",), space=("rgb", "lab"))
-    columns = {column.key: column for column in comparison_table.COLUMNS}
-    assert all("*" not in comparison_table._cell(columns["log_likelihood"], row, rows).plain for row in rows)
-    assert any("*" in comparison_table._cell(columns["mse"], row, rows).plain for row in rows)
+    columns = {column.key: column for column in comparisons.COLUMNS}
+    assert not any(comparison_table.cell_words(columns["log_likelihood"], row, rows)[1] for row in rows)
+    assert any(comparison_table.cell_words(columns["mse"], row, rows)[1] for row in rows)
 
 
-def test_a_table_fits_the_terminal(photo):
+def terminal_words(table, monkeypatch, **environment):
+    """What a terminal that knows colours shows of a table."""
+    stream = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", stream)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        terminal.show_table(table)
+    return stream.getvalue()
+
+
+def test_a_table_fits_the_terminal(photo, monkeypatch):
     rows = records_of(photo, engine=("numpy", "pillow-median"), space=("rgb", "ycrcb"))
-    for width in (70, 80, 100, 140):
-        stream = io.StringIO()
-        Console(file=stream, width=width, soft_wrap=True).print(comparison_table.comparison_table("photo", rows, width))
-        lines = stream.getvalue().splitlines()
-        assert all(len(line) <= width for line in lines)
-        assert "…" not in stream.getvalue(), "nothing is cut"
-        assert all(word in lines[2] for word in ("method", "k", "engine", "space", "MSE"))
+    for width in (70, 80, 100, 140, 1000):
+        table, left_out = comparison_table.comparison_table(rows, width)
+        said = terminal_words(table, monkeypatch, COLUMNS=str(width))
+        assert all(len(line) <= width for line in said.splitlines())
+        assert "…" not in said, "nothing is cut"
+        assert all(word in said.splitlines()[1] for word in ("method", "k", "engine", "space", "MSE"))
+        assert {*table.headers, *left_out} >= {"SSIM", "ΔE 95 %", "BIC", "seconds"}
+        assert not {*table.headers} & {*left_out}
+        assert bool(left_out) == (width < 1000)
 
 
 def test_colour_goes_where_it_is_wanted(photo, monkeypatch):
     rows = records_of(photo)
-    for no_color in (False, True):
-        monkeypatch.setenv("NO_COLOR", "1") if no_color else monkeypatch.delenv("NO_COLOR", raising=False)
-        stream = io.StringIO()
-        Console(file=stream, force_terminal=True, color_system="standard", width=200).print(
-            comparison_table.comparison_table("photo", rows, 200)
-        )
-        assert ("\x1b[1;32m" in stream.getvalue()) != no_color
-    assert "\x1b" not in comparison_table.plain_table("photo", rows)
+    table, _ = comparison_table.comparison_table(rows)
+    environment = {"FORCE_COLOR": "1", "TERM": "xterm"}
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[1;32m" in terminal_words(table, monkeypatch, **environment)
+    assert "\x1b[1;32m" not in terminal_words(table, monkeypatch, **environment, NO_COLOR="1")
+    assert "\x1b" not in table.plain()
 
 
 def test_csv_has_a_row_for_each_cell_and_no_formula(photo):
-    rows = comparisons.records("=HYPERLINK(1)\n.png", compared(photo, Axes((4,))))
-    rows.append(comparisons.failure("-1+2.png", "@no"))
-    table = list(csv.DictReader(comparisons.encode_csv(rows).decode().splitlines()))
+    image = replace(compared_image(photo, Axes((4,))), name="=HYPERLINK(1)\n.png")
+    rows = comparisons.records(image)
+    table = list(csv.DictReader(comparisons.encode_csv([image], [("-1+2.png", "@no")]).decode().splitlines()))
     assert [row["input"] for row in table] == ["'=HYPERLINK(1)\\n.png"] * 2 + ["'-1+2.png"]
     assert table[2]["error"] == "'@no"
     assert float(table[0]["mse"]) == rows[0]["mse"]
     assert float(table[1]["log_likelihood"]) < 0
     assert table[0]["log_likelihood"] == ""
-    assert {*rows[0]} - {"agreement", "notes"} == set(table[0])
+    assert {*rows[0]} - {*comparisons.JSON_ONLY} == set(table[0])
 
 
 def test_no_loss_is_the_best_psnr(photo):
     rows = [dict(row) for row in records_of(photo, method=("kmeans", "em"), space=("rgb", "lab")) if row["k"] == 4]
     rows[2] |= {"mse": 0.0, "psnr": None}
-    psnr = next(column for column in comparison_table.COLUMNS if column.key == "psnr")
+    psnr = next(column for column in comparisons.COLUMNS if column.key == "psnr")
     words = [comparison_table.cell_words(psnr, row, rows) for row in rows]
     assert words == [(f"{row['psnr']:.2f}", False) if row["mse"] else ("no loss", True) for row in rows]
     assert [word for word, _ in words].count("no loss") == 1
@@ -372,6 +434,6 @@ def test_no_loss_is_the_best_psnr(photo):
 
 def test_lossless_cells_have_no_psnr(tmp_path):
     Image.fromarray(random_picture(1, levels=2)).save(tmp_path / "few.png")
-    (row, *_) = comparisons.records("few.png", compared(Path(tmp_path / "few.png"), Axes((8,), ("kmeans",))))
+    (row, *_) = comparisons.records(compared_image(tmp_path / "few.png", Axes((8,), ("kmeans",))))
     assert (row["mse"], row["psnr"], row["ciede2000_mean"]) == (0, None, 0)
     assert not any(isinstance(value, float) and not math.isfinite(value) for value in row.values())

@@ -10,9 +10,12 @@ import pytest
 from support.pictures import random_picture
 
 from colorquant.analysis import timing
-from colorquant.analysis.timing import Grid, Protocol, Work
-from colorquant.batch import naming
+from colorquant.analysis.grid import Axes, cell_name
+from colorquant.analysis.protocol import Criteria, Protocol
+from colorquant.analysis.timing import Source, Watch, Work
+from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import EngineError, ImageReadError, OptionError
+from colorquant.fitting import engines
 from colorquant.fitting.engines import ENGINES
 from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.images import Picture
@@ -20,16 +23,27 @@ from colorquant.report import timing_records as report
 from colorquant.report.machine import Machine
 from colorquant.report.tables import Table, csv_text
 
-ITEM = naming.Input("noise.png")
 RGB = random_picture(7, 20, 30)
 TWO = [FitOptions(k=2), FitOptions(k=3)]
 
 
-def read(item):
+def read():
     return Picture(RGB, None, 1)
 
 
-def timed(cells=TWO, *, durations=None, errors=None, progress=timing.unheard, reader=read, **protocol):
+def lab_axes(**axes):
+    """The axes of the command's defaults."""
+    return Axes(**{"k": (2,), "method": ("kmeans",), "engine": ("opencv", "numpy"), "space": ("rgb", "gray"), **axes})
+
+
+LAB = Criteria()
+
+
+def combinations(criteria=LAB, **axes):
+    return criteria.grid(lab_axes(**axes)).combinations
+
+
+def timed(cells=TWO, *, durations=None, errors=None, reader=read, watch=None, **protocol):
     """The rows of one image. With ``durations`` each run takes the next of them; ``errors`` {k: error} are raised."""
     now, left = [100.0], iter(durations or ())
 
@@ -46,7 +60,8 @@ def timed(cells=TWO, *, durations=None, errors=None, progress=timing.unheard, re
         if durations is not None:
             patch.setitem(timing.STAGES, "quantize", prepare)
         clock = None if durations is None else lambda: now[0]
-        (rows,) = timing.run([ITEM], cells, Protocol(**protocol), reader, clock=clock, progress=progress)
+        watch = dataclasses.replace(watch or Watch(), clock=clock)
+        (rows,) = timing.run([Source("noise.png", reader)], cells, Protocol(**protocol), watch)
     return rows
 
 
@@ -72,18 +87,19 @@ def test_a_clock_too_coarse_has_no_ratio():
 
 def test_rows_take_turns():
     order = []
-    timed(repeat=2, warmup=1, progress=order.append)
+    timed(repeat=2, warmup=1, watch=Watch(progress=lambda row, left: order.append(row)))
     assert order == ["numpy kmeans, rgb, k = 2: noise.png", "numpy kmeans, rgb, k = 3: noise.png"] * 3
 
 
 def test_quality_is_that_of_the_result_and_same_for_both_stages(thumbnail):
     alpha = np.full(thumbnail.shape[:2], 255, np.uint8)
     alpha[:9] = 0
-    cells, left_out = Grid(("kmeans", "em"), tuple(ENGINES), ("rgb", "gray", "ycrcb"), (3,), max_iter=2).cells()
+    cells = combinations(
+        Criteria(max_iter=2), method=("kmeans", "em"), engine=tuple(ENGINES), space=("rgb", "gray", "ycrcb"), k=(3,)
+    )
     assert len(cells) == 18
-    assert not left_out
     stages = [
-        timed(cells, stage=stage, repeat=1, warmup=0, reader=lambda item: Picture(thumbnail, alpha, 1))
+        timed(cells, stage=stage, repeat=1, warmup=0, reader=lambda: Picture(thumbnail, alpha, 1))
         for stage in timing.STAGES
     ]
     for whole, fit in zip(*stages, strict=True):
@@ -113,13 +129,118 @@ def test_a_failed_row_says_so_and_the_others_go_on(error, words):
     assert "failed" in report.table([bad, good])[0].rows[0]
 
 
-def test_ctrl_c_is_no_failed_row():
+def test_ctrl_c_keeps_the_rounds_so_far():
+    """The third run of the second row is interrupted: one round counts, and is not lost."""
+    calls = []
+
+    def progress(row, left):
+        calls.append(row)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+
+    watch = Watch(progress=progress, clock=itertools.count(0.0, 1.0).__next__)
+    rounds = timing.run([Source("noise.png", read)], TWO, Protocol(repeat=3, warmup=1), watch)
+    first, second = next(rounds)
+    assert (len(first.seconds), len(second.seconds)) == (2, 1)
+    assert second.ratio == pytest.approx(second.seconds[0] / first.seconds[0])
+    assert report.not_run([first, second]) == ["noise.png: 1 or 2 of 3 rounds ran"]
     with pytest.raises(KeyboardInterrupt):
-        timed(durations=[1], errors={2: KeyboardInterrupt()})
+        next(rounds)
+
+
+def test_ctrl_c_in_the_first_round_names_what_did_not_run():
+    def progress(row, left):
+        if "k = 3" in row:
+            raise KeyboardInterrupt
+
+    rounds = timing.run([Source("noise.png", read)], TWO, Protocol(repeat=3, warmup=0), Watch(progress=progress))
+    first, second = next(rounds)
+    assert (len(first.seconds), second.seconds, second.not_run) == (1, (), "interrupted")
+    assert report.record(second, Machine.this())["not_run"] == "interrupted"
+    assert "not run" in report.table([first, second])[0].rows[1]
+    with pytest.raises(KeyboardInterrupt):
+        next(rounds)
+
+
+def walled(seconds_per_run, budget, *, images=1, **protocol):
+    """All rows of images of which each run takes so many wall seconds, and the estimates."""
+    now, estimates = [0.0], []
+
+    def prepare(subject, options):
+        def run():
+            now[0] += seconds_per_run
+            return 5.0
+
+        return Work(run, float)
+
+    watch = Watch(estimated=estimates.append, clock=lambda: now[0], wall=lambda: now[0])
+    sources = [Source(f"{number}.png", read) for number in range(images)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(timing.STAGES, "quantize", prepare)
+        rows = [row for rows in timing.run(sources, TWO, Protocol(budget=budget, **protocol), watch) for row in rows]
+    return rows, estimates, now[0]
+
+
+def test_the_first_round_tells_how_long_the_others_take():
+    _, estimates, spent = walled(10, None, images=2, repeat=4, warmup=1)
+    first, second = estimates
+    assert (first.input, first.seconds, first.rounds, first.total) == ("0.png", 20, 4, 20 * (4 + 5))
+    assert (second.seconds, second.rounds, second.total) == (20, 4, 80)
+    assert spent == 200
+    assert "took 20 s: about 3 min left" in report.estimate_words(first)
+    assert report.estimate_words(dataclasses.replace(first, total=9.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("budget", "rounds", "spent"),
+    [(1000, [4, 4], 100), (70, [2, 2], 60), (41, [1, 1], 40), (30, [1, 1], 20), (15, [1, 1], 20), (5, [1, 0], 10)],
+)
+def test_a_budget_runs_fewer_rounds(budget, rounds, spent):
+    """A round of warm-up and up to four others, each of 20 s."""
+    rows, estimates, seconds = walled(10, budget, repeat=4, warmup=1)
+    assert [len(row.seconds) for row in rows] == rounds
+    assert seconds == spent
+    assert all(estimate.total <= budget for estimate in estimates)
+    lines = report.not_run(rows)
+    assert any("of 4 rounds ran" in line for line in lines) == (budget < 100)
+    assert any("the budget of 5 s was spent" in line for line in lines) == (budget == 5)
+
+
+def test_images_share_a_budget_evenly():
+    rows, _, seconds = walled(10, 130, images=2, repeat=4, warmup=1)
+    assert [len(row.seconds) for row in rows] == [2, 2, 2, 2]
+    assert seconds == 120
+
+
+def test_an_image_is_counted_once_a_scale(monkeypatch):
+    counted = []
+    count = ColorHistogram.count
+    monkeypatch.setattr(ColorHistogram, "count", lambda *args: counted.append(args) or count(*args))
+    timed(combinations(engine=("numpy", "sklearn")), repeat=2, warmup=1, scales=(1.0, 2.0))
+    assert len(counted) == 2
+
+
+def test_no_clock_sees_an_import(monkeypatch):
+    order = []
+    load = engines.load
+    monkeypatch.setattr(engines, "load", lambda options: order.append("load") or load(options))
+    monkeypatch.setitem(timing.CLOCKS, "cpu", lambda: order.append("clock") or 0.0)
+    timed(TWO[:1], repeat=1, warmup=0)
+    assert order == ["clock", "clock", "load", "clock", "clock"], "the first two count the colours"
+
+
+def test_counting_is_part_of_each_round_of_the_whole():
+    ticks = itertools.count(0.0, 1.0)
+    rows = [
+        next(timing.run([Source("noise.png", read)], TWO, Protocol(stage=stage), Watch(clock=ticks.__next__)))[0]
+        for stage in timing.STAGES
+    ]
+    assert [row.counting for row in rows] == [1, 1]
+    assert [row.median for row in rows] == [2, 1]
 
 
 def test_an_image_that_cannot_be_read_is_a_row():
-    def unreadable(item):
+    def unreadable():
         raise ImageReadError("damaged")
 
     (row,) = timed(reader=unreadable)
@@ -136,55 +257,66 @@ def test_scales_are_factors_of_pixels():
 
 
 def test_a_scale_too_large_is_a_failed_row():
-    rows = timed(reader=lambda item: Picture(np.zeros((500, 500, 3), np.uint8), None, 1), scales=(1.0, 10_000.0))
+    rows = timed(reader=lambda: Picture(np.zeros((500, 500, 3), np.uint8), None, 1), scales=(1.0, 10_000.0))
     assert [row.error is None for row in rows] == [True, True, False]
     assert "more than 178,000,000: take a smaller scale" in rows[2].error
 
 
 def test_the_lab_is_the_default():
-    cells, left_out = Grid().cells()
+    grid = Criteria().grid(lab_axes())
+    cells = grid.combinations
     assert [(cell.engine, cell.space) for cell in cells] == list(
         itertools.product(("opencv", "numpy"), ("rgb", "gray"))
     )
     assert {(cell.method, cell.k, cell.max_iter, cell.tol) for cell in cells} == {("kmeans", 2, 10, 0.2)}
-    assert not left_out
-    assert Grid().criteria == "at most 10 iterations, tolerance 0.2 levels"
+    assert not grid.left_out
+    assert Criteria().words(lab_axes()) == "at most 10 iterations, tolerance 0.2 levels"
 
 
 def test_the_tolerance_is_a_number_of_levels_in_every_space():
-    cells, _ = Grid(spaces=("lab", "oklab"), engines=("numpy",)).cells()
+    cells = combinations(space=("lab", "oklab"), engine=("numpy",))
     assert [cell.tol for cell in cells] == pytest.approx([20 / 255, 0.2 / 255])
-    assert [cell.tol for cell in Grid(spaces=("lab",), tol=0.5).cells()[0]] == [0.5, 0.5]
+    assert [cell.tol for cell in combinations(Criteria(tol=0.5), space=("lab",))] == [0.5, 0.5]
 
 
 def test_own_criteria_are_the_engines_defaults():
-    cells, _ = Grid(engines=("numpy", "sklearn"), spaces=("rgb",), own_criteria=True).cells()
+    cells = combinations(Criteria(own=True), engine=("numpy", "sklearn"), space=("rgb",))
     assert [(cell.max_iter, cell.tol) for cell in cells] == [(None, None), (100, 0.01)]
 
 
 def test_what_cannot_be_is_left_out_by_name():
-    cells, left_out = Grid(("kmeans", "em"), tuple(ENGINES), ("rgb",), (2,), COVARIANCES).cells()
-    assert len(cells) == 3 + 5 + 3 + 4
-    assert [line.split(":")[0] for line in left_out] == [
-        "opencv em tied, rgb, k = 2",
-        "opencv em identity, rgb, k = 2",
-        "sklearn em identity, rgb, k = 2",
+    axes = lab_axes(method=("kmeans", "em"), engine=tuple(ENGINES), space=("rgb",), covariance=COVARIANCES)
+    grid = Criteria().grid(axes)
+    assert len(grid.combinations) == 3 + 5 + 3 + 4
+    assert [line.split(":")[0] for line in grid.left_out] == [
+        "em-opencv-rgb-tied",
+        "em-opencv-rgb-identity",
+        "em-sklearn-rgb-identity",
     ]
-    assert "cannot be honoured" in left_out[0]
+    assert "cannot be honoured" in grid.left_out[0]
+
+
+def test_the_last_axis_of_the_order_changes_fastest():
+    names = [cell_name(options) for options in combinations(k=(2, 3), engine=("numpy",))]
+    assert names == [
+        *("kmeans2-numpy-rgb", "kmeans2-numpy-gray", "kmeans3-numpy-rgb", "kmeans3-numpy-gray"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Grid(covariances=("full",)), "for em alone"),
-        (lambda: Grid(own_criteria=True, tol=1.0), "no room"),
-        (lambda: Grid(ks=(0,)).cells(), "-k 0"),
-        (lambda: Grid(("em",), ("opencv",), covariances=("tied",)).cells(), "no combination is left"),
-        (lambda: Grid(methods=()).cells(), "the grid is empty"),
+        (lambda: combinations(covariance=("full",)), "for em alone"),
+        (lambda: Criteria(own=True, tol=1.0), "no room"),
+        (lambda: combinations(k=(0,)), "-k 0"),
+        (lambda: combinations(method=("em",), engine=("opencv",), covariance=("tied",)), "no combination is left"),
+        (lambda: combinations(method=()), "the grid is empty"),
         (lambda: Protocol(repeat=0), "--repeat 0"),
         (lambda: Protocol(warmup=-1), "--warmup -1"),
         (lambda: Protocol(scales=(float("nan"),)), "--scale nan"),
         (lambda: Protocol(scales=(0.0,)), "--scale 0"),
+        (lambda: Protocol(budget=0.0), "--budget 0"),
+        (lambda: Protocol(budget=float("nan")), "--budget nan"),
     ],
 )
 def test_what_is_asked_is_checked(make, words):

@@ -440,8 +440,8 @@ def test_a_failed_combination_leaves_the_rest_of_the_figure(run, photo, tmp_path
             raise MemoryError
         return original(subject, options)
 
-    original = comparison._paint
-    monkeypatch.setattr(comparison, "_paint", failing)
+    original = comparison._render
+    monkeypatch.setattr(comparison, "_render", failing)
     for kind in compared.COMPARED:
         target = Path(tmp_path / f"{kind}.png")
         result = run("compare", photo, "-k", "2,4", "--figure", target, "--figure-kind", kind, "-q")

@@ -1,35 +1,35 @@
-"""Figures of a comparison: the error and the criteria against k, and the contact sheet."""
+"""Figures of a comparison: the error and the information criteria against k, and the pictures of all cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from colorquant.analysis.compare import Cell
 from colorquant.errors import OptionError
+from colorquant.report.comparison_records import ComparedImage, size_lines, tile_rows
 from colorquant.report.contact_sheet import Tile
 from colorquant.report.figures import canvas, curves, grids
 from colorquant.report.words import base_name
+from colorquant.types import UInt8Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from colorquant.analysis.compare import Cell, Comparison
-
 
 @dataclass(frozen=True)
 class Compared:
-    """A compared image: its ``comparison``, the ``original`` as a tile, and the ``rows`` of tiles of its cells.
+    """An image with its comparison, and thumbnails of the original and, by their names, of the cells.
 
-    ``rows`` are those of :func:`colorquant.report.comparison_records.tile_rows`; ``title`` is as in
+    The thumbnails are made by :func:`colorquant.report.contact_sheet.thumbnail`; ``title`` is as in
     :class:`colorquant.report.figures.Drawing`.
     """
 
-    name: str
-    comparison: Comparison
-    original: Tile
-    rows: Sequence[Sequence[Tile | None]]
+    image: ComparedImage
+    original: UInt8Array
+    thumbnails: Mapping[str, UInt8Array]
     title: str | None = None
 
 
@@ -48,8 +48,8 @@ def choose(kind: str | None, combinations: Sequence[tuple[str, int]]) -> str:
 
 def elbow(figure: Figure, compared: Compared) -> str:
     """The MSE of each variant against k, and below it BIC and AIC of those that are mixtures."""
-    cells = [cell for cell in compared.comparison.cells if cell.measures is not None]
-    mixtures = [cell for cell in cells if cell.measures is not None and cell.measures.bic is not None]
+    cells = [cell for cell in compared.image.comparison.cells if cell.measures is not None]
+    mixtures = [cell for cell in cells if cell.value("bic") is not None]
     several = len({cell.options.space for cell in mixtures}) > 1
     words = "Measures against the number of colours" + ("; BIC and AIC only within a space" if several else "")
     if not cells:
@@ -89,7 +89,9 @@ def _line(axes: Axes, cells: Sequence[Cell], variant: str, measure: str, style: 
 
 def grid(figure: Figure, compared: Compared) -> str:
     """The original, and the pictures of all cells."""
-    grids.lay(figure, compared.rows, beside=compared.original, titled=compared.title != "")
+    original = Tile("original", size_lines(compared.image), compared.original)
+    rows = tile_rows(compared.image.comparison, compared.thumbnails)
+    grids.lay(figure, rows, beside=original, titled=compared.title != "")
     return "Compared"
 
 
@@ -100,6 +102,6 @@ def encode(compared: Compared, kind: str, suffix: str) -> bytes:
     """The file of a comparison's figure: ``kind`` is a key of COMPARED, ``suffix`` one of SUFFIXES."""
 
     def fill(figure: Figure) -> None:
-        canvas.title(figure, base_name(compared.name), COMPARED[kind](figure, compared), compared.title)
+        canvas.title(figure, base_name(compared.image.name), COMPARED[kind](figure, compared), compared.title)
 
     return canvas.encode(fill, suffix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from colorquant.analysis.protocol import Timing
 from colorquant.report import plots
 from colorquant.report.figures import canvas
 from colorquant.report.timing_records import CLOCK_WORDS, STAGE_WORDS
@@ -12,8 +13,6 @@ from colorquant.report.words import base_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from colorquant.analysis.timing import Timing
 
 MOST = 60  # bars or lines, so that each can be read
 ROW = 0.34  # inches of a bar
@@ -27,14 +26,14 @@ def encode(timings: Sequence[Timing], suffix: str, title: str | None = None) -> 
 
 def draw(figure: Figure, timings: Sequence[Timing], title: str | None = None) -> None:
     """Bars, or where an image was timed at several scales, lines over its sizes."""
-    done = [row for row in timings if row.error is None]
+    done = [row for row in timings if row.timed]
     names = list(dict.fromkeys(row.input for row in timings))
     protocol = timings[0].protocol
     heading = base_name(names[0]) if len(names) == 1 else f"{len(names)} images"
     words = f"{CLOCK_WORDS[protocol.clock]} of {STAGE_WORDS[protocol.stage]}"
     growth = plots.growth_plot(done)
     if not done:
-        canvas.note(figure, "Every row failed.")
+        canvas.note(figure, "No row was timed.")
     elif growth is not None:
         _lines(figure, growth)
     else:

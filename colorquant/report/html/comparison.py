@@ -1,26 +1,24 @@
-"""The page of ``compare``: the results of each image held against each other."""
+"""The page of ``compare``: the results of each image beside each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from colorquant.report.comparison_records import agreement_words, records, tile
-from colorquant.report.comparison_table import COLUMNS, Column, Row, cell_words, value_of
-from colorquant.report.html import Cell, Fact, data_uri, render
+from colorquant.analysis.compare import Cell, Comparison
+from colorquant.analysis.measures import Column
+from colorquant.report import html
+from colorquant.report.comparison_records import COLUMNS, ComparedImage, Row, agreement_words, records, tile
+from colorquant.report.comparison_table import cell_words, value_of
+from colorquant.report.html import Fact, data_uri, render
 from colorquant.report.machine import Machine
 from colorquant.report.records import printable, size_words
 from colorquant.report.words import base_name
 
-if TYPE_CHECKING:
-    from colorquant.analysis import compare
-    from colorquant.analysis.compare import Comparison
-
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture, as the address of its data, with its ``title``, ``kind`` and ``words``; None where it failed."""
+    """A picture, as a data URI, with its ``title``, ``kind`` and ``words``; None where the cell failed."""
 
     title: str
     kind: str
@@ -30,7 +28,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Section:
-    """One image: its ``tiles``, the original first, its table as heads, rows and ranks, and who agrees with whom.
+    """One image: its ``tiles``, the original first, its table as headings, rows and ranks, and the agreement of labels.
 
     ``matrix`` has a row for each cell that did not fail: its name, and the adjusted Rand index with each of them.
     """
@@ -40,7 +38,7 @@ class Section:
     shown: tuple[int, int]
     tiles: tuple[Tile, ...]
     failed: tuple[Tile, ...]
-    table: tuple[list[str], list[list[Cell]], list[int]]
+    table: tuple[list[str], list[list[html.Cell]], list[int]]
     matrix: tuple[tuple[str, tuple[float, ...]], ...]
     notes: tuple[str, ...]
     agreement: str | None
@@ -55,13 +53,13 @@ class Failure:
 
 
 def comparison_page(
-    compared: Sequence[tuple[str, Comparison]], failures: Sequence[Failure], asked: Sequence[Fact], notes: Sequence[str]
+    images: Sequence[ComparedImage], failures: Sequence[Failure], asked: Sequence[Fact], notes: Sequence[str]
 ) -> bytes:
-    """The page as HTML: ``compared`` are names with their Comparison, with pictures.
+    """The page as HTML of images that have previews.
 
-    ``asked`` are the options, ``notes`` lines about all of it.
+    ``asked`` are the options of the run, and ``notes`` are lines about all images.
     """
-    sections = [_section(name, comparison) for name, comparison in compared]
+    sections = [_section(image) for image in images]
     names = [section.name for section in sections] or [base_name(failure.name) for failure in failures]
     title = names[0] if len(names) == 1 else f"{len(names)} images"
     return render(
@@ -77,56 +75,61 @@ def comparison_page(
     )
 
 
-def _section(name: str, comparison: Comparison) -> Section:
+def _section(image: ComparedImage) -> Section:
+    comparison, previews = image.comparison, image.previews
+    if previews is None:
+        raise ValueError("a page needs previews of its pictures")
     size = f"{comparison.width:,} × {comparison.height:,} pixels, {comparison.colors_in:,} colours"
-    tiles = [_tile(cell, comparison.pictures.get(cell.name)) for cell in comparison.cells]
-    original = Tile("original", "", f"{size}, {size_words(comparison.bytes_in)}", data_uri(comparison.pictures[""]))
+    tiles = [_tile(cell, previews.cells.get(cell.name)) for cell in comparison.cells]
+    original = Tile("original", "", f"{size}, {size_words(image.bytes_in)}", data_uri(previews.original))
     return Section(
-        name=base_name(name),
+        name=base_name(image.name),
         words=original.words,
-        shown=comparison.shown,
+        shown=previews.size,
         tiles=(original, *(one for one in tiles if one.picture is not None)),
         failed=tuple(one for one in tiles if one.picture is None),
-        table=_table(records(name, comparison)),
+        table=_table(records(image)),
         matrix=_matrix(comparison),
-        notes=tuple(printable(note) for note in comparison.notes),
+        notes=tuple(printable(note) for note in image.notes),
         agreement=agreement_words(comparison),
     )
 
 
-def _tile(cell: compare.Cell, picture: bytes | None) -> Tile:
+def _tile(cell: Cell, picture: bytes | None) -> Tile:
     words = tile(cell, None)
     kind, *rest = words.words
     title = words.title.replace(" = ", "\u00a0=\u00a0")  # kept on one line
     return Tile(title, kind, printable(" · ".join(rest)), None if picture is None else data_uri(picture))
 
 
-def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[Cell]], list[int]]:
-    """Every column that has a value, and what went wrong where something did; the ranks are those of the columns."""
-    columns = [column for column in COLUMNS if any(value_of(column, row) is not None for row in rows)]
-    heads = [column.head.replace(" %", "\u00a0%") for column in columns]
+def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[html.Cell]], list[int]]:
+    """The headings, rows and ranks of all columns that have a value, and of the errors where there are some."""
+    columns = [
+        column for column in COLUMNS if column.heading and any(value_of(column, row) is not None for row in rows)
+    ]
+    heads = [column.heading.replace(" %", "\u00a0%") for column in columns]
     ranks = [column.rank for column in columns]
-    cells = [[Cell(*_sorted_by(column, row, rows)) for column in columns] for row in rows]
+    cells = [[_cell(column, row, rows) for column in columns] for row in rows]
     if any(row["error"] for row in rows):
         heads.append("error")
         ranks.append(0)
         for row, line in zip(rows, cells, strict=True):
-            line.append(Cell(printable(row["error"] or ""), printable(row["error"] or ""), long=True))
+            line.append(html.Cell(printable(row["error"] or ""), printable(row["error"] or ""), long=True))
     return heads, cells, ranks
 
 
-def _sorted_by(column: Column, row: Row, rows: Sequence[Row]) -> tuple[str, float | str | None, bool]:
+def _cell(column: Column, row: Row, rows: Sequence[Row]) -> html.Cell:
     words, best = cell_words(column, row, rows)
     value = value_of(column, row)
-    return words, int(value) if isinstance(value, bool) else value, best
+    return html.Cell(words, int(value) if isinstance(value, bool) else value, best)
 
 
 def _matrix(comparison: Comparison) -> tuple[tuple[str, tuple[float, ...]], ...]:
     done = [cell for cell in comparison.cells if cell.error is None]
     if len(done) < 2:
         return ()
-    found = [{one.other: one.ari for one in cell.agreement} for cell in done]
+    indices = [{one.other: one.ari for one in cell.agreement} for cell in done]
     return tuple(
         (cell.name, tuple(agreement.get(other.name, 1.0) for other in done))
-        for cell, agreement in zip(done, found, strict=True)
+        for cell, agreement in zip(done, indices, strict=True)
     )

@@ -1,0 +1,162 @@
+"""The job of ``compare`` for one image: read it, compare, and write the pictures, the contact sheet and the figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from colorquant.analysis.compare import Cell, compare
+from colorquant.analysis.grid import Combination, Grid, cell_name
+from colorquant.analysis.measures import Rendering
+from colorquant.batch.inputs import Input
+from colorquant.color.counted import CountedImage
+from colorquant.errors import ImageReadError
+from colorquant.files import check_writable, write_whole
+from colorquant.images import Picture, read_image, read_label_map
+from colorquant.images.decoding import Reading
+from colorquant.images.downsampling import downsample, encode_preview, preview_side
+from colorquant.images.encoding import encode_rgb, picture_chunks
+from colorquant.report import contact_sheet as sheets
+from colorquant.report.comparison_records import ComparedImage, Previews, contact_sheet
+from colorquant.report.figures import compared
+from colorquant.types import LabelArray, UInt8Array
+
+
+@dataclass(frozen=True)
+class CompareOutputs:
+    """The files of one image.
+
+    Pictures and contact sheet go into ``folder`` and are named after ``stem``; None writes neither. ``truth`` is read:
+    a label map. ``figure`` is a file, and ``figure_kind`` a key of COMPARED. ``previews`` are made for a page. Existing
+    files are overwritten only with ``force``.
+    """
+
+    folder: Path | None
+    stem: str
+    force: bool = False
+    truth: Path | None = None
+    figure: Path | None = None
+    figure_kind: str = "grid"
+    previews: bool = False
+
+    def picture(self, options: Combination) -> Path | None:
+        """The file of a cell's picture."""
+        return None if self.folder is None else self.folder / f"{self.stem}-{cell_name(options)}.png"
+
+    @property
+    def sheet(self) -> Path | None:
+        """The file of the contact sheet."""
+        return None if self.folder is None else self.folder / f"{self.stem}-compare.png"
+
+    def files(self, grid: Grid) -> list[Path]:
+        """All files that can be written."""
+        files = [*(self.picture(options) for options in grid.combinations), self.sheet, self.figure]
+        return [path for path in files if path is not None]
+
+
+@dataclass(frozen=True)
+class CompareJob:
+    """Compares one image by a grid and writes what its outputs ask for: a call for each image of a batch.
+
+    ``progress`` and ``stopped`` as :func:`colorquant.analysis.compare.compare` takes them, the former with the image as
+    its first argument. Without these two a job can be pickled.
+    """
+
+    grid: Grid
+    reading: Reading = Reading()  # noqa: RUF009  it is frozen
+    progress: Callable[[Input, Combination, float | None], None] | None = None
+    stopped: Callable[[], bool] | None = None
+
+    def __call__(self, item: Input, outputs: CompareOutputs) -> ComparedImage:
+        """The comparison of an image with the files that were written: all, or none where one cannot be encoded.
+
+        Raises ImageReadError for the image or the truth, and OutputError.
+        """
+        check_writable(outputs.files(self.grid), force=outputs.force)
+        picture = read_image(item.source, self.reading)
+        truth = None if outputs.truth is None else _read_truth(outputs.truth, picture, self.reading)
+        pictures = _Pictures(picture, outputs, preview_side(len(self.grid.combinations)))
+        comparison = compare(
+            CountedImage(picture.rgb, picture.alpha),
+            self.grid,
+            truth=truth,
+            chunks=picture_chunks(picture.density),
+            keep=pictures.keep,
+            progress=None if self.progress is None else partial(self.progress, item),
+            stopped=self.stopped,
+        )
+        image = ComparedImage(
+            name=item.name,
+            comparison=comparison,
+            bytes_in=picture.bytes_in,
+            notes=picture.notes,
+            warnings=picture.warnings,
+            pictures={name: path for name, (path, _) in pictures.files.items()},
+            sheet=outputs.sheet if comparison.cells else None,
+        )
+        return pictures.finish(image)
+
+
+def _read_truth(path: Path, picture: Picture, reading: Reading) -> LabelArray:
+    """The label map (h, w) of a picture. Raises ImageReadError where it cannot be read or has another size."""
+    try:
+        labels = read_label_map(path, replace(reading, frame=0))
+    except ImageReadError as error:
+        raise ImageReadError(f"--truth {path}: {error}") from error
+    if labels.shape != picture.rgb.shape[:2]:
+        (height, width), (truth_height, truth_width) = picture.rgb.shape[:2], labels.shape
+        raise ImageReadError(
+            f"--truth {path} is {truth_width} × {truth_height}, the image {width} × {height}: give labels of its size"
+        )
+    return labels
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """What is kept of each cell's pixels: its PNG file, a thumbnail and a page's preview, as far as they are wanted.
+
+    ``side`` is the longest side of a preview. The dictionaries have the names of cells as keys.
+    """
+
+    picture: Picture
+    outputs: CompareOutputs
+    side: int
+    files: dict[str, tuple[Path, bytes]] = field(default_factory=dict)
+    thumbnails: dict[str, UInt8Array] = field(default_factory=dict)
+    previews: dict[str, bytes] = field(default_factory=dict)
+
+    def keep(self, cell: Cell, rendering: Rendering) -> None:
+        """Make what is wanted of a cell while its pixels are there."""
+        alpha, path = self.picture.alpha, self.outputs.picture(cell.options)
+        if path is not None:
+            self.files[cell.name] = path, rendering.png
+        if path is not None or self.outputs.figure is not None:
+            self.thumbnails[cell.name] = sheets.thumbnail(rendering.rgb, alpha)
+        if self.outputs.previews:
+            self.previews[cell.name] = encode_preview(rendering.rgb, alpha, self.side)
+
+    def finish(self, image: ComparedImage) -> ComparedImage:
+        """Write the pictures, the contact sheet and the figure. Returns the image with previews where they are wanted.
+
+        Nothing is written of a comparison that was interrupted before its first cell.
+        """
+        outputs, files = self.outputs, list(self.files.values())
+        if not image.comparison.cells:
+            return image
+        if outputs.sheet is not None or outputs.figure is not None:
+            original = sheets.thumbnail(self.picture.rgb, self.picture.alpha)
+            if outputs.sheet is not None:
+                files.append((outputs.sheet, contact_sheet(image, original, self.thumbnails)))
+            if outputs.figure is not None:
+                drawing = compared.Compared(image, original, self.thumbnails)
+                suffix = outputs.figure.suffix.lower()
+                files.append((outputs.figure, compared.encode(drawing, outputs.figure_kind, suffix)))
+            write_whole(files, force=outputs.force)
+        if not outputs.previews:
+            return image
+        original_shown = downsample(self.picture, self.side)
+        height, width = original_shown.rgb.shape[:2]
+        encoded = encode_rgb(original_shown.rgb, original_shown.alpha)
+        return replace(image, previews=Previews((width, height), encoded, self.previews))

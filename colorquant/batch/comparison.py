@@ -1,0 +1,99 @@
+"""``compare`` over many images: the names of all outputs, checked before anything runs, and the files of all images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from colorquant.analysis import measures
+from colorquant.analysis.grid import Grid, variant
+from colorquant.batch.compare_job import CompareOutputs
+from colorquant.batch.inputs import Input
+from colorquant.batch.naming import OutputName, check_names
+from colorquant.batch.outputs import OUTPUTS
+from colorquant.errors import OptionError
+from colorquant.files import write_whole
+from colorquant.report.comparison_records import ComparedImage, encode_csv
+from colorquant.report.figures import check_figure
+from colorquant.report.figures.compared import choose
+from colorquant.report.records import printable
+
+
+@dataclass(frozen=True)
+class CompareRequest:
+    """A grid with the names of the files that the user wants: the values of the options of the same names.
+
+    ``output`` is a folder; ``truth`` and ``figure`` may hold ``{stem}``. ``csv`` and ``html`` are written once for all
+    images. ``options`` are shown on the page, by their flags.
+    """
+
+    grid: Grid
+    output: str | None = None
+    truth: str | None = None
+    figure: str | None = None
+    figure_kind: str | None = None
+    csv: str | None = None
+    html: str | None = None
+    force: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def plan(self, inputs: Sequence[Input]) -> list[tuple[Input, CompareOutputs]]:
+        """Each image with its outputs. Raises OptionError and OutputError, before anything is read."""
+        kind = self._figure_kind()
+        plan = [(item, self._outputs(item, kind)) for item in inputs]
+        files = (outputs.files(self.grid) for _, outputs in plan)
+        check_names(inputs, self._names(), files, force=self.force)
+        return plan
+
+    def _names(self) -> list[OutputName]:
+        """The names that the user gave."""
+        names = {"-o": self.output, "--truth": self.truth, "--figure": self.figure}
+        once = {"--csv": self.csv, "--html": self.html}
+        suffixes = {"--html": OUTPUTS["html"].suffixes}
+        return [
+            *(OutputName(flag, name, folder=flag == "-o") for flag, name in names.items() if name is not None),
+            *(
+                OutputName(flag, name, suffixes.get(flag, ()), once=True)
+                for flag, name in once.items()
+                if name is not None
+            ),
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What is left out of the results, and why, in lines."""
+        no_ssim = [] if measures.has_ssim() else ["no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'"]
+        return [*(f"left out: {printable(reason)}" for reason in self.grid.left_out), *no_ssim]
+
+    def write(self, images: Sequence[ComparedImage], failures: Sequence[tuple[str, str]]) -> None:
+        """Write the table and the page of all images; ``failures`` are names of images with the reasons."""
+        files = [] if self.csv is None else [(Path(self.csv), encode_csv(images, failures))]
+        if self.html is not None:
+            from colorquant.report.html.comparison import Failure, comparison_page
+
+            failed = [Failure(name, error) for name, error in failures]
+            files.append((Path(self.html), comparison_page(images, failed, list(self.options.items()), self.notes)))
+        write_whole(files, force=self.force)
+
+    def _figure_kind(self) -> str:
+        """The kind of the figure. Raises OptionError for one that cannot be drawn, or that no file was named for."""
+        if self.figure is None:
+            if self.figure_kind is not None:
+                raise OptionError("--figure-kind describes a figure: add --figure FILE")
+            return "grid"
+        if not self.figure:
+            raise OptionError("--figure has an empty name: is a variable unset?")
+        check_figure(self.figure)
+        return choose(self.figure_kind, [(variant(options), options.k) for options in self.grid.combinations])
+
+    def _outputs(self, item: Input, kind: str) -> CompareOutputs:
+        return CompareOutputs(
+            folder=None if self.output is None else Path(self.output),
+            stem=item.stem,
+            force=self.force,
+            truth=None if self.truth is None else Path(self.truth.replace("{stem}", item.stem)),
+            figure=None if self.figure is None else Path(self.figure.replace("{stem}", item.stem)),
+            figure_kind=kind,
+            previews=self.html is not None,
+        )

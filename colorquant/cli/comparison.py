@@ -1,0 +1,163 @@
+"""``compare``: run the grid over the images, print the results, and write the files of all images."""
+
+from __future__ import annotations
+
+import json
+import sys
+from threading import Event
+from typing import Any
+
+import click
+
+from colorquant.analysis.grid import Axes, Combination, Grid, combination_words
+from colorquant.batch import run as batch
+from colorquant.batch.compare_job import CompareJob
+from colorquant.batch.comparison import CompareRequest
+from colorquant.batch.inputs import Input, expand
+from colorquant.cli.console import Console, open_console
+from colorquant.cli.quantization import check_stdin
+from colorquant.cli.summary import shown
+from colorquant.images.decoding import Reading
+from colorquant.report.comparison_records import ComparedImage, agreement_words, failure, records, table_title
+from colorquant.report.comparison_table import comparison_table, left_out_words
+from colorquant.report.records import notes_line, printable
+
+FINISH = 30.0  # seconds that writing what was finished may take after Ctrl-C; a second Ctrl-C ends it at once
+
+
+def run_comparison(
+    *,
+    images: tuple[str, ...],
+    reading: Reading,
+    recursive: bool,
+    jobs: int,
+    truth: str | None,
+    output: str | None,
+    figure: str | None,
+    figure_kind: str | None,
+    csv: str | None,
+    html: str | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **axes: Any,
+) -> None:
+    """Compare the images and exit with 1 where an image or a combination failed.
+
+    After Ctrl-C the results so far are printed and written before KeyboardInterrupt is raised again.
+    """
+    request = CompareRequest(
+        grid=Grid.of(Axes(**axes)),
+        output=output,
+        truth=truth,
+        figure=figure,
+        figure_kind=figure_kind,
+        csv=csv,
+        html=html,
+        force=force,
+        options=_said(images, axes),
+    )
+    inputs = expand(images, recursive=recursive, outputs=[] if output is None else [output])
+    check_stdin(inputs)
+    plan = [(item.with_data(sys.stdin.buffer), outputs) for item, outputs in request.plan(inputs)]
+    stop = Event()
+    with open_console(len(plan) * len(request.grid.combinations), quiet=quiet) as console:
+        for line in request.notes:
+            console.print(line)
+        results = _Results(console, as_json=as_json, quiet=quiet, verbose=verbose)
+        job = CompareJob(request.grid, reading, results.progress, stop.is_set)
+        with batch.open_executor(jobs, threaded=True) as executor:
+            run = batch.run(plan, job, executor, in_flight=2 * jobs)
+            try:
+                for outcome in run:
+                    results.add(outcome)
+            except KeyboardInterrupt:
+                stop.set()
+                for outcome in run.stop(FINISH):
+                    results.add(outcome)
+        for line in results.errors:
+            console.print_error(line)
+    request.write(results.images, results.failures)
+    if stop.is_set():
+        raise KeyboardInterrupt
+    if results.errors:
+        raise click.exceptions.Exit(1)
+
+
+class _Results:
+    """Prints the results of each image as they come, and keeps them for the files of all images."""
+
+    def __init__(self, console: Console, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self.console, self.as_json, self.quiet, self.verbose = console, as_json, quiet, verbose
+        self.images: list[ComparedImage] = []
+        self.failures: list[tuple[str, str]] = []
+        self.errors: list[str] = []
+
+    def progress(self, item: Input, options: Combination, seconds: float | None) -> None:
+        """Show which combination runs on which image, or count one that ended."""
+        if seconds is None:
+            self.console.show_current(f"{combination_words(options)}: {printable(item.name)}")
+        else:
+            self.console.advance()
+
+    def add(self, outcome: batch.Outcome[ComparedImage]) -> None:
+        """Print the results of one image."""
+        called, image = shown(outcome.input), outcome.result
+        if image is None:
+            reason = outcome.error or ""
+            self.failures.append((outcome.input.name, reason))
+            self._fail(called, reason, outcome.details)
+            self._print_json([failure(outcome.input.name, reason)])
+            return
+        for cell in image.comparison.cells:
+            if cell.error is not None:
+                self._fail(f"{called}, {cell.name}", cell.error, cell.details)
+        if image.comparison.not_run:
+            self.console.print(f"{called}: not run: {', '.join(image.comparison.not_run)}")
+        if not image.comparison.cells:
+            return
+        self.images.append(image)
+        self._print_json(records(image))
+        self._print_table(called, image)
+        if image.sheet is not None:
+            self.console.print(f"contact sheet: {printable(str(image.sheet))}")
+        notes = image.notes if self.verbose else image.warnings
+        if notes:
+            self.console.print(notes_line(notes))
+
+    def _fail(self, called: str, reason: str, details: str) -> None:
+        self.errors.append(f"{called}: {printable(reason)}")
+        if self.verbose:
+            self.console.print(details)
+
+    def _print_json(self, rows: list[dict[str, Any]]) -> None:
+        for row in rows if self.as_json else ():
+            click.echo(json.dumps(row))
+
+    def _print_table(self, called: str, image: ComparedImage) -> None:
+        if self.as_json or self.quiet:
+            return
+        lines = [agreement_words(image.comparison)]
+        if sys.stdout.isatty():
+            from colorquant.report import terminal
+
+            table, left_out = comparison_table(records(image), terminal.width())
+            click.echo(table_title(called, image))
+            terminal.show_table(table)
+            lines.insert(0, left_out_words(left_out))
+        else:
+            click.echo(f"{table_title(called, image)}\n\n{comparison_table(records(image))[0].plain()}")
+        for line in lines:
+            if line is not None:
+                click.echo(line)
+
+
+def _said(images: tuple[str, ...], axes: dict[str, Any]) -> dict[str, str]:
+    """The images and options of the run as a page lists them."""
+    said = {"images": ", ".join(images)}
+    for name, value in axes.items():
+        if value not in (None, ()):
+            flag = "-k" if name == "k" else f"--{name.replace('_', '-')}"
+            said[flag] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return said
