@@ -1,4 +1,4 @@
-"""Bytes to files: whole or not at all, and never over what may not be overwritten."""
+"""Writing files: completely or not at all, and never over files that must not be overwritten."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ FIRST = "-0.tmp"
 
 
 def check_writable(paths: Iterable[Path], *, force: bool) -> None:
-    """Raises OutputError for a name that cannot be, a folder, or a file that may not be overwritten.
+    """Raises OutputError for a name that is impossible, a folder, or a file that must not be overwritten.
 
-    Before that, what runs that were killed left in the folders is removed: see :func:`remove_leftovers`.
+    First it removes the temporary files that killed runs left in the folders: see :func:`remove_leftovers`.
     """
     for path in paths:
         remove_leftovers(path.parent)
@@ -39,16 +39,17 @@ def check_writable(paths: Iterable[Path], *, force: bool) -> None:
             raise OutputError(f"{path} cannot be written: {reason}; choose another name") from error
         if os.path.isdir(path):
             raise OutputError(f"{path} is a folder: choose another name")
-        if path.exists() and not path.is_file():  # a device or a pipe would be replaced by a file
+        if path.exists() and not path.is_file():  # a device or a pipe must not be replaced by a file
             raise OutputError(f"{path} is not a file: choose another name")
         if not force:
             raise OutputError(f"{path} exists already: use --force to overwrite it")
 
 
 def check_place(path: Path) -> None:
-    """Raises OutputError where a new file ``path`` could not be written, as far as the folder's permissions tell.
+    """Raises OutputError if the permissions of its folder do not allow a new file ``path``.
 
-    For what is written at the end of long work. Links are not followed: what they lead to may lie elsewhere.
+    This is for files that are written at the end of long work. Links are not followed, since their target may lie in
+    another folder.
     """
     folder = path.parent
     while not os.path.lexists(folder) and folder != folder.parent:
@@ -58,10 +59,10 @@ def check_place(path: Path) -> None:
 
 
 def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
-    """Write files whole or not at all, in folders that are made if missing.
+    """Write all ``files``, pairs of a path and its content, or none of them. Missing folders are created.
 
-    All are written to temporary files in their folders first, then renamed. Without ``force`` an existing file stays,
-    and OutputError is raised. One that is replaced keeps its permissions and, where this is allowed, its owner.
+    All are first written to temporary files in their folders, then renamed. Without ``force`` an existing file stays,
+    and OutputError is raised. A file that is replaced keeps its permissions and, where this is allowed, its owner.
     """
     check_writable((path for path, _ in files), force=force)
     claims: dict[Path, _Claim] = {}
@@ -70,7 +71,7 @@ def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
         for path, data in files:
             target = Path(os.path.realpath(path)) if force and os.path.islink(path) else path
             staged.append((_staged(path, target, data, claims), target, path))
-        staged.sort(key=lambda row: row[0].name.endswith(FIRST))  # the ones with the locks go last
+        staged.sort(key=lambda row: row[0].name.endswith(FIRST))  # the locked ones are renamed last
         with _Staging.lock:
             for temporary, target, path in staged:
                 _rename(temporary, target, path, force)
@@ -115,7 +116,7 @@ class LineFile:
 
 
 class _Staging:
-    """The temporary files of all threads. Renaming is done under the lock, so that it is never cut short."""
+    """The temporary files of all threads. Files are renamed under the lock, so that :func:`abandon` waits for it."""
 
     lock = Lock()
     files: ClassVar[set[Path]] = set()
@@ -125,10 +126,10 @@ class _Staging:
 
 @dataclass
 class _Claim:
-    """What marks the temporary files of one write in one folder as those of a run that lives.
+    """Marks the temporary files of one write in one folder as belonging to a run that is alive.
 
-    They share ``token`` in their names. The first of them, number 0, is ``stream``: open and locked until the others
-    are gone. The lock ends with the process, however that ends.
+    They share ``token`` in their names. The first of them, number 0, is ``stream``, which stays open and locked until
+    the others are gone. The lock ends with the process, however that ends.
     """
 
     token: str
@@ -137,9 +138,9 @@ class _Claim:
 
 
 def abandon() -> None:
-    """Before a process ends in spite of its threads: remove their temporary files, and let them write no more.
+    """Remove the temporary files of all threads, and let no thread but the main one write any more.
 
-    The main thread may: it knows what it does.
+    For a process that is about to end while its threads still run.
     """
     with _Staging.lock:
         _Staging.abandoned = True
@@ -148,9 +149,9 @@ def abandon() -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files in ``folder`` whose run was killed; once per folder in the life of a process.
+    """Remove the temporary files in ``folder`` whose run was killed; a process does it once per folder.
 
-    Where the file system knows no locks, nothing is removed.
+    On a file system without locks nothing is removed.
     """
     place = os.path.abspath(folder)  # noqa: PTH100  Path's raises for odd names
     if fcntl is None or place in _Staging.swept:
@@ -166,9 +167,9 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _remove_dead(first: Path, others: Sequence[Path]) -> None:
-    """Remove the files of one write, if the lock of its ``first`` one can be had: then nobody is at work on them.
+    """Remove the temporary files of one write if no run holds the lock of the ``first``.
 
-    Where that one is missing they are nobody's, too: it is the first to come and the last to go.
+    If the first is missing, no run owns the others either: it is created first and removed last.
     """
     number = None
     with suppress(FileNotFoundError):
@@ -184,7 +185,7 @@ def _remove_dead(first: Path, others: Sequence[Path]) -> None:
 
 
 def _lock(number: int) -> bool:
-    """Lock an open file; False where somebody else holds the lock. Raises OSError where there are no locks."""
+    """Lock an open file; False if another process holds the lock. Raises OSError if there are no locks."""
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -199,7 +200,7 @@ def _discard(temporary: Path) -> None:
 
 
 def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -> Path:
-    """A temporary file beside ``target`` that holds ``data``; ``claims`` are those of the folders so far."""
+    """Write ``data`` to a temporary file beside ``target``; ``claims`` has the claim of each folder so far."""
     folder = target.parent
     temporary = None
     try:
@@ -226,12 +227,12 @@ def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -
 
 
 def _mode(target: Path) -> int:
-    """The permissions of a temporary file: until it takes over those of the file it replaces, only its owner reads."""
+    """The permissions of a temporary file. One that replaces a file is private until it gets those of that file."""
     return 0o600 if target.exists() else 0o666
 
 
 def _claimed(folder: Path, mode: int) -> tuple[Path, _Claim]:
-    """The first temporary file of a write in ``folder``, locked; another one where a sweeping run was quicker."""
+    """Create and lock the first temporary file of a write in ``folder``; try again if another run removed it."""
     while True:
         token = os.urandom(8).hex()
         temporary = folder / f".colorquant-{token}{FIRST}"
@@ -239,7 +240,7 @@ def _claimed(folder: Path, mode: int) -> tuple[Path, _Claim]:
         try:
             mine = fcntl is None or (_lock(stream.fileno()) and temporary.exists())
         except OSError:
-            mine = True  # no locks here: then nobody sweeps, either
+            mine = True  # without locks no run removes leftovers either
         if mine:
             return temporary, _Claim(token, stream)
         stream.close()
@@ -259,15 +260,15 @@ def _created(temporary: Path, mode: int) -> BinaryIO:
 
 
 def _fill(stream: BinaryIO, data: bytes) -> None:
-    """All of ``data`` on the disk."""
+    """Write ``data`` and flush it to the disk."""
     stream.write(data)
     stream.flush()
     os.fsync(stream.fileno())
 
 
 def _take_over(temporary: Path, target: Path) -> None:
-    """The permissions of the file that is replaced, and where this is allowed its owner and group."""
-    with suppress(OSError):  # there is none, or the file system knows no such thing
+    """Copy the permissions of the file that is replaced and, where this is allowed, its owner and group."""
+    with suppress(OSError):  # there is no such file, or the file system has no permissions
         old = target.stat()
         if hasattr(os, "chown"):
             with suppress(OSError):
@@ -276,7 +277,10 @@ def _take_over(temporary: Path, target: Path) -> None:
 
 
 def _rename(temporary: Path, target: Path, path: Path, force: bool) -> None:
-    """Without ``force`` no file is overwritten; without hard links a moment is left between the look and the rename."""
+    """Give the file its name. Without ``force`` no file is overwritten.
+
+    Where the file system has no hard links, a file that appears between the check and the rename is overwritten.
+    """
     try:
         if not force:
             try:
