@@ -16,7 +16,6 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 from PIL import Image
-from sklearn.datasets import load_sample_image
 
 from colorquant.cli import cli
 
@@ -37,16 +36,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+def sample_image(name: str) -> np.ndarray:
+    """A photograph that comes with scikit-learn."""
+    from sklearn.datasets import load_sample_image  # takes a second, which pytest's main process need not spend
+
+    return np.array(load_sample_image(name))
+
+
 @pytest.fixture(scope="session")
 def china() -> np.ndarray:
     """A photograph, (427, 640, 3) uint8."""
-    return np.array(load_sample_image("china.jpg"))
+    return sample_image("china.jpg")
 
 
 @pytest.fixture(scope="session")
 def flower() -> np.ndarray:
     """A photograph with saturated areas, (427, 640, 3) uint8."""
-    return np.array(load_sample_image("flower.jpg"))
+    return sample_image("flower.jpg")
 
 
 @pytest.fixture(scope="session")
