@@ -172,7 +172,7 @@ def _baseline(choice: _Choice) -> BaselineOptions | str:
     if choice.space != "rgb":
         return f"{called}: {choice.engine} works in rgb only"
     if baseline.missing:
-        return f"{called}: needs the Python package {baseline.package}, which is not installed: install it"
+        return f"{called}: needs {baseline.package}, which is not installed: pip install {baseline.package}"
     try:
         return BaselineOptions(choice.engine, choice.k)
     except OptionError as error:
