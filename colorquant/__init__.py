@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from colorquant._version import __version__
 
 if TYPE_CHECKING:
-    from colorquant.api import MappedImage, QuantizedImage, apply, fit, histogram, quantize, read
+    from colorquant.api import (
+        ComparisonTable,
+        MappedImage,
+        QuantizedImage,
+        apply,
+        compare,
+        fit,
+        histogram,
+        quantize,
+        read,
+    )
     from colorquant.color.histogram import ColorHistogram
     from colorquant.color.spaces import SPACES
     from colorquant.errors import (
@@ -36,6 +46,7 @@ __all__ = [
     "Centroids",
     "ColorHistogram",
     "ColorquantError",
+    "ComparisonTable",
     "EngineError",
     "FitOptions",
     "GaussianMixture",
@@ -49,6 +60,7 @@ __all__ = [
     "Reading",
     "__version__",
     "apply",
+    "compare",
     "fit",
     "histogram",
     "quantize",
@@ -61,6 +73,7 @@ _HOME = {  # of each public name, its module
     "Centroids": "fitting.models",
     "ColorHistogram": "color.histogram",
     "ColorquantError": "errors",
+    "ComparisonTable": "api",
     "EngineError": "errors",
     "FitOptions": "fitting.options",
     "GaussianMixture": "fitting.models",
@@ -73,6 +86,7 @@ _HOME = {  # of each public name, its module
     "QuantizedImage": "api",
     "Reading": "images.decoding",
     "apply": "api",
+    "compare": "api",
     "fit": "api",
     "histogram": "api",
     "quantize": "api",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
 from colorquant import images, quantization
+from colorquant.analysis import compare as comparisons
+from colorquant.analysis.grid import Axes, Grid
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import OptionError
@@ -21,9 +23,13 @@ from colorquant.images.decoding import Reading
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import figures, notebook
+from colorquant.report.comparison_records import ComparedImage, records
+from colorquant.report.comparison_table import comparison_table
 from colorquant.report.quantized_file import QuantizedFile
 from colorquant.shared_palette import FittedPalette, apply_palette, fit_palette
-from colorquant.types import AnyArray, UInt8Array
+from colorquant.types import AnyArray, LabelArray, UInt8Array
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -210,3 +216,93 @@ def apply(palette: Palette, source: Source, *, space: str = "rgb", alpha: UInt8A
     The palette keeps its colours and their order. ``source`` and ``alpha`` as :func:`quantize` takes them.
     """
     return MappedImage(**vars(apply_palette(palette, counted(source, alpha), space)))
+
+
+class ComparisonTable(Sequence[dict[str, Any]]):
+    """The records of a comparison, one per combination, as ``compare --json`` prints them.
+
+    ``left_out`` has a line for each combination that is not possible.
+    """
+
+    def __init__(self, rows: Sequence[dict[str, Any]], left_out: Sequence[str] = ()) -> None:
+        self._rows = list(rows)
+        self.left_out = tuple(left_out)
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | Sequence[dict[str, Any]]:
+        return self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def to_pandas(self) -> Any:
+        """The records as a pandas DataFrame. Raises OptionError where pandas is not installed."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise OptionError("to_pandas() needs pandas, which is not installed: pip install pandas") from error
+        return pandas.DataFrame(self._rows)
+
+    def __str__(self) -> str:
+        return comparison_table(self._rows)[0].plain()
+
+    def _repr_html_(self) -> str:
+        """The records as a table, the best of each column in bold, as a notebook shows them."""
+        return notebook.table_html(comparison_table(self._rows)[0])
+
+
+def compare(
+    source: Source,
+    *,
+    k: int | Sequence[int] = 16,
+    method: str | Sequence[str] = ("kmeans", "em"),
+    engine: str | Sequence[str] = "numpy",
+    space: str | Sequence[str] = "rgb",
+    covariance: str | Sequence[str] = (),
+    truth: LabelArray | None = None,
+    alpha: UInt8Array | None = None,
+    **fit_options: Any,
+) -> ComparisonTable:
+    """Run every combination on one image, whose colours are counted once, and measure each in the same way.
+
+    ``source`` and ``alpha`` as :func:`quantize` takes them. ``k``, ``method``, ``engine`` (those of ENGINES, and other
+    quantizers such as pillow-median), ``space`` and ``covariance`` are one value each or several. ``truth`` (h, w)
+    holds the true labels, from 0. ``fit_options`` are ``init``, ``attempts``, ``max_iter``, ``tol``, ``seed`` and
+    ``seeds``, which all combinations share. A combination that fails is a record with an ``error``. Raises
+    OptionError where no combination is possible, and ImageReadError.
+    """
+    known = ("init", "attempts", "max_iter", "tol", "seed", "seeds")
+    for option in fit_options:
+        if option not in known:
+            raise OptionError(f"there is no option {option!r}: take one of {', '.join(known)}")
+    axes = Axes(
+        k=_several(k),
+        method=_several(method),
+        engine=_several(engine),
+        space=_several(space),
+        covariance=_several(covariance),
+        **fit_options,
+    )
+    grid = Grid.of(axes)
+    image = counted(source, alpha)
+    comparison = comparisons.compare(image, grid, truth=truth)
+    name, bytes_in = _file_facts(source)
+    rows = records(ComparedImage(name=name, comparison=comparison, bytes_in=bytes_in))
+    return ComparisonTable(rows, grid.left_out)
+
+
+def _several(values: T | Sequence[T]) -> tuple[T, ...]:
+    """One value, or several, as a tuple without repetition."""
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        return (values,)
+    return tuple(dict.fromkeys(values))
+
+
+def _file_facts(source: Source) -> tuple[str, int]:
+    """The name of an image, and the bytes of its file; 0 where it has none."""
+    if isinstance(source, (str, Path)):
+        return str(source), Path(source).stat().st_size
+    return "image", len(source) if isinstance(source, bytes) else 0

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from colorquant.analysis.baselines import BASELINES, BaselineOptions
+from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
-from colorquant.fitting.options import FitOptions
+from colorquant.fitting.engines import ENGINES, METHODS
+from colorquant.fitting.options import COVARIANCES, FitOptions
 
 Combination = FitOptions | BaselineOptions
 Criteria = Callable[[str, str], Mapping[str, object]]  # method and space -> the FitOptions by which fits stop
@@ -107,7 +109,12 @@ def _joined(options: Combination | _Choice, first: str) -> str:
 
 
 def _check(axes: Axes) -> None:
-    """Raises OptionError for an option that no engine of the axes takes, or whose value is out of range."""
+    """Raises OptionError for an unknown name, an option that no engine of the axes takes, or a value out of range."""
+    known = {"method": METHODS, "engine": (*ENGINES, *BASELINES), "space": tuple(SPACES), "covariance": COVARIANCES}
+    for axis, names in known.items():
+        for name in getattr(axes, axis):
+            if name not in names:
+                raise OptionError(f"--{axis} {name} is unknown: take {', '.join(names)}")
     FitOptions(
         attempts=axes.attempts, max_iter=axes.max_iter, tol=axes.tol, seed=(axes.seed or 0) + max(axes.seeds, 1) - 1
     )

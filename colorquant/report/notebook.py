@@ -1,4 +1,4 @@
-"""What a notebook shows of a quantized image: before and after, the palette, and the numbers, as a piece of HTML."""
+"""What a notebook shows of an image or a comparison, as a piece of HTML."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.images.downsampling import encode_preview
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
+from colorquant.report.tables import Table
 
 SIDE = 480  # pixels across and down of each picture
 SWATCHES = 64  # colours shown
@@ -37,6 +38,19 @@ def palette_html(palette: Palette) -> str:
         )
     more = f" and {len(palette) - SWATCHES:,} more" if len(palette) > SWATCHES else ""
     return f'<div style="max-width:{22 * 16}px">{"".join(swatches)}{more}</div>'
+
+
+def table_html(table: Table) -> str:
+    """A table, its best cells in bold."""
+    heads = "".join(f"<th>{escape(header)}</th>" for header in table.headers)
+    lines = []
+    for row, cells in enumerate(table.rows):
+        shown = [
+            f"<td><b>{escape(cell)}</b></td>" if (row, place) in table.best else f"<td>{escape(cell)}</td>"
+            for place, cell in enumerate(cells)
+        ]
+        lines.append(f"<tr>{''.join(shown)}</tr>")
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
 def _figure(caption: str, data: bytes) -> str:

@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,51 @@ def test_a_figure_that_a_fit_cannot_have_is_refused(thumbnail):
     for kind in ("gaussians", "nothing"):
         with pytest.raises(cq.OptionError, match=kind):
             quantized.figure(kind)
+
+
+def test_a_comparison_is_a_table_of_records(folder, thumbnail):
+    table = cq.compare("photo.png", k=[3, 4], method=["kmeans", "em"], max_iter=5)
+    assert [record["cell"] for record in table] == [
+        "kmeans3-numpy-rgb",
+        "kmeans4-numpy-rgb",
+        f"em3-numpy-rgb-{table[2]['covariance']}",
+        f"em4-numpy-rgb-{table[3]['covariance']}",
+    ]
+    assert table[0]["mse"] == pytest.approx(cq.quantize(thumbnail, k=3, max_iter=5).mse)
+    assert table[0]["bytes_in"] == (folder / "photo.png").stat().st_size
+    assert len(table[1:]) == 3
+    assert table._repr_html_().count("<tr>") == 5
+    assert "kmeans" in str(table)
+    again = cq.compare(
+        thumbnail, k=4, method="kmeans", engine=("numpy", "pillow-median"), truth=np.zeros((54, 80), int)
+    )
+    assert {record["engine"] for record in again} == {"numpy", "pillow-median"}
+    assert all(record["truth_ari"] is not None for record in again)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"k": 0}, "out of range"),
+        ({"k": []}, "empty"),
+        ({"method": "magic"}, "magic"),
+        ({"space": "cmyk"}, "cmyk"),
+        ({"colours": 4}, "no option 'colours'"),
+        ({"truth": np.zeros((2, 2), int)}, "truth"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_an_option_error(arguments, words, thumbnail):
+    with pytest.raises(cq.OptionError, match=words):
+        cq.compare(thumbnail, **arguments)
+
+
+def test_a_comparison_as_a_data_frame(thumbnail):
+    table = cq.compare(thumbnail, k=3, method="kmeans")
+    if find_spec("pandas") is None:
+        with pytest.raises(cq.OptionError, match="pip install pandas"):
+            table.to_pandas()
+    else:
+        assert list(table.to_pandas()["cell"]) == ["kmeans3-numpy-rgb"]
 
 
 def test_the_public_names():
