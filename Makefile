@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_SECONDS := 60
+# The tests start the program hundreds of times: bytecode helps, also where PYTHONDONTWRITEBYTECODE is set.
+COMPILE := $(BIN)/python -m compileall -q colorquant
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo test test-slow fuzz lint format bench bench-full bench-setup samples clean
@@ -13,12 +15,15 @@ demo: $(VENV)/installed  ## quantize the sample picture with EM and with k-means
 	@echo "The results lie in out/: malaga-em4.png and malaga-kmeans16.png"
 
 test: lint  ## lint, then all tests but the slow ones
+	@$(COMPILE)
 	$(BIN)/python -m pytest
 
 test-slow: $(VENV)/installed-dev  ## the tests in tests/slow: killed runs, the labs, the README's commands
+	@$(COMPILE)
 	$(BIN)/python -m pytest -m slow
 
 fuzz: $(VENV)/installed-dev  ## the program on broken files for FUZZ_SECONDS; needs Linux
+	@$(COMPILE)
 	$(BIN)/python tests/fuzz.py --seconds $(FUZZ_SECONDS)
 
 lint: $(VENV)/installed-dev
