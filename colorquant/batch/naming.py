@@ -9,13 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from colorquant.batch.inputs import STDIN, FoundInputs, Input, RealPaths, expand
+from colorquant.batch.inputs import STDIN, Input, RealPaths
 from colorquant.batch.outputs import OUTPUTS, OutputKind, OutputPaths
 from colorquant.errors import OptionError, OutputError
 from colorquant.files import check_place, check_writable
 from colorquant.images import SUFFIXES
-
-__all__ = ["STDIN", "FoundInputs", "Input", "OutputName", "OutputNaming", "Plan", "check_names", "expand"]
 
 D = TypeVar("D")
 FIELDS = ("stem",)  # what may stand in braces in the name of an output

@@ -15,8 +15,7 @@ from colorquant.batch.compare_job import CompareJob
 from colorquant.batch.comparison import CompareRequest
 from colorquant.batch.inputs import Input, expand
 from colorquant.cli.console import Console, open_console
-from colorquant.cli.quantization import check_stdin
-from colorquant.cli.summary import shown
+from colorquant.cli.streams import check_stdin, display_name
 from colorquant.images.decoding import Reading
 from colorquant.report.comparison_records import ComparedImage, agreement_words, failure, records, table_title
 from colorquant.report.comparison_table import comparison_table, left_out_words
@@ -103,7 +102,7 @@ class _Results:
 
     def add(self, outcome: batch.Outcome[ComparedImage]) -> None:
         """Print the results of one image."""
-        called, image = shown(outcome.input), outcome.result
+        called, image = display_name(outcome.input), outcome.result
         if image is None:
             reason = outcome.error or ""
             self.failures.append((outcome.input.name, reason))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import click
 
 from colorquant.batch import run as batch
-from colorquant.batch.inputs import Input
 from colorquant.batch.naming import Plan
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantization import QuantizeRequest
 from colorquant.cli.console import open_console
+from colorquant.cli.streams import check_stdin
 from colorquant.cli.summary import BatchSummary, print_dry_run
 from colorquant.errors import OptionError
 from colorquant.files import LineFile
@@ -90,17 +89,6 @@ def _prepare_for_many() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not every C library has it
         if mallopt is not None:
             mallopt(M_ARENA_MAX, 1)
-
-
-def source(item: Input) -> Path | bytes:
-    """Where the image of an input is: its file, or the bytes of standard input."""
-    return sys.stdin.buffer.read() if item.path is None else item.path
-
-
-def check_stdin(inputs: Iterable[Input]) -> None:
-    """Raises OptionError where an image is expected from a terminal."""
-    if any(item.path is None for item in inputs) and sys.stdin.isatty():
-        raise OptionError("standard input (-) is a terminal: pipe an image into it")
 
 
 def _check_streams(plan: Plan[OutputPaths], as_json: bool) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -16,6 +14,7 @@ from colorquant.batch.naming import Plan
 from colorquant.batch.outputs import OutputPaths
 from colorquant.batch.quantize_job import JobResult
 from colorquant.cli.console import Console
+from colorquant.cli.streams import display_name, write_stdout
 from colorquant.errors import ColorquantError, OptionError, OutputError
 from colorquant.files import LineFile, abandon
 from colorquant.images.decoding import check_readable
@@ -80,12 +79,12 @@ class BatchSummary:
         line = json.dumps(row)
         self._write_report(line)
         if result is None:
-            self.failures.append(f"{shown(item)}: {printable(outcome.error or '')}")
+            self.failures.append(f"{display_name(item)}: {printable(outcome.error or '')}")
             for detail in outcome.details.splitlines() if self.verbose else ():
                 self.console.print(printable(detail))
         else:
             if result.png is not None:
-                _write_out(result.png)
+                write_stdout(result.png)
             self._print_result(row, result.command)
         if self.as_json:
             click.echo(line)
@@ -110,22 +109,6 @@ class BatchSummary:
             self.report = None
 
 
-def shown(item: Input) -> str:
-    """The name of an input in messages."""
-    return "standard input" if item.path is None else printable(item.name)
-
-
-def _write_out(data: bytes) -> None:
-    """Write all of ``data`` to standard output, which may be unbuffered and then takes it in parts."""
-    rest = memoryview(data)
-    while rest:
-        taken = sys.stdout.buffer.write(rest)
-        if taken is None:
-            raise BlockingIOError(errno.EAGAIN, "it takes no more at the moment")
-        rest = rest[taken:]
-    sys.stdout.buffer.flush()
-
-
 def print_dry_run(plan: Plan[OutputPaths], k: int, report: str | None, as_json: bool) -> None:
     """Print on standard output what each input would become; exit with 1 where one is known to fail.
 
@@ -138,7 +121,7 @@ def print_dry_run(plan: Plan[OutputPaths], k: int, report: str | None, as_json: 
         try:
             skipped = _would_be_skipped(item, paths, k)
         except ColorquantError as error:
-            failures.append(f"{shown(item)}: {printable(str(error))}")
+            failures.append(f"{display_name(item)}: {printable(str(error))}")
             if as_json:
                 click.echo(json.dumps(records.failed(item.name, str(error))))
             continue
@@ -149,7 +132,7 @@ def print_dry_run(plan: Plan[OutputPaths], k: int, report: str | None, as_json: 
             click.echo(json.dumps({"input": item.name, "output": names[0], "others": names[1:], "status": status}))
         else:
             words = ", ".join(_file_words(paths, k)) + (" (skipped, exists)" if skipped else "")
-            click.echo(f"{shown(item)} → {words}")
+            click.echo(f"{display_name(item)} → {words}")
     for failure in failures:
         click.echo(f"Error: {failure}", err=True)
     if failures:

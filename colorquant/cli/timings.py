@@ -15,7 +15,7 @@ from colorquant.analysis.timing import Watch
 from colorquant.batch.inputs import Input, expand
 from colorquant.batch.timings import TimingRequest, sources
 from colorquant.cli.console import Console, open_console
-from colorquant.cli.quantization import check_stdin
+from colorquant.cli.streams import check_stdin
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
 from colorquant.report import timing_records

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from colorquant.batch import naming
-from colorquant.batch.inputs import find_inputs
+from colorquant.batch.inputs import expand, find_inputs
 from colorquant.batch.outputs import OUTPUTS
 from colorquant.errors import ImageReadError, OptionError
 
@@ -26,12 +26,12 @@ def names(inputs):
 
 
 def test_a_folder_stands_for_its_images(tree):
-    assert names(naming.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg"]
-    assert names(naming.expand([str(tree)], recursive=True)) == ["a.png", "b.jpg", "c.PNG"]
+    assert names(expand([str(tree)], recursive=False)) == ["a.png", "b.jpg"]
+    assert names(expand([str(tree)], recursive=True)) == ["a.png", "b.jpg", "c.PNG"]
 
 
 def test_files_are_taken_whatever_they_are_called(tree):
-    assert names(naming.expand([str(tree / "notes.txt"), str(tree / "missing.png")], recursive=False)) == [
+    assert names(expand([str(tree / "notes.txt"), str(tree / "missing.png")], recursive=False)) == [
         "notes.txt",
         "missing.png",
     ]
@@ -39,12 +39,12 @@ def test_files_are_taken_whatever_they_are_called(tree):
 
 def test_a_folder_without_images_is_a_failure(tree):
     (tree / "empty").mkdir()
-    (item,) = naming.expand([str(tree / "empty")], recursive=True)
+    (item,) = expand([str(tree / "empty")], recursive=True)
     assert isinstance(item.problem, ImageReadError)
 
 
 def plan(names, *, recursive=False, **said):
-    inputs = naming.expand([str(name) for name in names], recursive=recursive)
+    inputs = expand([str(name) for name in names], recursive=recursive)
     return naming.OutputNaming("kmeans16", 16, **said).plan(inputs)
 
 
@@ -96,15 +96,15 @@ def test_labels_and_palettes_are_named_after_the_output(tree):
 def test_outputs_of_an_earlier_run_are_not_inputs(tree):
     for name in ("a-kmeans3.png", "a-em16-labels.png", "lonely-em16.png"):
         (tree / name).write_bytes((tree / "a.png").read_bytes())
-    assert names(naming.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg", "lonely-em16.png"]
-    assert names(naming.expand([str(tree / "a-kmeans3.png")], recursive=False)) == ["a-kmeans3.png"]
+    assert names(expand([str(tree)], recursive=False)) == ["a.png", "b.jpg", "lonely-em16.png"]
+    assert names(expand([str(tree / "a-kmeans3.png")], recursive=False)) == ["a-kmeans3.png"]
     found = find_inputs([str(tree), str(tree / "a-kmeans3.png")], recursive=False)
     assert names(found.inputs) == ["a.png", "b.jpg", "lonely-em16.png", "a-kmeans3.png"]
     assert found.passed_over == [str(tree / "a-em16-labels.png")], "one that is named is no longer passed over"
 
 
 def test_what_is_named_twice_is_taken_once(tree):
-    inputs = naming.expand([str(tree / "a.png"), str(tree), f"{tree}/./a.png"], recursive=False)
+    inputs = expand([str(tree / "a.png"), str(tree), f"{tree}/./a.png"], recursive=False)
     assert names(inputs) == ["a.png", "b.jpg"]
 
 
@@ -112,7 +112,7 @@ def test_odd_things_in_a_folder_are_no_inputs(tree):
     os.mkfifo(tree / "pipe.png")
     (tree / "loop.png").symlink_to("loop.png")
     (tree / "folder.png").mkdir()
-    assert names(naming.expand([str(tree)], recursive=False)) == ["a.png", "b.jpg"]
+    assert names(expand([str(tree)], recursive=False)) == ["a.png", "b.jpg"]
 
 
 def test_names_that_cannot_be(tree):
@@ -122,7 +122,7 @@ def test_names_that_cannot_be(tree):
         ((item, _),) = plan([tree / name])
         assert item.name.endswith(name)
     with pytest.raises(OptionError, match="empty name"):
-        naming.expand([""], recursive=False)
+        expand([""], recursive=False)
 
 
 def test_two_inputs_for_one_output_are_refused_by_name(tree):
@@ -154,4 +154,4 @@ def test_outputs_that_cannot_be(tree, files, said, words):
 
 def test_standard_input_is_read_once():
     with pytest.raises(OptionError, match="only once"):
-        naming.OutputNaming("em4", 4).plan(naming.expand(["-", "-"], recursive=False))
+        naming.OutputNaming("em4", 4).plan(expand(["-", "-"], recursive=False))

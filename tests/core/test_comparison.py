@@ -18,8 +18,8 @@ from colorquant.analysis import compare as comparison
 from colorquant.analysis.baselines import BASELINES, BaselineOptions
 from colorquant.analysis.grid import Axes, Grid, cell_name
 from colorquant.analysis.measures import has_ssim
-from colorquant.batch import naming
 from colorquant.batch.compare_job import CompareJob, CompareOutputs
+from colorquant.batch.inputs import Input
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import EngineError, ImageReadError, OptionError, OutputError
 from colorquant.images import read_image, read_label_map
@@ -36,7 +36,7 @@ each_baseline = pytest.mark.parametrize(
 
 def compared_image(path, axes, folder=None, **outputs):
     """The image at ``path`` compared by a grid, its files in ``folder``."""
-    return CompareJob(Grid.of(axes))(naming.Input(str(path)), CompareOutputs(folder, path.stem, **outputs))
+    return CompareJob(Grid.of(axes))(Input(str(path)), CompareOutputs(folder, path.stem, **outputs))
 
 
 def compared(path, axes, folder=None, **outputs):
