@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colorquant.errors import OptionError
 from colorquant.files import check_writable
@@ -16,8 +17,10 @@ from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.palette.files import PALETTE_FORMATS
-from colorquant.report import figures, trace
-from colorquant.report.quantized_file import QuantizedFile
+from colorquant.report import figures
+
+if TYPE_CHECKING:  # a plain run loads neither
+    from colorquant.report.quantized_file import QuantizedFile
 
 Files = list[tuple[Path, bytes]]
 
@@ -80,7 +83,9 @@ def _masks(file: QuantizedFile, path: Path) -> Files:
 
 
 def _trace(file: QuantizedFile, path: Path) -> Files:
-    return [(path, trace.trace_csv(file.quantized).encode())]
+    from colorquant.report.trace import trace_csv
+
+    return [(path, trace_csv(file.quantized).encode())]
 
 
 def _figure(file: QuantizedFile, path: Path) -> Files:

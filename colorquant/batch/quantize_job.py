@@ -19,7 +19,6 @@ from colorquant.images import encoding
 from colorquant.images.decoding import Reading
 from colorquant.quantization import Quantized, encode_png, quantize
 from colorquant.report import figures, records
-from colorquant.report.quantized_file import QuantizedFile
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,8 @@ def quantize_file(
     png = encode_png(quantized, chunks)
     encoded: Files = []
     if shown is not None:
+        from colorquant.report.quantized_file import QuantizedFile  # a plain run does without
+
         file = QuantizedFile(
             name=paths.name,
             image=shown,
