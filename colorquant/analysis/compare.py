@@ -124,11 +124,26 @@ class Cell:
 
     def value(self, key: str) -> Value:
         """The measure ``key``, also of those to the truth; None where the cell has none."""
-        for part in (self.measures, self.truth):
-            if hasattr(part, key):
-                value: Value = getattr(part, key)
-                return value
-        return None
+        return _value(self.measures, self.truth, key)
+
+    def mean(self, key: str) -> float | None:
+        """The measure ``key``, with several seeds its mean over them; None where it is no number, or there is none."""
+        runs = (
+            [(self.measures, self.truth)]
+            if self.spread is None
+            else [(run.measures, run.truth) for run in self.spread.runs]
+        )
+        values = [_value(measures, truth, key) for measures, truth in runs]
+        numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        return statistics.fmean(numbers) if len(numbers) == len(values) else None
+
+
+def _value(measures: Measures | None, truth: Truth | None, key: str) -> Value:
+    for part in (measures, truth):
+        if hasattr(part, key):
+            value: Value = getattr(part, key)
+            return value
+    return None
 
 
 @dataclass(frozen=True)

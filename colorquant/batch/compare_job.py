@@ -29,8 +29,8 @@ class CompareOutputs:
     """The files of one image.
 
     Pictures and contact sheet go into ``folder`` and are named after ``stem``; None writes neither. ``truth`` is read:
-    a label map. ``figure`` is a file, and ``figure_kind`` a key of COMPARED. ``previews`` are made for a page. Existing
-    files are overwritten only with ``force``.
+    a label map. ``figure`` is a file, ``figure_kind`` a key of COMPARED, and ``figure_title`` its title, if it is not
+    the usual one. ``previews`` are made for a page. Existing files are overwritten only with ``force``.
     """
 
     folder: Path | None
@@ -39,6 +39,7 @@ class CompareOutputs:
     truth: Path | None = None
     figure: Path | None = None
     figure_kind: str = "grid"
+    figure_title: str | None = None
     previews: bool = False
 
     def picture(self, options: Combination) -> Path | None:
@@ -150,7 +151,7 @@ class _Pictures:
             if outputs.sheet is not None:
                 files.append((outputs.sheet, contact_sheet(image, original, self.thumbnails)))
             if outputs.figure is not None:
-                drawing = compared.Compared(image, original, self.thumbnails)
+                drawing = compared.Compared(image, original, self.thumbnails, outputs.figure_title)
                 suffix = outputs.figure.suffix.lower()
                 files.append((outputs.figure, compared.encode(drawing, outputs.figure_kind, suffix)))
             write_whole(files, force=outputs.force)

@@ -15,8 +15,9 @@ from colorquant.batch.outputs import OUTPUTS
 from colorquant.errors import OptionError
 from colorquant.files import write_whole
 from colorquant.report.comparison_records import ComparedImage, encode_csv
-from colorquant.report.figures import check_figure
-from colorquant.report.figures.compared import choose
+from colorquant.report.comparison_summary import SUFFIXES, encode_markdown, encode_summary
+from colorquant.report.figures import check_figure, compared
+from colorquant.report.figures.compared import OVER_IMAGES
 from colorquant.report.records import printable
 
 
@@ -24,8 +25,9 @@ from colorquant.report.records import printable
 class CompareRequest:
     """A grid with the names of the files that the user wants: the values of the options of the same names.
 
-    ``output`` is a folder; ``truth`` and ``figure`` may hold ``{stem}``. ``csv`` and ``html`` are written once for all
-    images. ``options`` are shown on the page, by their flags.
+    ``output`` is a folder; ``truth`` and ``figure`` may hold ``{stem}``. ``csv``, ``markdown``, ``summary`` and
+    ``html`` are written once for all images, and so is a figure of a kind that shows all of them. ``figure_title`` is
+    as in :class:`colorquant.report.figures.Drawing`. ``options`` are shown on the page, by their flags.
     """
 
     grid: Grid
@@ -33,7 +35,10 @@ class CompareRequest:
     truth: str | None = None
     figure: str | None = None
     figure_kind: str | None = None
+    figure_title: str | None = None
     csv: str | None = None
+    markdown: str | None = None
+    summary: str | None = None
     html: str | None = None
     force: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
@@ -48,9 +53,10 @@ class CompareRequest:
 
     def _names(self) -> list[OutputName]:
         """The names that the user gave."""
-        names = {"-o": self.output, "--truth": self.truth, "--figure": self.figure}
-        once = {"--csv": self.csv, "--html": self.html}
-        suffixes = {"--html": OUTPUTS["html"].suffixes}
+        names = {"-o": self.output, "--truth": self.truth}
+        once = {"--csv": self.csv, "--markdown": self.markdown, "--summary": self.summary, "--html": self.html}
+        (once if self.figure_kind in OVER_IMAGES else names)["--figure"] = self.figure
+        suffixes = {"--html": OUTPUTS["html"].suffixes, "--summary": SUFFIXES}
         return [
             *(OutputName(flag, name, folder=flag == "-o") for flag, name in names.items() if name is not None),
             *(
@@ -67,8 +73,18 @@ class CompareRequest:
         return [*(f"left out: {printable(reason)}" for reason in self.grid.left_out), *no_ssim]
 
     def write(self, images: Sequence[ComparedImage], failures: Sequence[tuple[str, str]]) -> None:
-        """Write the table and the page of all images; ``failures`` are names of images with the reasons."""
-        files = [] if self.csv is None else [(Path(self.csv), encode_csv(images, failures))]
+        """Write the files of all images; ``failures`` are names of images with the reasons."""
+        files: list[tuple[Path, bytes]] = []
+        if self.csv is not None:
+            files.append((Path(self.csv), encode_csv(images, failures)))
+        if self.markdown is not None:
+            files.append((Path(self.markdown), encode_markdown(images, failures, self.notes)))
+        if self.summary is not None:
+            files.append((Path(self.summary), encode_summary(images, Path(self.summary).suffix.lower())))
+        if self.figure is not None and self.figure_kind in OVER_IMAGES:
+            path = Path(self.figure)
+            kind, suffix = self.figure_kind, path.suffix.lower()
+            files.append((path, compared.encode_over_images(images, kind, suffix, self.figure_title)))
         if self.html is not None:
             from colorquant.report.html.comparison import Failure, comparison_page
 
@@ -79,21 +95,26 @@ class CompareRequest:
     def _figure_kind(self) -> str:
         """The kind of the figure. Raises OptionError for one that cannot be drawn, or that no file was named for."""
         if self.figure is None:
-            if self.figure_kind is not None:
-                raise OptionError("--figure-kind describes a figure: add --figure FILE")
+            if self.figure_kind is not None or self.figure_title is not None:
+                flag = "--figure-title" if self.figure_kind is None else "--figure-kind"
+                raise OptionError(f"{flag} describes a figure: add --figure FILE")
             return "grid"
         if not self.figure:
             raise OptionError("--figure has an empty name: is a variable unset?")
         check_figure(self.figure)
-        return choose(self.figure_kind, [(variant(options), options.k) for options in self.grid.combinations])
+        if self.figure_kind in OVER_IMAGES:
+            return "grid"
+        return compared.choose(self.figure_kind, [(variant(options), options.k) for options in self.grid.combinations])
 
     def _outputs(self, item: Input, kind: str) -> CompareOutputs:
+        own = None if self.figure is None else Path(self.figure.replace("{stem}", item.stem))
         return CompareOutputs(
             folder=None if self.output is None else Path(self.output),
             stem=item.stem,
             force=self.force,
             truth=None if self.truth is None else Path(self.truth.replace("{stem}", item.stem)),
-            figure=None if self.figure is None else Path(self.figure.replace("{stem}", item.stem)),
+            figure=own if self.figure_kind not in OVER_IMAGES else None,
             figure_kind=kind,
+            figure_title=self.figure_title,
             previews=self.html is not None,
         )

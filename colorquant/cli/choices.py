@@ -18,6 +18,6 @@ ASSIGNMENTS = ("posterior", "nearest", "nearest-l1")
 PAINTS = ("members", "mean", "dominant", "centers")
 PALETTE_SUFFIXES = (".json", ".gpl", ".hex", ".csv")
 FIGURES = ("segmented-histogram", "gaussians", "ellipses", "colors3d", "convergence", "elbow", "grid")
-COMPARISON_FIGURES = ("elbow", "grid")
+COMPARISON_FIGURES = ("elbow", "grid", "rate")
 TIMING_STAGES = ("quantize", "fit")
 TIMING_CRITERIA = {"max_iter": 10, "kmeans": 0.2, "em": 0.001}

@@ -12,6 +12,7 @@ from colorquant.cli.options import (
     ANY_PATH,
     STEM,
     CommaList,
+    figure_title_option,
     force_option,
     images_argument,
     jobs_option,
@@ -27,6 +28,7 @@ colorquant compare photo.jpg -k 4,16 --html page.html
 colorquant compare photo.jpg --engine numpy,pillow-median --csv results.csv
 colorquant compare photo.jpg -k 8 --method em --covariance full,diagonal --seeds 5
 colorquant compare photo.jpg -k 2,4,8,16 --method kmeans --figure elbow.svg
+colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --figure-kind rate
 """
 
 
@@ -82,6 +84,14 @@ colorquant compare photo.jpg -k 2,4,8,16 --method kmeans --figure elbow.svg
     help="Write a page that shows the results beside each other.",
 )
 @option(OUTPUT, "--csv", type=ANY_PATH, metavar="FILE", help="Write the results of all images as CSV.")
+@option(OUTPUT, "--markdown", type=ANY_PATH, metavar="FILE", help="Write the tables of all images as markdown.")
+@option(
+    OUTPUT,
+    "--summary",
+    type=ANY_PATH,
+    metavar="FILE",
+    help="Write the summary of all images: .csv, .md (markdown) or .tex (LaTeX).",
+)
 @option(
     OUTPUT,
     "--figure",
@@ -93,8 +103,10 @@ colorquant compare photo.jpg -k 2,4,8,16 --method kmeans --figure elbow.svg
     OUTPUT,
     "--figure-kind",
     type=click.Choice(choices.COMPARISON_FIGURES),
-    help="Measures against k, or the pictures.  [default: elbow for several k of one variant, else grid]",
+    help="Measures against k (elbow), the pictures (grid), or PSNR against bits per pixel of all images (rate).  "
+    "[default: elbow for several k of one variant, else grid]",
 )
+@figure_title_option
 @option(
     OUTPUT,
     "--truth",

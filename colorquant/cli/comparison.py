@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from threading import Event
 from typing import Any
 
 import click
 
 from colorquant.analysis.grid import Axes, Combination, Grid, combination_words
+from colorquant.analysis.summary import summarize
 from colorquant.batch import run as batch
 from colorquant.batch.compare_job import CompareJob
 from colorquant.batch.comparison import CompareRequest
@@ -18,8 +20,10 @@ from colorquant.cli.console import Console, open_console
 from colorquant.cli.streams import check_stdin, display_name
 from colorquant.images.decoding import Reading
 from colorquant.report.comparison_records import ComparedImage, agreement_words, failure, records, table_title
+from colorquant.report.comparison_summary import NOTE, summary_record, summary_table
 from colorquant.report.comparison_table import comparison_table, left_out_words
 from colorquant.report.records import notes_line, printable
+from colorquant.report.tables import Table
 
 FINISH = 30.0  # seconds that writing what was finished may take after Ctrl-C; a second Ctrl-C ends it at once
 
@@ -34,7 +38,10 @@ def run_comparison(
     output: str | None,
     figure: str | None,
     figure_kind: str | None,
+    figure_title: str | None,
     csv: str | None,
+    markdown: str | None,
+    summary: str | None,
     html: str | None,
     force: bool,
     as_json: bool,
@@ -52,7 +59,10 @@ def run_comparison(
         truth=truth,
         figure=figure,
         figure_kind=figure_kind,
+        figure_title=figure_title,
         csv=csv,
+        markdown=markdown,
+        summary=summary,
         html=html,
         force=force,
         options=_said(images, axes),
@@ -75,6 +85,7 @@ def run_comparison(
                 stop.set()
                 for outcome in run.stop(FINISH):
                     results.add(outcome)
+        results.summarize()
         for line in results.errors:
             console.print_error(line)
     request.write(results.images, results.failures)
@@ -135,21 +146,40 @@ class _Results:
             click.echo(json.dumps(row))
 
     def _print_table(self, called: str, image: ComparedImage) -> None:
-        if self.as_json or self.quiet:
-            return
-        lines = [agreement_words(image.comparison)]
-        if sys.stdout.isatty():
-            from colorquant.report import terminal
+        if not (self.as_json or self.quiet):
+            rows = records(image)
+            if len(self.images) > 1:
+                click.echo()
+            _print_table(table_title(called, image), lambda width: comparison_table(rows, width))
+            agreement = agreement_words(image.comparison)
+            if agreement is not None:
+                click.echo(agreement)
 
-            table, left_out = comparison_table(records(image), terminal.width())
-            click.echo(table_title(called, image))
-            terminal.show_table(table)
-            lines.insert(0, left_out_words(left_out))
-        else:
-            click.echo(f"{table_title(called, image)}\n\n{comparison_table(records(image))[0].plain()}")
-        for line in lines:
-            if line is not None:
-                click.echo(line)
+    def summarize(self) -> None:
+        """Print the summary of several images."""
+        if len(self.images) < 2:
+            return
+        summaries = summarize([image.comparison for image in self.images])
+        self._print_json([summary_record(summary) for summary in summaries])
+        if not (self.as_json or self.quiet):
+            click.echo()
+            _print_table(f"{len(self.images)} images", lambda width: summary_table(summaries, width))
+            click.echo(NOTE)
+
+
+def _print_table(title: str, table: Callable[[int | None], tuple[Table, list[str]]]) -> None:
+    """Print a table on standard output: on a terminal in colour and no wider, else all columns, aligned."""
+    if not sys.stdout.isatty():
+        click.echo(f"{title}\n\n{table(None)[0].plain()}")
+        return
+    from colorquant.report import terminal
+
+    click.echo(title)
+    fitted, left_out = table(terminal.width())
+    terminal.show_table(fitted)
+    line = left_out_words(left_out)
+    if line is not None:
+        click.echo(line)
 
 
 def _said(images: tuple[str, ...], axes: dict[str, Any]) -> dict[str, str]:

@@ -94,7 +94,7 @@ def _title(ctx: click.Context, param: click.Parameter, text: str | None) -> str 
 figure_title_option = option(
     OUTPUT,
     "--figure-title",
-    metavar="TEXT",
+    metavar="TITLE",
     callback=_title,
     help="Title of the figure, or none for a figure without a title.  [default: the image's name and what was run]",
 )

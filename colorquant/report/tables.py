@@ -16,6 +16,7 @@ LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    "−": "$-$",
     "Δ": r"$\Delta$",
 }
 LATEX |= {char: f"\\{char}" for char in "&%$#_{}"}

@@ -150,6 +150,38 @@ def test_ctrl_c_keeps_what_was_finished(photo, china, tmp_path):
     assert {"photo-compare.png", "photo-em16-opencv-rgb-full.png"} <= set(names_in(tmp_path / "out"))
 
 
+def test_several_images_have_a_summary(run, photo, thumbnail, tmp_path):
+    Image.fromarray(255 - thumbnail).save(tmp_path / "other.png")
+    words = (photo, tmp_path / "other.png", "-k", "4,8", "--method", "kmeans", "--engine", "numpy,pillow-median")
+    files = ("--summary", tmp_path / "s.tex", "--markdown", tmp_path / "c.md", "--html", tmp_path / "c.html")
+    figure = ("--figure", tmp_path / "rate.png", "--figure-kind", "rate", "--figure-title", "none")
+    result = run("compare", *words, *files, *figure)
+    assert result.exit_code == 0, result.output
+    head, table = result.stdout.split("\n2 images\n")
+    assert head.count("PSNR dB") == 2
+    assert " ± " in table
+    assert table.splitlines()[-1].startswith("Mean ± standard deviation over the images. Wins: ")
+    assert (tmp_path / "s.tex").read_text().startswith("\\begin{tabular}")
+    assert "## 2 images" in (tmp_path / "c.md").read_text()
+    assert "All images</h2>" in (tmp_path / "c.html").read_text()
+    with Image.open(tmp_path / "rate.png") as drawn:
+        assert drawn.size == (1200, 750)
+    rows = rows_of(run("compare", *words, "--json"))
+    cells, summaries = rows[:8], rows[8:]
+    assert [row["cell"] for row in summaries] == [row["cell"] for row in cells[:4]]
+    for row in summaries:
+        errors = [cell["mse"] for cell in cells if cell["cell"] == row["cell"]]
+        assert row["statistics"]["mse"]["mean"] == pytest.approx(np.mean(errors))
+        assert row["images"] == 2
+
+
+def test_one_image_needs_no_summary_but_may_have_its_file(run, photo, tmp_path):
+    result = run("compare", photo, "-k", 4, "--method", "kmeans", "--summary", tmp_path / "s.csv")
+    assert "1 image" not in result.stdout
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "s.csv").read_text()))
+    assert (row["images"], row["mse_std"]) == ("1", "")
+
+
 def test_folders_and_jobs(run, photo, thumbnail, tmp_path):
     (tmp_path / "sub").mkdir()
     Image.fromarray(thumbnail[::-1]).save(tmp_path / "sub" / "other.png")
@@ -227,6 +259,8 @@ def test_standard_input(run, photo):
         (["--csv", "-"], "--csv - is no file"),
         (["--csv", "."], "--csv . is a folder: name a file"),
         (["--csv", ""], "--csv has an empty name"),
+        (["--summary", "s.txt"], "--summary s.txt: unknown ending"),
+        (["--figure-title", "x"], "--figure-title describes a figure"),
         (["--truth", ""], "--truth has an empty name"),
         (["--max-iter", "0"], "--max-iter 0"),
         (["--method", "em", "--init", "pp"], "no combination is left"),

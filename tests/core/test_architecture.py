@@ -132,7 +132,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.palette.files import PALETTE_FORMATS
     from colorquant.palette.making import PAINTS
     from colorquant.report.figures import FIGURES
-    from colorquant.report.figures.compared import COMPARED
+    from colorquant.report.figures.compared import COMPARED, OVER_IMAGES
 
     assert choices.MAX_COLORS == options.MAX_COLORS
     assert choices.MAX_PIXELS == MAX_PIXELS
@@ -147,7 +147,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert tuple(PAINTS) == choices.PAINTS
     assert tuple(PALETTE_FORMATS) == choices.PALETTE_SUFFIXES
     assert tuple(FIGURES) == choices.FIGURES
-    assert tuple(COMPARED) == choices.COMPARISON_FIGURES
+    assert (*COMPARED, *OVER_IMAGES) == choices.COMPARISON_FIGURES
     assert tuple(timing.STAGES) == choices.TIMING_STAGES
     assert choices.TIMING_CRITERIA == {"max_iter": protocol.MAX_ITER, **protocol.TOL}
 

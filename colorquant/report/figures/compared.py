@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from colorquant.analysis.compare import Cell
+from colorquant.analysis.grid import variant
+from colorquant.analysis.summary import summarize
 from colorquant.errors import OptionError
 from colorquant.report.comparison_records import ComparedImage, size_lines, tile_rows
 from colorquant.report.contact_sheet import Tile
@@ -38,7 +41,7 @@ def choose(kind: str | None, combinations: Sequence[tuple[str, int]]) -> str:
 
     Raises OptionError where the grid cannot have the figure.
     """
-    ks, variants = {k for _, k in combinations}, {variant for variant, _ in combinations}
+    ks, variants = {k for _, k in combinations}, {called for called, _ in combinations}
     if kind is None:
         return "elbow" if len(ks) > 1 and len(variants) == 1 else "grid"
     if kind == "elbow" and len(ks) == 1:
@@ -55,21 +58,16 @@ def elbow(figure: Figure, compared: Compared) -> str:
     if not cells:
         canvas.note(figure, "Every combination failed.")
         return words
-    variants = list(dict.fromkeys(cell.variant for cell in cells))
+    names = list(dict.fromkeys(cell.variant for cell in cells))
     panels = figure.subplots(2 if mixtures else 1, sharex=True, squeeze=False)[:, 0]
     for axes in panels:
         curves.ticks_of_k(axes, [cell.options.k for cell in cells])
-    for number, variant in enumerate(variants):
-        style: dict[str, object] = {
-            "color": canvas.DISTINCT[number % len(canvas.DISTINCT)],
-            "ls": canvas.DASHES[number // len(canvas.DISTINCT) % len(canvas.DASHES)],
-            "marker": canvas.MARKERS[number % len(canvas.MARKERS)],
-            "ms": 5,
-        }
-        _line(panels[0], cells, variant, "mse", {**style, "label": canvas.elided(variant, 9, 2.2)})
+    for number, called in enumerate(names):
+        style = _style(number)
+        _line(panels[0], cells, called, "mse", {**style, "label": canvas.elided(called, 9, 2.2)})
         if mixtures:
-            _line(panels[1], mixtures, variant, "bic", {**style, "ms": 9})
-            _line(panels[1], mixtures, variant, "aic", {**style, "ls": ":", "mfc": "white", "ms": 4})
+            _line(panels[1], mixtures, called, "bic", {**style, "ms": 9})
+            _line(panels[1], mixtures, called, "aic", {**style, "ls": ":", "mfc": "white", "ms": 4})
     panels[0].set_ylabel("MSE (RGB levels²)")
     if mixtures:
         panels[1].set_ylabel("BIC, and AIC (hollow)")
@@ -81,8 +79,18 @@ def elbow(figure: Figure, compared: Compared) -> str:
     return words
 
 
-def _line(axes: Axes, cells: Sequence[Cell], variant: str, measure: str, style: dict[str, object]) -> None:
-    points = sorted((cell.options.k, getattr(cell.measures, measure)) for cell in cells if cell.variant == variant)
+def _style(number: int) -> dict[str, object]:
+    """How the line of a variant is drawn; the first 32 look different."""
+    return {
+        "color": canvas.DISTINCT[number % len(canvas.DISTINCT)],
+        "ls": canvas.DASHES[number // len(canvas.DISTINCT) % len(canvas.DASHES)],
+        "marker": canvas.MARKERS[number % len(canvas.MARKERS)],
+        "ms": 5,
+    }
+
+
+def _line(axes: Axes, cells: Sequence[Cell], called: str, measure: str, style: dict[str, object]) -> None:
+    points = sorted((cell.options.k, getattr(cell.measures, measure)) for cell in cells if cell.variant == called)
     if points:
         axes.plot(*zip(*points, strict=True), **style)  # type: ignore[arg-type]
 
@@ -96,6 +104,58 @@ def grid(figure: Figure, compared: Compared) -> str:
 
 
 COMPARED: dict[str, Callable[[Figure, Compared], str]] = {"elbow": elbow, "grid": grid}
+
+
+def rate(figure: Figure, images: Sequence[ComparedImage]) -> str:
+    """PSNR against bits per pixel: for each variant a line over k of the means over the images, and pale ones of each.
+
+    Results without loss have no PSNR and are left out.
+    """
+    axes = figure.add_subplot()
+    words = "PSNR against bits per pixel" + (", mean of the images and each of them" if len(images) > 1 else "")
+    summaries = [one for one in summarize([image.comparison for image in images]) if "psnr" in one.statistics]
+    lossy = [one for one in summaries if math.isfinite(one.statistics["psnr"].mean)]
+    if not lossy:
+        figure.delaxes(axes)
+        canvas.note(figure, "No result has a PSNR.")
+        return words
+    for number, called in enumerate(dict.fromkeys(variant(one.options) for one in lossy)):
+        style = _style(number)
+        for image in images if len(images) > 1 else ():
+            cells = [cell for cell in image.comparison.cells if cell.variant == called]
+            points = [(cell.options.k, cell.mean("bits_per_pixel"), cell.mean("psnr")) for cell in cells]
+            _rate_line(axes, points, {"color": style["color"], "ls": style["ls"], "lw": 0.8, "alpha": 0.3})
+        means = [
+            (one.options.k, one.statistics["bits_per_pixel"].mean, one.statistics["psnr"].mean)
+            for one in lossy
+            if variant(one.options) == called
+        ]
+        _rate_line(axes, means, {**style, "label": canvas.elided(called, 9, 2.2)})
+        for k, bits, psnr in means:
+            axes.annotate(f"{k}", (bits, psnr), (0, -11), textcoords="offset points", ha="center", fontsize=7.5)
+    axes.set(xlabel="bits per pixel of the PNG (numbers: k)", ylabel="PSNR (dB)")
+    axes.grid(visible=True)
+    canvas.legend_right(axes, axes.get_legend_handles_labels()[0])
+    return words
+
+
+def _rate_line(axes: Axes, points: Sequence[tuple[int, float | None, float | None]], style: dict[str, object]) -> None:
+    """A line through points of k, bits per pixel and PSNR, by k; those without a finite PSNR are left out."""
+    drawn = [(bits, psnr) for _, bits, psnr in sorted(points) if bits is not None and math.isfinite(psnr or math.inf)]
+    axes.plot([bits for bits, _ in drawn], [psnr for _, psnr in drawn], **style)  # type: ignore[arg-type]
+
+
+OVER_IMAGES: dict[str, Callable[[Figure, Sequence[ComparedImage]], str]] = {"rate": rate}
+
+
+def encode_over_images(images: Sequence[ComparedImage], kind: str, suffix: str, title: str | None = None) -> bytes:
+    """The file of a figure of all images; ``kind`` is a key of OVER_IMAGES, ``title`` as in Compared."""
+    name = base_name(images[0].name) if len(images) == 1 else f"{len(images)} images"
+
+    def fill(figure: Figure) -> None:
+        canvas.title(figure, name, OVER_IMAGES[kind](figure, images), title)
+
+    return canvas.encode(fill, suffix)
 
 
 def encode(compared: Compared, kind: str, suffix: str) -> bytes:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from colorquant.analysis.compare import Cell, Comparison
 from colorquant.analysis.measures import Column
+from colorquant.analysis.summary import summarize
 from colorquant.report import html
 from colorquant.report.comparison_records import COLUMNS, ComparedImage, Row, agreement_words, records, tile
+from colorquant.report.comparison_summary import NOTE, is_best, summary_columns, words_of
+from colorquant.report.comparison_summary import value_of as summary_value
 from colorquant.report.comparison_table import cell_words, value_of
 from colorquant.report.html import Fact, data_uri, render
 from colorquant.report.machine import Machine
@@ -68,11 +71,27 @@ def comparison_page(
         {},
         heading=title,
         sections=sections,
+        summary=_summary(images) if len(images) > 1 else None,
+        summary_note=NOTE,
         failures=[Failure(printable(one.name), printable(one.error)) for one in failures],
         asked=[(flag, printable(value)) for flag, value in asked],
         notes=[printable(note) for note in notes],
         versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
     )
+
+
+def _summary(images: Sequence[ComparedImage]) -> tuple[list[str], list[list[html.Cell]], list[int]]:
+    """The headings, rows and ranks of the summary of several images."""
+    summaries = summarize([image.comparison for image in images])
+    columns = [column for column in summary_columns(summaries) if any(words_of(column, one) for one in summaries)]
+    rows = [
+        [
+            html.Cell(words_of(column, one), summary_value(column, one), is_best(column, one, summaries))
+            for column in columns
+        ]
+        for one in summaries
+    ]
+    return [column.heading.replace(" %", "\u00a0%") for column in columns], rows, [column.rank for column in columns]
 
 
 def _section(image: ComparedImage) -> Section:
