@@ -33,8 +33,6 @@ def test_help_names_every_option_and_shows_examples(run, name):
             assert parameter.help, parameter.name
             assert parameter.opts[-1] in text
     assert f"colorquant {name}" in text.split("Usage:")[1].split("\n", 1)[1], "help has no example"
-    if name in ("compare", "timing"):
-        return
     for word in ("WORD", "TEXT", "INTEGER", "FLOAT", "Who fits", "Most iterations"):
         assert word not in text
 

@@ -118,7 +118,7 @@ def loaded_by(*args: str) -> set[str]:
     return set(output.split("MODULES ")[1].split())
 
 
-@pytest.mark.parametrize("command", [[], ["kmeans"], ["em"]])
+@pytest.mark.parametrize("command", [[], ["kmeans"], ["em"], ["compare"], ["timing"], ["doctor"]])
 def test_help_loads_nothing_heavy(command):
     assert not loaded_by(*command, "--help") & {"numpy", "cv2", "sklearn", "scipy", "PIL", "rich"}
 
