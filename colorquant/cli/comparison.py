@@ -16,6 +16,7 @@ from colorquant.batch import run as batch
 from colorquant.batch.compare_job import CompareJob
 from colorquant.batch.comparison import CompareRequest
 from colorquant.batch.inputs import Input, expand
+from colorquant.batch.time_left import TimeLeft
 from colorquant.cli.console import Console, open_console
 from colorquant.cli.streams import check_stdin, display_name
 from colorquant.images.decoding import Reading
@@ -74,7 +75,8 @@ def run_comparison(
     with open_console(len(plan) * len(request.grid.combinations), quiet=quiet) as console:
         for line in request.notes:
             console.print(line)
-        results = _Results(console, as_json=as_json, quiet=quiet, verbose=verbose)
+        time_left = TimeLeft(request.grid.combinations, len(plan), jobs)
+        results = _Results(console, time_left, as_json=as_json, quiet=quiet, verbose=verbose)
         job = CompareJob(request.grid, reading, results.progress, stop.is_set)
         with batch.open_executor(jobs, threaded=True) as executor:
             run = batch.run(plan, job, executor, in_flight=2 * jobs)
@@ -98,8 +100,9 @@ def run_comparison(
 class _Results:
     """Prints the results of each image as they come, and keeps them for the files of all images."""
 
-    def __init__(self, console: Console, *, as_json: bool, quiet: bool, verbose: bool) -> None:
-        self.console, self.as_json, self.quiet, self.verbose = console, as_json, quiet, verbose
+    def __init__(self, console: Console, time_left: TimeLeft, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self.console, self.time_left = console, time_left
+        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self.images: list[ComparedImage] = []
         self.failures: list[tuple[str, str]] = []
         self.errors: list[str] = []
@@ -107,8 +110,10 @@ class _Results:
     def progress(self, item: Input, options: Combination, seconds: float | None) -> None:
         """Show which combination runs on which image, or count one that ended."""
         if seconds is None:
-            self.console.show_current(f"{combination_words(options)}: {printable(item.name)}")
+            left = self.time_left.start(options)
+            self.console.show_current(f"{combination_words(options)}: {printable(item.name)}", left)
         else:
+            self.time_left.end(options, seconds)
             self.console.advance()
 
     def add(self, outcome: batch.Outcome[ComparedImage]) -> None:

@@ -47,8 +47,8 @@ class Console:
         """Print a shell command on one line, however long it is, so that it can be pasted."""
         self.print(f"  {printable(command)}")
 
-    def show_current(self, text: str) -> None:
-        """Show what is being worked on, where there is a progress bar."""
+    def show_current(self, text: str, left: float | None = None) -> None:
+        """Show what is being worked on, and the seconds that are left in all, where there is a progress bar."""
 
     def advance(self) -> None:
         """Move the progress bar by one image, or by one of its cells or runs, finished or failed."""
@@ -94,10 +94,11 @@ class TerminalConsole(Console):
     def print_command(self, command: str) -> None:
         self.rich.print(f"  {printable(command)}", markup=False)
 
-    def show_current(self, text: str) -> None:
+    def show_current(self, text: str, left: float | None = None) -> None:
         if self.bar and self.task is not None:
             room = max(10, self.rich.width - 40)  # beside the bar, the count and the time
-            self.bar.update(self.task, description=text if len(text) <= room else f"{text[: room - 1]}…")
+            ends = None if left is None else time.monotonic() + left
+            self.bar.update(self.task, description=text if len(text) <= room else f"{text[: room - 1]}…", ends=ends)
 
     def advance(self) -> None:
         if self.bar and self.task is not None:

@@ -79,8 +79,7 @@ def _watch(console: Console) -> Watch:
     """Shows the row that runs and the time that is left."""
 
     def progress(row: str, left: float | None) -> None:
-        time_left = "" if left is None else f", {timing_records.duration_words(left)} left"
-        console.show_current(f"{printable(row)}{time_left}")
+        console.show_current(printable(row), left)
         console.advance()
 
     def estimated(estimate: Estimate) -> None:

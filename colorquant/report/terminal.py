@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -84,12 +86,26 @@ def fit_bar(console: Console) -> Progress:
     )
 
 
+class TimeLeftColumn(TimeRemainingColumn):
+    """Counts down to the monotonic time in the task's field ``ends``; without one it goes by the steps so far."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        ends: float | None = task.fields.get("ends")
+        if ends is None:
+            return super().render(task)
+        minutes, seconds = divmod(max(0, round(ends - time.monotonic())), 60)
+        hours, minutes = divmod(minutes, 60)
+        return Text(f"{hours:d}:{minutes:02d}:{seconds:02d}", style="progress.remaining")
+
+
 def progress_bar(console: Console) -> Progress:
     """A bar that goes when it is done. Standard output is its business only where that is a terminal, too."""
     columns = (
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("{task.description}", markup=False),
-        TimeRemainingColumn(),
+        TimeLeftColumn(),
     )
     return Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())

@@ -1,0 +1,67 @@
+"""How long a comparison still takes."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from colorquant.analysis.baselines import BaselineOptions
+from colorquant.analysis.grid import Combination
+
+# What a colour costs, compared with our k-means: the order of magnitude, until something like it has been timed.
+COSTS = {
+    ("numpy", "kmeans"): 1.0,
+    ("numpy", "em"): 3.0,
+    ("opencv", "kmeans"): 5.0,
+    ("opencv", "em"): 300.0,
+    ("sklearn", "kmeans"): 1.0,
+    ("sklearn", "em"): 50.0,
+}
+
+
+@dataclass
+class TimeLeft:
+    """Estimates the wall seconds that are left of ``combinations``, each of which runs on ``images`` images.
+
+    The estimate for a combination is the mean of its own times; else that of its method and engine, in proportion to
+    k; else by the costs above, in proportion to what has been timed. ``jobs`` images run at a time.
+    """
+
+    combinations: Sequence[Combination]
+    images: int
+    jobs: int = 1
+    times: dict[Combination, list[float]] = field(default_factory=dict)
+    started: Counter[Combination] = field(default_factory=Counter)
+
+    def start(self, options: Combination) -> float | None:
+        """Note that a combination begins on an image. Returns the seconds left with it; None before any has ended."""
+        self.started[options] += 1
+        if not self.times:
+            return None
+        waiting = sum(self._expected(one) * (self.images - self.started[one]) for one in self.combinations)
+        return (waiting + self._expected(options)) / self.jobs
+
+    def end(self, options: Combination, seconds: float) -> None:
+        """Note how long a combination took on an image."""
+        self.times.setdefault(options, []).append(seconds)
+
+    def _expected(self, options: Combination) -> float:
+        if options in self.times:
+            return statistics.fmean(self.times[options])
+        like = [one for one in self.times if (one.engine, one.method) == (options.engine, options.method)]
+        return self._in_proportion(options, like or list(self.times), (lambda one: one.k) if like else _cost)
+
+    def _in_proportion(
+        self, options: Combination, others: Sequence[Combination], cost: Callable[[Combination], float]
+    ) -> float:
+        """The time of a combination, if all cost as ``cost`` says."""
+        seconds = sum(statistics.fmean(self.times[other]) for other in others)
+        return seconds / sum(cost(other) for other in others) * cost(options)
+
+
+def _cost(options: Combination) -> float:
+    if isinstance(options, BaselineOptions):
+        return float(options.k)
+    return COSTS[options.engine, options.method] * options.k
