@@ -18,7 +18,7 @@ test: lint  ## lint, then all tests but the slow ones
 	@$(COMPILE)
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/installed-dev  ## the tests in tests/slow: killed runs, the labs, the README's commands
+test-slow: $(VENV)/installed-dev  ## the slow tests: killed runs, labs, the README in a shell, every engine with every space
 	@$(COMPILE)
 	$(BIN)/python -m pytest -m slow
 

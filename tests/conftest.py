@@ -30,7 +30,7 @@ SLOW = Path(__file__).parent / "slow"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test in tests/slow: ``make test`` deselects them, ``make test-slow`` runs only them."""
+    """Mark every test in tests/slow: ``make test`` deselects what is marked so, ``make test-slow`` runs only that."""
     for item in items:
         if item.path.is_relative_to(SLOW):
             item.add_marker(pytest.mark.slow)

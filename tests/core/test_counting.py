@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from support.pictures import engine_names
+from support.pictures import engine_names, random_picture
 
 from colorquant import FitOptions
 from colorquant.analysis.posteriors import Posteriors
@@ -30,8 +30,14 @@ def counts(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("words", [("kmeans", "-k", "5"), ("kmeans", "-k", "5", "--space", "ycrcb"), EM, PAGE])
-@pytest.mark.parametrize("transparent", [False, True])
+KMEANS = ("kmeans", "-k", "5")
+YCRCB = (*KMEANS, "--space", "ycrcb")
+
+
+@pytest.mark.parametrize(
+    ("words", "transparent"),
+    [(KMEANS, False), (KMEANS, True), (YCRCB, False), (YCRCB, True), (EM, False), (EM, True), (PAGE, True)],
+)
 def test_a_command_with_many_files_counts_each_image_once(words, transparent, counts, run, tmp_path, monkeypatch):
     if "--figure" in words:
         pytest.importorskip("matplotlib")
@@ -39,7 +45,7 @@ def test_a_command_with_many_files_counts_each_image_once(words, transparent, co
     alpha[:5] = 0 if transparent else 255
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(("a", "b")):
-        rgb = np.random.default_rng(number).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        rgb = random_picture(number, 20, 30, levels=3)  # 27 colours: a page fits quickly
         Image.fromarray(np.dstack([rgb, alpha])).save(f"{name}.png")
     result = run(words[0], "a.png", "b.png", *words[1:], "-o", "out", *BESIDE)
     assert result.exit_code == 0, result.output

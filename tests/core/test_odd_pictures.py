@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support.pictures import engine_names, method_names, random_picture, space_names
 
+from colorquant.color.spaces import SPACES
 from colorquant.fitting.engines import ENGINES
 from colorquant.fitting.options import COVARIANCES
 from colorquant.images import read_image
@@ -43,6 +44,18 @@ WAYS = [(engine, "kmeans", None) for engine in ENGINES] + [
 ]
 
 
+def slow_unless_chosen(way: int, space: int) -> tuple[pytest.MarkDecorator, ...]:
+    """Every way is tried in two spaces, and every space in six ways; the other combinations are slow tests."""
+    return () if (way + space) % len(SPACES) in (0, 2) else (pytest.mark.slow,)
+
+
+COMBINATIONS = [
+    pytest.param(*way, space, marks=slow_unless_chosen(row, column), id="-".join([*map(str, way), space]))
+    for row, way in enumerate(WAYS)
+    for column, space in enumerate(SPACES)
+]
+
+
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory) -> Path:
     """A folder with the pictures of ODD as PNG files."""
@@ -69,8 +82,7 @@ def check(row: dict[str, Any], name: str, out: Path) -> None:
         assert np.array_equal(picture.rgb[seen], palette[labels[seen]])
 
 
-@space_names
-@pytest.mark.parametrize(("engine", "method", "covariance"), WAYS, ids=str)
+@pytest.mark.parametrize(("engine", "method", "covariance", "space"), COMBINATIONS)
 def test_odd_pictures(engine, method, covariance, space, odd, run, tmp_path):
     """Warnings of numpy are errors here, and would fail the picture."""
     words = ["--engine", engine, "--space", space, *(["--effort", "fast"] if engine == "numpy" else [])]
