@@ -227,7 +227,11 @@ jobs_option = option(
 )
 force_option = option(OUTPUT, "-f", "--force", is_flag=True, help="Overwrite existing files.")
 json_option = option(
-    MESSAGES, "--json", "as_json", is_flag=True, help="Print a JSON object per image on standard output."
+    MESSAGES,
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the results on standard output as JSON, an object per line.",
 )
 quiet_option = option(MESSAGES, "-q", "--quiet", is_flag=True, help="Print only errors.")
 verbose_option = option(MESSAGES, "-v", "--verbose", is_flag=True, help="Print more, and the traceback of a failure.")
