@@ -1,1 +1,1 @@
-"""Many inputs: their names, their outputs, and how they are run."""
+"""Runs over many inputs: finding them, naming their outputs, one job per input, and running the jobs."""

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from colorquant.attempts import failure_of
+from colorquant import attempts
+from colorquant.attempts import Failure
 from colorquant.batch.inputs import Input
-from colorquant.errors import OptionError
 from colorquant.threads import one_thread
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 R = TypeVar("R")
 Job = Callable[[Input, P], R]
+SAVE_MEMORY = "take a smaller picture or fewer --jobs"
 GRACE = 0.5  # seconds that an input under way still has after an interruption
 
 
@@ -157,12 +158,8 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
 
 def _outcome(item: Input, future: Future[Outcome[R]]) -> Outcome[R]:
     """The outcome of a future, awaited. Raises OptionError; what went wrong in the executor becomes a failure."""
-    try:
-        return future.result()
-    except OptionError:
-        raise
-    except Exception as error:  # noqa: BLE001  a dead worker must not end the run, whatever its executor raises
-        return _failure(item, error)
+    outcome = attempts.attempt(future.result, memory=SAVE_MEMORY)
+    return _failed(item, outcome) if isinstance(outcome, Failure) else outcome
 
 
 def _terminate_workers(executor: Executor | None) -> None:
@@ -174,17 +171,15 @@ def _terminate_workers(executor: Executor | None) -> None:
 
 def attempt(job: Job[P, R], item: Input, planned: P) -> Outcome[R]:
     """Run ``job`` for one input and catch its failure. Raises OptionError: wrong usage, the same for every input."""
-    try:
+
+    def checked() -> R:
         if item.problem is not None:
             raise item.problem
-        return Outcome(item, job(item, planned))
-    except OptionError:
-        raise
-    except Exception as error:  # noqa: BLE001  one bad file must not end the run; -v shows the traceback
-        return _failure(item, error)
+        return job(item, planned)
+
+    result = attempts.attempt(checked, memory=SAVE_MEMORY)
+    return _failed(item, result) if isinstance(result, Failure) else Outcome(item, result)
 
 
-def _failure(item: Input, error: Exception) -> Outcome[R]:
-    """The outcome of an input that failed, from inside an ``except`` clause."""
-    failure = failure_of(error, memory="take a smaller picture or fewer --jobs")
+def _failed(item: Input, failure: Failure) -> Outcome[R]:
     return Outcome(item, None, failure.reason, failure.details)

@@ -1,1 +1,1 @@
-"""Results as words, JSON, tables, palette files and, on a terminal, swatches."""
+"""Results as text, JSON, tables, pages, figures and, on a terminal, swatches."""

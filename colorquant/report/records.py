@@ -196,7 +196,7 @@ def more_colors(row: FileRecord) -> list[str]:
 
 
 def notes_line(notes: Sequence[str]) -> str:
-    """What was lost of a picture, on one line: profiles' names come from the file."""
+    """The notes of an image on one line, escaped, since the names of colour profiles come from the file."""
     return f"  note: {printable('; '.join(notes))}"
 
 
@@ -208,7 +208,7 @@ def _iteration_count(row: FileRecord) -> str:
 
 
 def progress_words(now: Iteration | SearchStep) -> str:
-    """An event of a fit in words: "searching: start 3 of 8", "iteration 7, log-likelihood per pixel -11.2345"."""
+    """A step of a fit as text: "searching: start 3 of 8", "iteration 7, log-likelihood per pixel -11.2345"."""
     if isinstance(now, SearchStep):
         return f"searching: {now.kind} {now.number} of {now.total}"
     mixture = isinstance(now.model, GaussianMixture)
@@ -217,13 +217,13 @@ def progress_words(now: Iteration | SearchStep) -> str:
 
 
 def size_words(size: int) -> str:
-    """A number of bytes in words: 64.2 kB."""
+    """A number of bytes as text: 64.2 kB."""
     if size < 1000:
         return f"{size} B"
     return f"{size / 1000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:.2f} MB"
 
 
 def printable(name: str) -> str:
-    """A file name that a terminal survives: control characters and bytes that are not UTF-8 as escapes."""
+    """A file name that is safe to print: control characters and bytes that are not UTF-8 become escapes."""
     decoded = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in decoded)

@@ -1,4 +1,4 @@
-"""What only a terminal shows: swatches in colour and a progress bar. Loaded only where there is one."""
+"""Output that only a terminal shows, such as swatches and progress bars. It is loaded only if there is one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def palette_table(row: FileRecord, width: int) -> Text:
 
 
 def stderr_console() -> Console:
-    """rich honours NO_COLOR and the terminal's depth of colour."""
+    """A console on standard error; rich honours NO_COLOR and the number of colours of the terminal."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -75,7 +75,7 @@ def show_table(table: Table) -> None:
 
 
 def fit_bar(console: Console) -> Progress:
-    """What is said of a fit while it iterates: nobody knows how many iterations it will take."""
+    """A spinner and the elapsed time for one fit, whose number of iterations is not known beforehand."""
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -101,7 +101,7 @@ class TimeLeftColumn(TimeRemainingColumn):
 
 
 def progress_bar(console: Console) -> Progress:
-    """A bar that goes when it is done. Standard output is its business only where that is a terminal, too."""
+    """A progress bar that disappears at the end. It redirects standard output only if that is a terminal, too."""
     columns = (
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
