@@ -38,10 +38,10 @@ format: $(VENV)/installed-dev
 bench: $(VENV)/installed-bench  ## time and quality beside other quantizers, about 15 minutes
 	$(BIN)/python -m benchmarks
 
-bench-full: $(VENV)/installed-bench  ## every picture, the slow rivals, instruction counts: hours
+bench-full: $(VENV)/installed-bench  ## every picture, the slow quantizers, instruction counts: hours
 	$(BIN)/python -m benchmarks --images all --slow --instructions
 
-bench-setup: $(VENV)/installed-bench  ## the rivals; their programs: apt-get install pngquant imagemagick valgrind
+bench-setup: $(VENV)/installed-bench  ## the other quantizers; their programs: apt-get install pngquant imagemagick valgrind
 
 samples: $(VENV)/installed  ## draw the sample images again
 	$(BIN)/python sample_images/make_samples.py

@@ -71,14 +71,13 @@ def main(words: Sequence[str] | None = None) -> None:
     )
     if not args.pictures.is_dir():
         say(f"there are no pictures in {args.pictures}: scikit-learn's china and flower stand in")
-    one_thread_each()
     sections = []
     name = "benchmarks" if len(chosen) == len(SECTIONS) else "-".join(chosen)
-    for section in chosen:
-        sections.append(import_module(f"benchmarks.{section}").run(settings))
-        path, text = report.write(
-            settings.out, name, sections, asdict(settings)
-        )  # after each: a run may be ended early
+    with one_thread_each():
+        for section in chosen:
+            sections.append(import_module(f"benchmarks.{section}").run(settings))
+            # after each section, as a run may be ended early
+            path, text = report.write(settings.out, name, sections, asdict(settings))
     print(f"\n{text}")
     say(f"written: {path} and {path.with_suffix('.json').name}")
 

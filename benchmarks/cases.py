@@ -12,7 +12,8 @@ from benchmarks.measures import Judge
 from benchmarks.pictures import RGB
 from benchmarks.report import Cell, Table
 from benchmarks.settings import say
-from benchmarks.timing import Usage, interleaved, median_ratio
+from benchmarks.timing import Usage, interleaved
+from colorquant.analysis.protocol import ratio_of_rounds
 
 VERDICT_HEADERS = ("what", "against", "asked", "measured", "reached", "MSE ours", "MSE theirs", "note")
 ROW_HEADERS = (
@@ -138,7 +139,7 @@ def hold(contest: Contest) -> tuple[list[Measured], list[Verdict]]:
             median(usage.wall for usage in usages),
             max((usage.peak for usage in usages if usage.peak is not None), default=None),
             quality[name],
-            median_ratio(cpu, first),
+            ratio_of_rounds(cpu, first) or 0.0,
         )
         for name, usages in used.items()
     }
@@ -157,12 +158,15 @@ def _verdict(comparison: Comparison, measured: dict[str, Measured]) -> Verdict:
     if comparison.against not in measured:
         return Verdict(comparison.what, comparison.against, asked.words(), None, None, note="missing here")
     ours, theirs = measured[comparison.row], measured[comparison.against]
-    ratio = median_ratio(theirs.cpu, ours.cpu) if asked.kind == "less" else median_ratio(ours.cpu, theirs.cpu)
-    own, other = ours.measures.get("mse"), theirs.measures.get("mse")
+    one, other = (theirs, ours) if asked.kind == "less" else (ours, theirs)
+    ratio = ratio_of_rounds(one.cpu, other.cpu)
+    if ratio is None:
+        return Verdict(comparison.what, comparison.against, asked.words(), None, None, note="too fast for the clock")
+    own_error, other_error = ours.measures.get("mse"), theirs.measures.get("mse")
     reached = ratio >= asked.value if asked.kind == "less" else ratio <= asked.value
-    if asked.better and own is not None and other is not None:
-        reached = reached and own < other
-    return Verdict(comparison.what, comparison.against, asked.words(), ratio, reached, own, other)
+    if asked.better and own_error is not None and other_error is not None:
+        reached = reached and own_error < other_error
+    return Verdict(comparison.what, comparison.against, asked.words(), ratio, reached, own_error, other_error)
 
 
 def tables(title: str, measured: Sequence[Measured], verdicts: Sequence[Verdict]) -> list[Table]:

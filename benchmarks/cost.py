@@ -10,12 +10,13 @@ from benchmarks import cases, pictures
 from benchmarks.cases import Asked, Comparison, Contest, Measured, Row, Run, Verdict
 from benchmarks.measures import Judge
 from benchmarks.pictures import RGB
+from benchmarks.quantizers import OURS, QUANTIZERS, Paint, warm_up
 from benchmarks.report import Cell, Section, Table
-from benchmarks.rivals import OURS, RIVALS, Paint, warm_up
 from benchmarks.settings import Settings, say
 from benchmarks.timing import Usage, measure
+from colorquant import quantize
 from colorquant.fitting.options import FitOptions
-from colorquant.quantization import Quantized, quantize
+from colorquant.quantization import Quantized
 
 KS = (16, 64, 256)
 OPENCV = "cv2.kmeans, PP"
@@ -38,7 +39,7 @@ def summed(paint: Paint, originals: Callable[[], Sequence[RGB]], k: int) -> Run:
 
 
 def on_a_part(paint: Paint, original: Callable[[], RGB], k: int) -> Run:
-    """Paint every 16th pixel of a large original and multiply the time: for rivals whose time is that of the pixels."""
+    """Paint every 16th pixel of a large original and multiply the time: where the time is that of the pixels."""
     part = pictures.thinned(original(), THIN)
     after, usage = measure(partial(paint, part, k))
     return Run(usage.times(THIN**2), measures=Judge(part)(after))
@@ -47,8 +48,8 @@ def on_a_part(paint: Paint, original: Callable[[], RGB], k: int) -> Run:
 def _small(settings: Settings, k: int) -> Contest:
     chosen = [picture.rgb() for picture in pictures.small(settings.folder, 2)]
     names = [OURS, OPENCV, IMAGEQUANT, f"{OURS}, fast", f"{OURS}, best", "Wu + weighted Lloyd"]
-    usable = [name for name in names if name in RIVALS and RIVALS[name].missing is None]
-    rows = {name: Row(partial(summed, RIVALS[name].paint, lambda: chosen, k)) for name in usable}
+    usable = [name for name in names if name in QUANTIZERS and QUANTIZERS[name].missing is None]
+    rows = {name: Row(partial(summed, QUANTIZERS[name].paint, lambda: chosen, k)) for name in usable}
     what = f"kmeans, {len(chosen)} pictures of {chosen[0].size / 3e6:.2f} MP, K={k}"
     comparisons = [
         Comparison(what, OURS, OPENCV, Asked("less", SMALL_TIMES_LESS[k])),
@@ -60,12 +61,12 @@ def _small(settings: Settings, k: int) -> Contest:
 def _big(settings: Settings, k: int) -> Contest:
     rgb = pictures.read_rgb(pictures.big_png(settings.folder, settings.cache, settings.large))
     what = f"count, fit and paint, 24 MP, K={k}"
-    rows = {OURS: Row(partial(summed, RIVALS[OURS].paint, lambda: [rgb], k))}
-    if RIVALS[IMAGEQUANT].missing is None:
-        rows[IMAGEQUANT] = Row(partial(summed, RIVALS[IMAGEQUANT].paint, lambda: [rgb], k), rounds=1)
+    rows = {OURS: Row(partial(summed, QUANTIZERS[OURS].paint, lambda: [rgb], k))}
+    if QUANTIZERS[IMAGEQUANT].missing is None:
+        rows[IMAGEQUANT] = Row(partial(summed, QUANTIZERS[IMAGEQUANT].paint, lambda: [rgb], k), rounds=1)
     against = OPENCV if settings.slow or k == 16 else f"{OPENCV} (16 × every 16th pixel)"
-    if RIVALS[OPENCV].missing is None:
-        paint = RIVALS[OPENCV].paint
+    if QUANTIZERS[OPENCV].missing is None:
+        paint = QUANTIZERS[OPENCV].paint
         whole = partial(summed, paint, lambda: [rgb], k)
         rows[against] = Row(whole if against == OPENCV else partial(on_a_part, paint, lambda: rgb, k), rounds=1)
     comparisons = [Comparison(what, OURS, against, Asked("less", BIG_TIMES_LESS[k]))]
@@ -111,7 +112,7 @@ def run(settings: Settings) -> Section:
     """All contests in this process."""
     measured: list[Measured] = []
     verdicts: list[Verdict] = []
-    warm_up(rival for rival in RIVALS.values() if rival.missing is None)
+    warm_up(quantizer for quantizer in QUANTIZERS.values() if quantizer.missing is None)
     for make in (_small, _big):
         for k in KS:
             rows, lines = cases.hold(make(settings, k))
@@ -120,7 +121,7 @@ def run(settings: Settings) -> Section:
     photo = pictures.big_png(settings.folder, settings.cache, settings.large).stem
     grown = [growth(settings, k) for k in (16, 256)]
     verdicts += [line for _, lines in grown for line in lines]
-    skipped = [f"{name}: needs {RIVALS[name].missing}" for name in (OPENCV, IMAGEQUANT) if RIVALS[name].missing]
+    skipped = [f"{name}: needs {QUANTIZERS[name].missing}" for name in (OPENCV, IMAGEQUANT) if QUANTIZERS[name].missing]
     headers = ["K", *(f"{stage} s" for stage in STAGES), "distinct colours", "MSE"]
     rgb = pictures.small(settings.folder, 2)[-1].rgb()
     stages = Table("Stages of one call on a small picture, wall seconds", headers, [_share(rgb, k) for k in KS])

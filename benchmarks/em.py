@@ -17,8 +17,8 @@ from benchmarks.cases import Asked, Comparison, Contest, Measured, Row, Run, Ver
 from benchmarks.cost import THIN
 from benchmarks.measures import Judge, log_likelihood
 from benchmarks.pictures import RGB
+from benchmarks.quantizers import paint_members
 from benchmarks.report import Cell, Section, Table
-from benchmarks.rivals import paint_members
 from benchmarks.settings import Settings, say
 from benchmarks.timing import measure
 from colorquant import quantize
@@ -98,7 +98,7 @@ def _fit(name: str, rgb: RGB, step: int) -> Run:
 
 
 def _contest(settings: Settings, size: str, rgb: RGB) -> Contest:
-    """Ten iterations of each; without ``--slow`` the rivals see a part of a large picture."""
+    """Ten iterations of each; without ``--slow`` the quantizers see a part of a large picture."""
     step = 1 if settings.slow or rgb.size < 3e6 else THIN
     rows = {OURS: Row(partial(_fit, OURS, rgb, 1))}
     comparisons = []

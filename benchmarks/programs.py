@@ -1,4 +1,4 @@
-"""Command lines: the rivals that are programs, our own, and what a process costs at the least."""
+"""Command lines: the quantizers that are programs, our own, and what a process costs at the least."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quality table: every rival on every picture at each K, each with its CPU time."""
+"""The quality table: every quantizer on every picture at each K, each with its CPU time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from benchmarks import pictures
 from benchmarks.measures import Judge
 from benchmarks.pictures import RGB, Picture
 from benchmarks.programs import PROGRAMS, Program
+from benchmarks.quantizers import OURS, PERCEPTUAL_OURS, QUANTIZERS, REFERENCE, Quantizer, warm_up
 from benchmarks.report import Section, Table, package_version
-from benchmarks.rivals import OURS, PERCEPTUAL_OURS, REFERENCE, RIVALS, Rival, warm_up
 from benchmarks.settings import Settings, say
 from benchmarks.timing import ChildError, Usage, measure, run_child
 
@@ -36,27 +36,27 @@ NOTE = (
 )
 KEPT = "† Time and quality of an earlier run, kept: its CPU ratio is not of one run."
 LIBRARIES = ("scikit-learn", "opencv-python-headless")
-Rows = Mapping[str, Rival | Program]
+Rows = Mapping[str, Quantizer | Program]
 
 
 @dataclass(frozen=True)
 class Record:
-    """One rival on one picture at one K."""
+    """One quantizer on one picture at one K."""
 
     picture: str
     group: str
     k: int
-    rival: str
+    quantizer: str
     usage: Usage
     measures: dict[str, float]
     kept: bool = False
 
 
 class Kept:
-    """What slow rivals, never our own rows, gave in earlier runs: by name, K, the picture's bytes and versions."""
+    """What slow quantizers, never our own rows, gave in earlier runs: by name, K, the picture's bytes and versions."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "slow-rivals.json"
+        self.path = folder / "slow-quantizers.json"
         self.found = json.loads(self.path.read_text()) if self.path.exists() else {}
         self.versions = " ".join(version for name in LIBRARIES if (version := package_version(name)))
 
@@ -74,15 +74,15 @@ class Kept:
         self.path.write_text(json.dumps(self.found))
 
 
-def present(rows: Rows) -> tuple[dict[str, Rival | Program], list[str]]:
+def present(rows: Rows) -> tuple[dict[str, Quantizer | Program], list[str]]:
     """The rows that this machine can run, and a line for each that it cannot."""
     usable = {name: row for name, row in rows.items() if row.missing is None}
     return usable, [f"{name}: needs {row.missing}" for name, row in rows.items() if row.missing]
 
 
-def painted(row: Rival | Program, rgb: RGB, k: int, folder: Path) -> tuple[RGB, Usage]:
+def painted(row: Quantizer | Program, rgb: RGB, k: int, folder: Path) -> tuple[RGB, Usage]:
     """Run one row: a program reads and writes a PNG, which is part of its time; the others paint in this process."""
-    if isinstance(row, Rival):
+    if isinstance(row, Quantizer):
         return measure(lambda: row.paint(rgb, k))
     source = pictures.write_png(folder / "source.png", rgb)
     target = folder / "target.png"
@@ -93,14 +93,14 @@ def painted(row: Rival | Program, rgb: RGB, k: int, folder: Path) -> tuple[RGB, 
 def _measured(rows: Rows, chosen: Sequence[Picture], settings: Settings) -> list[Record]:
     records = []
     kept = Kept(settings.cache)
-    warm_up(row for row in rows.values() if isinstance(row, Rival))
+    warm_up(row for row in rows.values() if isinstance(row, Quantizer))
     with tempfile.TemporaryDirectory() as folder:
         for number, picture in enumerate(chosen, 1):
             say(f"quality: {picture.name} ({number} of {len(chosen)})")
             judge = Judge(picture.rgb())
             for k in KS:
                 for name, row in rows.items():
-                    slow = isinstance(row, Rival) and k >= row.slow_from
+                    slow = isinstance(row, Quantizer) and k >= row.slow_from
                     if slow and not settings.slow:
                         continue
                     keep = kept if slow and not name.startswith("colorquant") else None
@@ -111,7 +111,7 @@ def _measured(rows: Rows, chosen: Sequence[Picture], settings: Settings) -> list
 
 
 def _one(
-    name: str, row: Rival | Program, judge: Judge, k: int, folder: Path, kept: Kept | None
+    name: str, row: Quantizer | Program, judge: Judge, k: int, folder: Path, kept: Kept | None
 ) -> tuple[Usage, dict[str, float], bool] | None:
     """Usage, measures, and whether they are of an earlier run; None where the row failed."""
     key = kept.key(judge.original, k, name) if kept else ""
@@ -136,11 +136,11 @@ def _mean(records: Sequence[Record], measure_name: str) -> float | None:
 def _table(records: Sequence[Record], k: int, title: str, sort: str = "mse") -> Table:
     groups = sorted({record.group for record in records})
     groups = groups if len(groups) > 1 else []  # one set has the mean of all
-    names = dict.fromkeys(record.rival for record in records if record.k == k)
-    reference = {record.picture: record.usage.cpu for record in records if (record.k, record.rival) == (k, OURS)}
+    names = dict.fromkeys(record.quantizer for record in records if record.k == k)
+    reference = {record.picture: record.usage.cpu for record in records if (record.k, record.quantizer) == (k, OURS)}
     rows = []
     for name in names:
-        own = [record for record in records if (record.k, record.rival) == (k, name)]
+        own = [record for record in records if (record.k, record.quantizer) == (k, name)]
         by_group = [_mean([record for record in own if record.group == group], "mse") for group in groups]
         scores = [_mean(own, score) for score in ("psnr", "ciede2000", "ssim")]
         least = min((record.measures.get("colors", k) for record in own), default=k)
@@ -159,11 +159,11 @@ def _table(records: Sequence[Record], k: int, title: str, sort: str = "mse") -> 
 
 
 def _against(records: Sequence[Record]) -> Table:
-    """Ours beside the best rival at each K, and beside the reference picture by picture."""
+    """Ours beside the best other at each K, and beside the reference picture by picture."""
     rows = []
     for k in KS:
         of = {
-            name: {r.picture: r.measures["mse"] for r in records if (r.k, r.rival) == (k, name)}
+            name: {r.picture: r.measures["mse"] for r in records if (r.k, r.quantizer) == (k, name)}
             for name in _names(records)
         }
         ours = of[OURS]
@@ -175,10 +175,10 @@ def _against(records: Sequence[Record]) -> Table:
         fast, most = means.get(f"{OURS}, fast"), means.get(f"{OURS}, best")
         counted = f"{close} of {len(reference)}" if reference else "takes --slow"
         rows.append([k, means[OURS], best, means.get(best or ""), lead, counted, fast, means.get("Wu"), most])
-    headers = ["K", "ours", "best rival", "its MSE", "ours lower by %", "within 0.1 % of the reference"]
+    headers = ["K", "ours", "best other", "its MSE", "ours lower by %", "within 0.1 % of the reference"]
     note = (
-        f"The reference is {REFERENCE}, max_iter=300. Only rivals that ran on every picture count."
-        " To reach: lower than every rival; fast lower than Wu; best no higher than ours."
+        f"The reference is {REFERENCE}, max_iter=300. Only quantizers that ran on every picture count."
+        " To reach: lower than every other; fast lower than Wu; best no higher than ours."
     )
     return Table(
         "Ours against the best of the others, mean MSE", [*headers, "ours, fast", "Wu", "ours, best"], rows, note
@@ -186,12 +186,12 @@ def _against(records: Sequence[Record]) -> Table:
 
 
 def _names(records: Sequence[Record]) -> dict[str, None]:
-    return dict.fromkeys(record.rival for record in records)
+    return dict.fromkeys(record.quantizer for record in records)
 
 
 def run(settings: Settings) -> Section:
-    """Measure all rivals on the photographs, and the perceptual ones on the pictures of the published figures."""
-    everything: dict[str, Rival | Program] = {**RIVALS, **PROGRAMS}
+    """Measure all quantizers on the photographs, and the perceptual ones on the pictures of the published figures."""
+    everything: dict[str, Quantizer | Program] = {**QUANTIZERS, **PROGRAMS}
     rows, skipped = present(everything)
     chosen = pictures.small(settings.folder, settings.images)
     records = _measured(rows, chosen, settings)
@@ -205,6 +205,6 @@ def run(settings: Settings) -> Section:
     note = f"Published for china, flower and kodim23 at K = 4 / 16 / 64 / 256: patolette in ICtCp {figures}."
     tables[-1] = replace(tables[-1], note=f"{tables[-1].note} {note}".strip())
     if not settings.slow:
-        late = [f"{name} from K = {row.slow_from}" for name, row in RIVALS.items() if row.slow_from <= max(KS)]
+        late = [f"{name} from K = {row.slow_from}" for name, row in QUANTIZERS.items() if row.slow_from <= max(KS)]
         skipped.append("without --slow: " + "; ".join(late))
     return Section("Quality", tables, [*records, *perceived], skipped)

@@ -8,20 +8,24 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from typing import TypeVar
 
 from benchmarks.settings import ROOT
+from colorquant.analysis.protocol import CLOCKS
+from colorquant.fitting.engines import ENGINES, load
+from colorquant.fitting.options import FitOptions
+from colorquant.threads import one_thread
 
 T = TypeVar("T")
 LAUNCHER = Path(__file__).with_name("launcher.py")
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # one BLAS thread; own threads are a rival's own
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}  # one BLAS thread; threads of its own are kept
 
 
 class ChildError(RuntimeError):
@@ -45,27 +49,28 @@ class Usage:
         return Usage(self.cpu * factor, self.wall * factor, None)
 
 
-def one_thread_each() -> None:
-    """BLAS, OpenMP and OpenCV on one thread, for the rest of this process."""
-    from threadpoolctl import threadpool_limits
-
-    for name in ("sklearn.cluster", "sklearn.mixture"):  # only libraries that are loaded can be limited
-        if find_spec("sklearn"):
-            import_module(name)
-    if find_spec("cv2"):
-        import_module("cv2").setNumThreads(1)
-    threadpool_limits(limits=1)
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """BLAS, OpenMP and OpenCV on one thread. The libraries of all engines are loaded first: others are not limited."""
+    for engine, methods in ENGINES.items():
+        for method in methods:
+            with suppress(ImportError):
+                load(FitOptions(method, engine=engine))
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)
+    with one_thread():
+        yield
 
 
 def measure(function: Callable[[], T]) -> tuple[T, Usage]:
     """Call ``function`` and say what it used."""
     gc.collect()
     before = _start_peak()
-    wall, cpu = time.perf_counter(), time.process_time()
+    start = {name: clock() for name, clock in CLOCKS.items()}
     result = function()
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    used = {name: clock() - start[name] for name, clock in CLOCKS.items()}
     peak = None if before is None else max(0, _status_bytes("VmHWM") - before)
-    return result, Usage(cpu, wall, peak)
+    return result, Usage(used["cpu"], used["wall"], peak)
 
 
 def _start_peak() -> int | None:
@@ -110,8 +115,3 @@ def interleaved(rows: Mapping[str, Callable[[], T]], rounds: Mapping[str, int]) 
             if number < rounds[name]:
                 found[name].append(row())
     return found
-
-
-def median_ratio(one: Sequence[float], other: Sequence[float]) -> float:
-    """Median over rounds of one / other, of the rounds that both ran."""
-    return median(a / max(b, 1e-9) for a, b in zip(one, other, strict=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +100,12 @@ class Protocol:
         return self.warmup + self.repeat
 
 
+def ratio_of_rounds(own: Sequence[float], others: Sequence[float]) -> float | None:
+    """The median of the ratios of the seconds in the same rounds, of those that both ran; None where there are none."""
+    ratios = [one / other for one, other in zip(own, others, strict=False) if other > 0]
+    return statistics.median(ratios) if ratios else None
+
+
 @dataclass(frozen=True)
 class Timing:
     """One row: the image ``input`` at a ``scale`` with ``options`` (None where the image could not be read).
@@ -162,8 +168,7 @@ class Timing:
     @property
     def ratio(self) -> float | None:
         """Median over the rounds of the time divided by that of the first row in the same round."""
-        ratios = [own / first for own, first in zip(self.seconds, self.first, strict=False) if first > 0]
-        return statistics.median(ratios) if ratios else None
+        return ratio_of_rounds(self.seconds, self.first)
 
     @property
     def words(self) -> str:

@@ -26,7 +26,7 @@ NEVER = 1 << 30
 
 
 @dataclass(frozen=True)
-class Rival:
+class Quantizer:
     """One row: ``paint(rgb, k)`` does it in this process. From ``slow_from`` colours on it takes ``--slow``."""
 
     paint: Paint
@@ -156,45 +156,45 @@ def wu(rgb: RGB, k: int, refine: bool = False) -> RGB:
     return _look_up(means(colors, counts, labels, k), labels[rows], rgb)
 
 
-def warm_up(rivals: Iterable[Rival]) -> None:
+def warm_up(quantizers: Iterable[Quantizer]) -> None:
     """Run each once on a tiny picture, so that no row pays for loading its library."""
     tiny = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
-    for rival in rivals:
-        rival.paint(tiny, 4)
+    for quantizer in quantizers:
+        quantizer.paint(tiny, 4)
 
 
-def _efforts() -> dict[str, Rival]:
+def _efforts() -> dict[str, Quantizer]:
     if not has_effort():
         return {}
-    return {f"{OURS}, {effort}": Rival(partial(ours, effort=effort)) for effort in ("fast", "best")}
+    return {f"{OURS}, {effort}": Quantizer(partial(ours, effort=effort)) for effort in ("fast", "best")}
 
 
-RIVALS: dict[str, Rival] = {
-    OURS: Rival(ours),
+QUANTIZERS: dict[str, Quantizer] = {
+    OURS: Quantizer(ours),
     **_efforts(),
-    "colorquant em": Rival(partial(ours, method="em"), slow_from=64),
-    "imagequant": Rival(imagequant, "imagequant"),
-    "imagequant, speed 3": Rival(partial(imagequant, speed=3), "imagequant"),
-    "Pillow, median cut": Rival(partial(pillow, method=Image.Quantize.MEDIANCUT)),
-    "Pillow, median cut + kmeans": Rival(partial(pillow, method=Image.Quantize.MEDIANCUT, kmeans=1)),
-    "Pillow, fast octree": Rival(partial(pillow, method=Image.Quantize.FASTOCTREE)),
-    "cv2.kmeans, PP": Rival(opencv, "cv2"),
-    "cv2.kmeans, RANDOM": Rival(partial(opencv, random=True), "cv2", slow_from=256),
-    "cv2.kmeans, PP, 3 attempts": Rival(partial(opencv, attempts=3), "cv2", slow_from=64),
-    "cv2.kmeans, RANDOM, 3 attempts": Rival(partial(opencv, attempts=3, random=True), "cv2", slow_from=64),
-    "cv2.ml.EM": Rival(opencv_mixture, "cv2", slow_from=4),
-    "scikit-learn KMeans, weighted colours": Rival(sklearn_weighted, "sklearn", slow_from=256),
-    "scikit-learn KMeans, weighted colours, n_init=10": Rival(
+    "colorquant em": Quantizer(partial(ours, method="em"), slow_from=64),
+    "imagequant": Quantizer(imagequant, "imagequant"),
+    "imagequant, speed 3": Quantizer(partial(imagequant, speed=3), "imagequant"),
+    "Pillow, median cut": Quantizer(partial(pillow, method=Image.Quantize.MEDIANCUT)),
+    "Pillow, median cut + kmeans": Quantizer(partial(pillow, method=Image.Quantize.MEDIANCUT, kmeans=1)),
+    "Pillow, fast octree": Quantizer(partial(pillow, method=Image.Quantize.FASTOCTREE)),
+    "cv2.kmeans, PP": Quantizer(opencv, "cv2"),
+    "cv2.kmeans, RANDOM": Quantizer(partial(opencv, random=True), "cv2", slow_from=256),
+    "cv2.kmeans, PP, 3 attempts": Quantizer(partial(opencv, attempts=3), "cv2", slow_from=64),
+    "cv2.kmeans, RANDOM, 3 attempts": Quantizer(partial(opencv, attempts=3, random=True), "cv2", slow_from=64),
+    "cv2.ml.EM": Quantizer(opencv_mixture, "cv2", slow_from=4),
+    "scikit-learn KMeans, weighted colours": Quantizer(sklearn_weighted, "sklearn", slow_from=256),
+    "scikit-learn KMeans, weighted colours, n_init=10": Quantizer(
         partial(sklearn_weighted, n_init=10), "sklearn", slow_from=4
     ),
-    "scikit-learn KMeans, pixels": Rival(sklearn_pixels, "sklearn", slow_from=64),
-    "scikit-learn KMeans, 1,000 pixels": Rival(partial(sklearn_pixels, sample=1000), "sklearn"),
-    "scikit-learn MiniBatchKMeans": Rival(partial(sklearn_pixels, kind="MiniBatchKMeans"), "sklearn"),
-    "scikit-learn GaussianMixture": Rival(sklearn_mixture, "sklearn", slow_from=4),
-    "Wu": Rival(wu),
-    "Wu + weighted Lloyd": Rival(partial(wu, refine=True)),
+    "scikit-learn KMeans, pixels": Quantizer(sklearn_pixels, "sklearn", slow_from=64),
+    "scikit-learn KMeans, 1,000 pixels": Quantizer(partial(sklearn_pixels, sample=1000), "sklearn"),
+    "scikit-learn MiniBatchKMeans": Quantizer(partial(sklearn_pixels, kind="MiniBatchKMeans"), "sklearn"),
+    "scikit-learn GaussianMixture": Quantizer(sklearn_mixture, "sklearn", slow_from=4),
+    "Wu": Quantizer(wu),
+    "Wu + weighted Lloyd": Quantizer(partial(wu, refine=True)),
 }
 REFERENCE = "scikit-learn KMeans, weighted colours, n_init=10"
-PERCEPTUAL_OURS: dict[str, Rival] = {
-    f"{OURS}, {space}": Rival(partial(ours, space=space)) for space in ("lab", "oklab")
+PERCEPTUAL_OURS: dict[str, Quantizer] = {
+    f"{OURS}, {space}": Quantizer(partial(ours, space=space)) for space in ("lab", "oklab")
 }
