@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -46,11 +46,12 @@ class Column:
             return "yes" if value else "no"
         return "no loss" if value == math.inf else self.form.format(value)
 
-    def best(self, values: list[float]) -> float | None:
-        """The best of some values; None where none is better, or where all are the same."""
-        if self.better is None or len(set(values)) < 2:
+    def best(self, values: Sequence[Value]) -> float | None:
+        """The best number among some values; None where none is better, or where all are the same."""
+        numbers = [value for value in values if isinstance(value, (int, float))]
+        if self.better is None or len(set(numbers)) < 2:
             return None
-        return min(values) if self.better == "lower" else max(values)
+        return min(numbers) if self.better == "lower" else max(numbers)
 
 
 def column(

@@ -13,6 +13,7 @@ from colorquant.analysis.timing import Source
 from colorquant.batch.inputs import Input
 from colorquant.batch.naming import OutputName, check_names
 from colorquant.batch.outputs import OUTPUTS
+from colorquant.errors import OptionError
 from colorquant.files import write_whole
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture, read_image
@@ -27,7 +28,8 @@ from colorquant.report.timing_records import csv_table, markdown
 class TimingRequest:
     """What is timed and how, and the names of the files that the user wants: the values of the options of their names.
 
-    Files that exist are overwritten only with ``force``.
+    ``figure_title`` is as in :class:`colorquant.report.figures.Drawing`. Files that exist are overwritten only with
+    ``force``.
     """
 
     axes: Axes
@@ -36,6 +38,7 @@ class TimingRequest:
     csv: str | None = None
     markdown: str | None = None
     figure: str | None = None
+    figure_title: str | None = None
     html: str | None = None
     force: bool = False
 
@@ -59,6 +62,8 @@ class TimingRequest:
         check_names(inputs, names, force=self.force)
         if self.figure is not None:
             figures.check_installed()
+        elif self.figure_title is not None:
+            raise OptionError("--figure-title describes a figure: add --figure FILE")
 
     def write(self, timings: Sequence[Timing], machine: Machine, left_out: Sequence[str]) -> None:
         """Write the files, all or none. Without any row there is nothing to write."""
@@ -71,7 +76,8 @@ class TimingRequest:
         if self.markdown is not None:
             files.append((Path(self.markdown), markdown(timings, machine, criteria, left_out).encode()))
         if self.figure is not None:
-            files.append((Path(self.figure), timed.encode(timings, Path(self.figure).suffix.lower())))
+            suffix = Path(self.figure).suffix.lower()
+            files.append((Path(self.figure), timed.encode(timings, suffix, self.figure_title)))
         if self.html is not None:
             from colorquant.report.html.timing import timing_page
 

@@ -12,6 +12,7 @@ from colorquant.cli.options import (
     ANY_PATH,
     CommaList,
     attempts_option,
+    figure_title_option,
     force_option,
     images_argument,
     list_option,
@@ -126,6 +127,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     metavar="FILE",
     help="Draw the seconds with matplotlib: .png, .svg or .pdf; with --scale as lines.",
 )
+@figure_title_option
 @recursive_option
 @message_options
 def command(

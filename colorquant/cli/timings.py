@@ -34,6 +34,7 @@ def run_timing(
     csv: str | None,
     markdown: str | None,
     figure: str | None,
+    figure_title: str | None,
     html: str | None,
     force: bool,
     as_json: bool,
@@ -44,7 +45,17 @@ def run_timing(
 
     After Ctrl-C the rows so far are printed and written before KeyboardInterrupt is raised again.
     """
-    request = TimingRequest(axes, criteria, protocol, csv=csv, markdown=markdown, figure=figure, html=html, force=force)
+    request = TimingRequest(
+        axes=axes,
+        criteria=criteria,
+        protocol=protocol,
+        csv=csv,
+        markdown=markdown,
+        figure=figure,
+        figure_title=figure_title,
+        html=html,
+        force=force,
+    )
     combinations, left_out = request.combinations(), request.grid().left_out
     inputs = expand(images, recursive=recursive)
     check_stdin(inputs)

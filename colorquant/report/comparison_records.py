@@ -20,7 +20,7 @@ from colorquant.analysis.compare import (
     Statistics,
 )
 from colorquant.analysis.grid import covariance_of
-from colorquant.analysis.measures import MEASURES, Column
+from colorquant.analysis.measures import MEASURES, Column, Value
 from colorquant.report import contact_sheet as sheets
 from colorquant.report.records import printable, size_words
 from colorquant.report.tables import csv_text
@@ -111,9 +111,9 @@ def _record(image: ComparedImage, cell: Cell) -> dict[str, Any]:
     return {key: row[key] for key in [*keys, "error"]}
 
 
-def _values(result: Cell | SeedRun) -> dict[str, Any]:
+def _values(result: Cell | SeedRun) -> dict[str, Value]:
     """All measures of a result, null where it has none: no number of JSON is infinite."""
-    row = {column.key: getattr(result.measures, column.key, None) for column in MEASURES}
+    row: dict[str, Value] = {column.key: getattr(result.measures, column.key, None) for column in MEASURES}
     row.update({column.key: getattr(result.truth, column.key, None) for column in TRUTH_MEASURES})
     if result.measures is not None:
         row["psnr"] = result.measures.psnr if math.isfinite(result.measures.psnr) else None
@@ -137,15 +137,14 @@ def _spread(spread: Spread | None) -> dict[str, Any]:
     }
 
 
-def _statistics(values: Sequence[Any]) -> dict[str, Any] | None:
+def _statistics(values: Sequence[Value]) -> dict[str, float | None] | None:
     """The statistics of the values of all seeds as JSON; None where a seed has no number."""
-    if any(value is None or isinstance(value, bool) for value in values):
-        return None
-    summary = Statistics.of(values)
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    summary = Statistics.of(numbers) if len(numbers) == len(values) else None
     return None if summary is None else asdict(summary)
 
 
-def failure(name: str, error: str | None) -> dict[str, Any]:
+def failure(name: str, error: str | None) -> dict[str, str | None]:
     """The JSON object of an image that could not be compared."""
     return {"input": name, "error": error}
 

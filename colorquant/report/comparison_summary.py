@@ -9,7 +9,7 @@ from typing import Any
 
 from colorquant.analysis.compare import TRUTH_MEASURES, Statistics
 from colorquant.analysis.grid import covariance_of
-from colorquant.analysis.measures import MEASURES, Column
+from colorquant.analysis.measures import MEASURES, Column, Value
 from colorquant.analysis.summary import CombinationSummary, summarize
 from colorquant.report.comparison_records import ComparedImage, agreement_words, records, table_title
 from colorquant.report.comparison_table import LEFT, comparison_table, fitting
@@ -50,7 +50,7 @@ def summary_record(summary: CombinationSummary) -> dict[str, Any]:
     }
 
 
-def _combination(summary: CombinationSummary) -> dict[str, Any]:
+def _combination(summary: CombinationSummary) -> dict[str, Value]:
     options = summary.options
     return {
         "method": options.method,
@@ -118,7 +118,7 @@ def summary_columns(summaries: Sequence[CombinationSummary]) -> list[Column]:
     return [*combination, *(column for column in MEASURED if column.heading), DIFFERENCE]
 
 
-def value_of(column: Column, summary: CombinationSummary) -> Any:
+def value_of(column: Column, summary: CombinationSummary) -> Value:
     """The value by which a column compares a summary: a mean, or what it says itself."""
     statistics = _statistics(column, summary)
     return _combination(summary).get(column.key) if statistics is None else statistics.mean
@@ -133,7 +133,7 @@ def is_best(column: Column, summary: CombinationSummary, summaries: Sequence[Com
         if other.options.k == summary.options.k
         and (not column.within_space or other.options.space == summary.options.space)
     ]
-    return own is not None and own == column.best([other for other in others if other is not None])
+    return own is not None and own == column.best(others)
 
 
 def words_of(column: Column, summary: CombinationSummary) -> str:

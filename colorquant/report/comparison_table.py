@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from colorquant.analysis.measures import Column
+from colorquant.analysis.measures import Column, Value
 from colorquant.report.comparison_records import COLUMNS, Row
 from colorquant.report.tables import STAR, Table
 
@@ -63,7 +62,7 @@ def left_out_words(headings: Sequence[str]) -> str | None:
     return f"columns left out for lack of room: {', '.join(headings)}" if headings else None
 
 
-def value_of(column: Column, row: Row) -> Any:
+def value_of(column: Column, row: Row) -> Value:
     """The value by which a record is compared, with several seeds their mean.
 
     A PSNR is infinite where nothing was lost, which JSON cannot say.
@@ -71,7 +70,8 @@ def value_of(column: Column, row: Row) -> Any:
     if column.key == "psnr" and row["mse"] == 0:
         return math.inf
     statistics = (row["statistics"] or {}).get(column.key)
-    return row[column.key] if statistics is None else statistics["mean"]
+    value: Value = row[column.key] if statistics is None else statistics["mean"]
+    return value
 
 
 def cell_words(column: Column, row: Row, rows: Sequence[Row]) -> tuple[str, bool]:
@@ -86,5 +86,5 @@ def cell_words(column: Column, row: Row, rows: Sequence[Row]) -> tuple[str, bool
     ]
     statistics = (row["statistics"] or {}).get(column.key)
     deviation = None if statistics is None else statistics["std"]
-    best = column.better is not None and value == column.best([one for one in values if one is not None])
+    best = column.better is not None and value == column.best(values)
     return column.words(value) + ("" if deviation is None else f" ± {column.words(deviation)}"), best

@@ -38,7 +38,7 @@ class TimingColumn:
 
     key: str
     heading: str
-    value: Callable[[Timing], Any]
+    value: Callable[[Timing], Value | list[float]]
     form: Callable[[Any], str] = str
     shared: str | None = None
     measured: bool = False
@@ -56,8 +56,8 @@ class TimingColumn:
         """The value by which the column of a page sorts: a number or words, None where there is none."""
         if self.measured and not timing.timed:
             return None
-        value: Value = self.value(timing)
-        return printable(value) if isinstance(value, str) else value
+        value = self.value(timing)
+        return printable(value) if isinstance(value, str) else None if isinstance(value, list) else value
 
 
 def _option(key: str, heading: str = "", *, shared: str | None = None, left: bool = False) -> TimingColumn:
