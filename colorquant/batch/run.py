@@ -95,7 +95,7 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
         in_flight: int,
         fail_fast: bool,
     ) -> None:
-        self._waiting: deque[tuple[Input, Future[Outcome[R]]]] = deque()
+        self._waiting: deque[tuple[Input, Future[R | Failure]]] = deque()
         self._job, self._executor = job, executor
         self._in_flight = in_flight
         self._fail_fast, self._failed = fail_fast, False
@@ -126,12 +126,12 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
         _terminate_workers(self._executor)
         wait([future for _, future in self._waiting if future.running()], timeout=grace)
         done = [(item, future) for item, future in self._waiting if future.done() and not future.cancelled()]
-        outcomes = [(future, _outcome(item, future)) for item, future in done]
+        outcomes = [(future, _awaited(item, future)) for item, future in done]
         return [outcome for future, outcome in outcomes if outcome.error is None or future in ended_before]
 
     def _one_by_one(self, plan: Iterable[tuple[Input, P]]) -> Generator[Outcome[R], None, None]:
         for item, planned in plan:
-            outcome = attempt(self._job, item, planned)
+            outcome = _outcome(item, attempt(self._job, item, planned))
             yield outcome
             if self._fail_fast and outcome.error is not None:
                 return
@@ -148,18 +148,12 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
                 yield self._first()
 
     def _first(self) -> Outcome[R]:
-        outcome = _outcome(*self._waiting[0])  # it stays in line while it is waited for: see stop()
+        outcome = _awaited(*self._waiting[0])  # it stays in line while it is waited for: see stop()
         self._waiting.popleft()
         if self._fail_fast and outcome.error is not None:
             self._failed = True
             self._waiting = deque((item, future) for item, future in self._waiting if not future.cancel())
         return outcome
-
-
-def _outcome(item: Input, future: Future[Outcome[R]]) -> Outcome[R]:
-    """The outcome of a future, awaited. Raises OptionError; what went wrong in the executor becomes a failure."""
-    outcome = attempts.attempt(future.result, memory=SAVE_MEMORY)
-    return _failed(item, outcome) if isinstance(outcome, Failure) else outcome
 
 
 def _terminate_workers(executor: Executor | None) -> None:
@@ -169,7 +163,7 @@ def _terminate_workers(executor: Executor | None) -> None:
         terminate()
 
 
-def attempt(job: Job[P, R], item: Input, planned: P) -> Outcome[R]:
+def attempt(job: Job[P, R], item: Input, planned: P) -> R | Failure:
     """Run ``job`` for one input and catch its failure. Raises OptionError: wrong usage, the same for every input."""
 
     def checked() -> R:
@@ -177,9 +171,16 @@ def attempt(job: Job[P, R], item: Input, planned: P) -> Outcome[R]:
             raise item.problem
         return job(item, planned)
 
-    result = attempts.attempt(checked, memory=SAVE_MEMORY)
-    return _failed(item, result) if isinstance(result, Failure) else Outcome(item, result)
+    return attempts.attempt(checked, memory=SAVE_MEMORY)
 
 
-def _failed(item: Input, failure: Failure) -> Outcome[R]:
-    return Outcome(item, None, failure.reason, failure.details)
+def _outcome(item: Input, result: R | Failure) -> Outcome[R]:
+    if isinstance(result, Failure):
+        return Outcome(item, None, result.reason, result.details)
+    return Outcome(item, result)
+
+
+def _awaited(item: Input, future: Future[R | Failure]) -> Outcome[R]:
+    """The outcome of a future. Raises OptionError; what went wrong in the executor itself becomes a failure, too."""
+    result: R | Failure = attempts.attempt(future.result, memory=SAVE_MEMORY)
+    return _outcome(item, result)
