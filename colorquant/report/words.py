@@ -22,6 +22,12 @@ def psnr_words(psnr: float | None) -> str:
     return "no loss" if psnr is None or not math.isfinite(psnr) else f"{psnr:.2f} dB"
 
 
+def quality_words(psnr: float | None) -> str:
+    """A PSNR with its name and unit, as it stands in a sentence or alone."""
+    words = psnr_words(psnr)
+    return f"PSNR {words}" if words.endswith("dB") else words
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun, which takes an s in the plural: 1 colour, 1,024 colours."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -5,6 +5,7 @@ import io
 import itertools
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -31,6 +32,13 @@ from colorquant.report.quantized_file import QuantizedFile
 KINDS = pytest.mark.parametrize("kind", list(figures.FIGURES))
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Figures of fewer pixels, which are quicker to encode."""
+    monkeypatch.setattr(canvas, "DPI", 75)
+    monkeypatch.setitem(canvas.STYLE, "savefig.dpi", 75)
+
+
 def quantized_file(rgb, options, kind=None, bands=(), alpha=None, title=None) -> QuantizedFile:
     """A quantized picture, its iterations recorded, and the figure that is to be drawn of it."""
     options = resolve(options)
@@ -54,7 +62,7 @@ def check_decodes(data: bytes, suffix: str) -> None:
     if suffix == ".png":
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            assert min(image.size) >= 300
+            assert min(image.size) >= 2 * canvas.DPI
             assert image.convert("L").getextrema()[0] < 128, "nothing is drawn"
     elif suffix == ".svg":
         assert ElementTree.fromstring(data).tag.endswith("svg")
@@ -63,19 +71,25 @@ def check_decodes(data: bytes, suffix: str) -> None:
         assert data.rstrip().endswith(b"%%EOF")
 
 
+@pytest.fixture(scope="module")
+def possible_file(thumbnail):
+    """A quantized picture of which there can be a figure of a kind, the same each time."""
+    return cache(lambda kind: quantized_file(thumbnail, possible(kind), kind))
+
+
 @KINDS
 @pytest.mark.parametrize("suffix", figures.SUFFIXES)
-def test_every_kind_in_every_format_twice_the_same(kind, suffix, thumbnail):
-    one = quantized_file(thumbnail, possible(kind), kind)
+def test_every_kind_in_every_format_twice_the_same(kind, suffix, possible_file):
+    one = possible_file(kind)
     data = figures.encode(one, suffix)
     check_decodes(data, suffix)
     assert figures.encode(one, suffix) == data
 
 
-def test_the_users_style_and_time_play_no_part(thumbnail, monkeypatch):
+def test_the_users_style_and_time_play_no_part(possible_file, monkeypatch):
     import matplotlib
 
-    one = quantized_file(thumbnail, possible("ellipses"), "ellipses")
+    one = possible_file("ellipses")
     before = figures.encode(one, ".pdf")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     with matplotlib.rc_context({"font.size": 30, "axes.grid": True, "text.usetex": True}):
@@ -228,6 +242,7 @@ ODD = {
 
 
 @KINDS
+@pytest.mark.usefixtures("few_ks")
 @pytest.mark.parametrize("name", list(ODD))
 def test_odd_pictures_have_figures(kind, name):
     rgb, space = ODD[name], {"segmented-histogram": "gray", "gaussians": "gray", "ellipses": "ycrcb"}.get(kind, "rgb")
@@ -273,22 +288,23 @@ def test_every_kind_of_a_space_is_had_by_somebody():
 @pytest.mark.parametrize(
     "name", ["$x^{$ dollars.png", "日本語の写真.png", "a" * 300 + ".png", "line\nbreak.png", "\udce9.png"]
 )
-def test_any_name_can_stand_above(name, thumbnail):
-    one = quantized_file(thumbnail, possible("ellipses"), "ellipses")
+def test_any_name_can_stand_above(name, possible_file):
+    one = possible_file("ellipses")
     check_decodes(figures.encode(dataclasses.replace(one, name=name), ".png"), ".png")
 
 
 @pytest.mark.parametrize("kind", ["ellipses", "grid", "elbow"])
-def test_the_title_can_be_chosen_or_left_out(kind, thumbnail):
-    texts = {}
+def test_the_title_can_be_chosen_or_left_out(kind, possible_file):
+    texts, file = {}, possible_file(kind)
     for title in (None, "Figure 3", ""):
-        one = quantized_file(thumbnail, FitOptions("kmeans", 3, max_iter=2), kind, title=title)
+        one = dataclasses.replace(file, drawing=dataclasses.replace(file.drawing, title=title))
+        vars(one)["sweep"] = file.sweep  # it is the same
         texts[title] = figures.figure(one).get_suptitle()
-        check_decodes(figures.encode(one, ".png"), ".png")
     assert texts[None].startswith("photo.png\n")
     assert (texts["Figure 3"], texts[""]) == ("Figure 3", "")
 
 
+@pytest.mark.usefixtures("few_ks")
 def test_the_command_takes_a_title(run, photo, tmp_path):
     for title in ("Town", "none"):
         words = ("--figure", tmp_path / f"{title}.svg", "--figure-kind", "elbow", "--figure-title", title)

@@ -11,6 +11,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from support.pages import COMMANDS
 from support.pictures import random_picture
 
 from colorquant import quantize
@@ -25,17 +26,6 @@ from colorquant.report.html.charts import Axis, line_chart, tick_words
 from colorquant.report.html.scatter import Scatter
 from colorquant.report.plots import Plot, Series
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-COMMANDS = {
-    "kmeans": ("-k", 6),
-    "em": ("-k", 3, "--init", "random"),
-    "compare": ("-k", "2,4", "--engine", "numpy,pillow-median"),
-    "timing": ("--engine", "numpy", "--repeat", 2, "--warmup", 0, "--scale", "0.5,1"),
-}
 HOSTILE = "script><img src=x onerror=alert(1)>&'\"\u2028\u202e.png"
 
 
@@ -99,16 +89,23 @@ def decoded(uri):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_page_is_self_contained_and_always_the_same(command, run, photo, tmp_path):
-    text = page_of(run, tmp_path, command, photo, *COMMANDS[command]).read_text()
+def test_a_page_is_self_contained(command, pages):
+    text = (pages / f"{command}.html").read_text()
     assert text.startswith("<!DOCTYPE html>")
     reader = check_self_contained(text)
     assert isinstance(reader.json, dict)
     assert "photo.png" in reader.words
-    if command in ("kmeans", "em"):
-        assert page_of(run, tmp_path, command, photo, *COMMANDS[command]).read_text() == text
 
 
+@pytest.mark.parametrize("command", ["kmeans", "em"])
+def test_the_same_command_makes_the_same_page(command, run, pages):
+    words = (*COMMANDS[command], "-o", pages / "out.png", "-f", "-q", "--html", pages / f"{command}.html")
+    text = (pages / f"{command}.html").read_text()
+    assert run(command, pages / "photo.png", *words).exit_code == 0
+    assert (pages / f"{command}.html").read_text() == text
+
+
+@pytest.mark.usefixtures("few_ks")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_names_are_text(command, run, photo, tmp_path):
     (tmp_path / "a<").mkdir()
@@ -150,12 +147,14 @@ ODD = {
 ODD_OPTIONS = [("-k", 4), ("-k", 1), ("-k", 300), ("-k", 3, "--space", "ycrcb"), ("-k", 2, "--space", "gray")]
 
 
+@pytest.mark.usefixtures("few_ks")
 @pytest.mark.parametrize("method", ["kmeans", "em"])
 @pytest.mark.parametrize("words", ODD_OPTIONS, ids=lambda words: " ".join(map(str, words)))
 @pytest.mark.parametrize("name", ODD)
 def test_odd_pictures_have_a_page(name, words, method, run, tmp_path):
     Image.fromarray(ODD[name]).save(tmp_path / "odd.png")
-    text = page_of(run, tmp_path, method, tmp_path / "odd.png", *words).read_text()
+    quick = ("--effort", "fast") if method == "em" else ()
+    text = page_of(run, tmp_path, method, tmp_path / "odd.png", *words, *quick).read_text()
     data = check_self_contained(text).json
     assert "NaN" not in re.sub(r"base64,[^\"']*", "", text.partition("<script>")[0])
     assert len(data["sweep"]) != 1
@@ -228,8 +227,10 @@ def test_a_k_that_fails_is_named_and_the_others_stay(run, photo, tmp_path, monke
     assert "8 colours failed: it gave up" in reader.words
 
 
-def test_a_large_picture_makes_a_page_of_its_real_pixels(run, tmp_path):
-    rgb = random_picture(5, 1500, 2000, levels=20)
+@pytest.mark.usefixtures("few_ks")
+def test_a_large_picture_makes_a_page_of_its_real_pixels(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweeps, "LARGEST", 700_000)
+    rgb = random_picture(5, 750, 1000, levels=8)
     Image.fromarray(rgb).save(tmp_path / "large.png", compress_level=1)
     page = page_of(run, tmp_path, "kmeans", tmp_path / "large.png", "-k", 4)
     reader = Reader(page.read_text())
@@ -324,6 +325,7 @@ def test_an_unwritable_page_is_one_line_before_the_work(command, run, photo, tmp
     assert run(command, photo, *COMMANDS[command], "--html", "").exit_code == 2
 
 
+@pytest.mark.usefixtures("few_ks")
 def test_several_inputs_have_a_page_each(run, photo, thumbnail, tmp_path):
     Image.fromarray(thumbnail[::-1]).save(tmp_path / "other.png")
     both = (photo, tmp_path / "other.png", "-k", 2, "-o", tmp_path / "out")

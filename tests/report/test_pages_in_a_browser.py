@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from support.pages import COMMANDS
 from support.pictures import random_picture
-from test_pages import BROWSERS, COMMANDS, FLAGS
 
 from colorquant import quantize
 from colorquant.analysis.posteriors import Posteriors
@@ -17,6 +17,11 @@ from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
 from colorquant.palette.files import hex_color
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 K = COMMANDS["em"][1]
 
 
@@ -30,19 +35,6 @@ def browser():
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def pages(thumbnail, tmp_path_factory):
-    """A page for each command, and the photo of which they are."""
-    folder = tmp_path_factory.mktemp("pages")
-    Image.fromarray(thumbnail).save(folder / "photo.png")
-    for command, words in COMMANDS.items():
-        output = ("-o", folder / "out.png", "-f") if command in ("kmeans", "em") else ()
-        line = [command, folder / "photo.png", *words, *output, "--html", folder / f"{command}.html"]
-        result = CliRunner().invoke(cli, [str(word) for word in line])
-        assert result.exit_code == 0, result.output
-    return folder
 
 
 @pytest.fixture

@@ -35,11 +35,25 @@ def calls(monkeypatch):
     return calls
 
 
+@pytest.mark.usefixtures("few_ks")
 @pytest.mark.parametrize("figure", ["elbow", "convergence"])
 def test_pages_figures_and_posteriors_share_the_work(calls, run, photo, tmp_path, figure):
     pytest.importorskip("matplotlib", reason="needs matplotlib: the extra plot")
     result = run(
-        *("em", photo, "-k", 4, "--init", "search", "-o", tmp_path / "out.png", "--html", tmp_path / "page.html"),
+        *(
+            "em",
+            photo,
+            "-k",
+            4,
+            "--init",
+            "search",
+            "--effort",
+            "fast",
+            "-o",
+            tmp_path / "out.png",
+            "--html",
+            tmp_path / "page.html",
+        ),
         *("--posteriors", "npy", "--uncertainty", tmp_path / "uncertainty.png"),
         *("--figure", tmp_path / "figure.svg", "--figure-kind", figure),
     )

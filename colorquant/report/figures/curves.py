@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorquant.analysis.iterations import Iterated
 from colorquant.fitting.models import largest_shift
 from colorquant.quantization import Quantized
 from colorquant.report import plots
@@ -46,10 +47,16 @@ def convergence(figure: Figure, data: FigureData) -> str:
     lower.set(xlabel="iteration", ylabel="largest shift", xlim=canvas.limits(np.array(numbers, float), 1))
     canvas.whole_ticks(lower.xaxis)
     _scale_shifts(lower, shifts)
-    own = "" if iterated.own else " of the textbook's algorithm from random colours"
+    if not iterated.own:
+        upper.text(1, 1, _textbook_words(iterated), transform=upper.transAxes, ha="right", va="top", color=canvas.FAINT)
+    return f"Convergence: {data.words}, {_ending(iterated.run)}"
+
+
+def _textbook_words(iterated: Iterated) -> str:
+    """Whose iterations are drawn, in two lines."""
     height, width = iterated.image.rgb.shape[:2]
-    sample = f", on {width} × {height} pixels" if iterated.is_sample else ""
-    return f"Convergence{own}: {data.words}, {_ending(iterated.run)}{sample}"
+    sample = f",\non a sample of {width:,} × {height:,} pixels" if iterated.is_sample else ""
+    return f"{iterated.reason}:\nthis is the textbook's algorithm from random colours{sample}."
 
 
 def _scale_shifts(axes: Axes, shifts: Sequence[float]) -> None:

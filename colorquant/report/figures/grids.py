@@ -9,7 +9,7 @@ from colorquant.report import contact_sheet as sheets
 from colorquant.report.contact_sheet import Tile
 from colorquant.report.figures import canvas
 from colorquant.report.figures.data import FigureData
-from colorquant.report.words import counted, psnr_words
+from colorquant.report.words import counted, quality_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def result_tiles(data: FigureData) -> list[Tile]:
     for run in data.file.sweep.runs:
         own = ", this run" if run.options.k == data.k else ""
         pixels = sheets.thumbnail(run.rgb, run.alpha)
-        words = [psnr_words(run.psnr), counted(run.colors_out, "colour")]
+        words = [quality_words(run.psnr), counted(run.colors_out, "colour")]
         tiles.append(Tile(f"k = {run.options.k}{own}", words, pixels))
     return tiles
 

@@ -23,7 +23,7 @@ from colorquant.report.machine import Machine
 from colorquant.report.plots import Plot, Point
 from colorquant.report.quantized_file import QuantizedFile
 from colorquant.report.records import printable, size_words
-from colorquant.report.words import METHOD_NAMES, OBJECTIVE_NAMES, base_name, counted, psnr_words
+from colorquant.report.words import METHOD_NAMES, OBJECTIVE_NAMES, base_name, counted, psnr_words, quality_words
 
 MOST_ENTRIES = 256  # of the palette that are listed
 STRIP = 64  # colours in a strip under a slider
@@ -96,10 +96,8 @@ def _summary(file: QuantizedFile) -> str:
     quantized = file.quantized
     if quantized.untouched:
         return f"Unchanged: the picture has no more than {quantized.options.k:,} colours."
-    lossless = not math.isfinite(quantized.psnr)
-    quality = psnr_words(quantized.psnr) if lossless else f"PSNR {psnr_words(quantized.psnr)}"
     sizes = f"{size_words(file.bytes_in)} became {size_words(file.bytes_out)}"
-    return f"{quantized.colors_in:,} colours became {quantized.colors_out:,}, {quality}; {sizes}."
+    return f"{quantized.colors_in:,} colours became {quantized.colors_out:,}, {quality_words(quantized.psnr)}; {sizes}."
 
 
 def _palette(quantized: Quantized) -> list[PaletteEntry]:
