@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def room(path: Path) -> str:
     return place(path).split("/")[0]
 
 
+@cache
 def imports(path: Path) -> list[tuple[str, bool]]:
     """Imported modules, and whether each is loaded late: inside a function, or only for types."""
     found = []
