@@ -1,4 +1,4 @@
-"""An image's colours are counted once, whatever is made of them."""
+"""An image's colours are counted once, whatever is made of them. report/test_shared_work.py adds pages and figures."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from colorquant.color.histogram import ColorHistogram
 from colorquant.quantization import quantize
 
 EM = ("em", "-k", "3", "--trace", "{stem}.csv", "--posteriors", "npy", "--uncertainty", "{stem}-uncertainty.png")
-PAGE = (*EM, "--html", "{stem}.html", "--figure", "{stem}.svg", "--figure-kind", "elbow")
 BESIDE = ("--labels", "npy", "--palette-out", "{stem}.json", "--masks", "masks", "--json")
 
 
@@ -36,16 +35,14 @@ YCRCB = (*KMEANS, "--space", "ycrcb")
 
 @pytest.mark.parametrize(
     ("words", "transparent"),
-    [(KMEANS, False), (KMEANS, True), (YCRCB, False), (YCRCB, True), (EM, False), (EM, True), (PAGE, True)],
+    [(KMEANS, False), (KMEANS, True), (YCRCB, False), (YCRCB, True), (EM, False), (EM, True)],
 )
 def test_a_command_with_many_files_counts_each_image_once(words, transparent, counts, run, tmp_path, monkeypatch):
-    if "--figure" in words:
-        pytest.importorskip("matplotlib")
     alpha = np.full((20, 30), 255, np.uint8)
     alpha[:5] = 0 if transparent else 255
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(("a", "b")):
-        rgb = random_picture(number, 20, 30, levels=3)  # 27 colours: a page fits quickly
+        rgb = random_picture(number, 20, 30, levels=3)
         Image.fromarray(np.dstack([rgb, alpha])).save(f"{name}.png")
     result = run(words[0], "a.png", "b.png", *words[1:], "-o", "out", *BESIDE)
     assert result.exit_code == 0, result.output
