@@ -56,7 +56,8 @@ class OutputName:
         if not self.name:
             raise OptionError(f"{self.flag} has an empty name: is a variable unset?")
         if self.name == STDIN:
-            raise OptionError(f"{self.flag} - is no file: only -o can write to standard output")
+            hint = "name a folder" if self.folder else "only -o can write to standard output"
+            raise OptionError(f"{self.flag} - is no {'folder' if self.folder else 'file'}: {hint}")
         if not self.folder and os.path.isdir(self.name):
             raise OptionError(f"{self.flag} {self.name} is a folder: name a file")
 
@@ -66,9 +67,12 @@ class OutputName:
 
 
 def check_fields(flag: str, name: str, known: Sequence[str] = ()) -> None:
-    """Raises OptionError for a ``{field}`` in ``name`` that is none of ``known``, unless it is a folder that exists."""
-    unknown = [word for word in BRACES.findall(name) if word[1:-1] not in known]
-    if unknown and not os.path.isdir(name):
+    """Raises OptionError for a ``{field}`` in ``name`` that is none of ``known``; existing folders may be called so."""
+    folder = name
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    unknown = [word for word in BRACES.findall(name[len(folder) :]) if word[1:-1] not in known]
+    if unknown:
         hint = f"known is {', '.join(f'{{{word}}}' for word in known)}" if known else "this name takes none"
         raise OptionError(f"{flag} {name}: unknown field {unknown[0]}, {hint}")
 

@@ -253,6 +253,7 @@ def test_standard_input(run, photo):
         (["--seeds", "0"], "--seeds"),
         (["-o", ""], "-o has an empty name"),
         (["-o", "new.png"], "name a folder"),
+        (["-o", "-"], "-o - is no folder: name a folder"),
         (["-o", "{stem}"], "-o {stem}: unknown field {stem}, this name takes none"),
         (["--figure", "{stme}.svg"], "--figure {stme}.svg: unknown field {stme}, known is {stem}"),
         (["--truth", "{stme}.png"], "--truth {stme}.png: unknown field {stme}, known is {stem}"),

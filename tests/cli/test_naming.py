@@ -131,6 +131,17 @@ def test_two_inputs_for_one_output_are_refused_by_name(tree):
         plan([tree])
 
 
+def test_folders_that_exist_may_have_braces_in_their_names(tree):
+    (tree / "{old}").mkdir()
+    ((_, paths),) = plan(
+        [tree / "a.png"], output=str(tree / "{old}"), others={"palette": str(tree / "{old}" / "{stem}.gpl")}
+    )
+    assert paths.image == tree / "{old}" / "a-kmeans16.png"
+    assert paths.others["palette"] == tree / "{old}" / "a.gpl"
+    with pytest.raises(OptionError, match=r"unknown field \{new\}, known is \{stem\}"):
+        plan([tree / "a.png"], others={"palette": str(tree / "{old}" / "{new}" / "p.gpl")})
+
+
 @pytest.mark.parametrize(
     ("files", "said", "words"),
     [
