@@ -41,7 +41,7 @@ class Table:
     def markdown(self) -> str:
         """The table as GitHub markdown, its columns lined up."""
         cells = [[str(header) for header in self.headers], *([shown(cell) for cell in row] for row in self.rows)]
-        widths = [max(len(row[place]) for row in cells) for place in range(len(self.headers))]
+        widths = [max(3, *(len(row[place]) for row in cells)) for place in range(len(self.headers))]
         numeric = [all(not isinstance(row[place], str) for row in self.rows) for place in range(len(self.headers))]
         lines = [_line(cells[0], widths, numeric)]
         rules = ["-" * (width - 1) + (":" if right else "-") for width, right in zip(widths, numeric, strict=True)]

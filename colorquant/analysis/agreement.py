@@ -1,4 +1,4 @@
-"""How well two label maps agree."""
+"""How well two label maps of the same pixels agree."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import numpy as np
 
 from colorquant.types import FloatArray, IntArray, LabelArray
 
-DENSE = 1 << 22  # a table of all pairs of labels up to this size is counted without sorting
-MATCHED = 1024  # labels of a map: matching more would take minutes
+DENSE = 1 << 22  # entries: a table of all pairs of labels up to this size is counted without sorting
+MATCHED = 1024  # labels per map: matching more would take minutes
 
 
 @dataclass(frozen=True)
 class Contingency:
-    """How many pixels carry each pair of labels of two label maps.
+    """How many pixels have each pair of labels of two label maps.
 
-    ``counts`` (m,) int64, all above 0, belong to the pairs (``ones``, ``others``), (m,) int64 each, that occur.
+    ``ones`` and ``others`` (m,) int64 are the labels of each pair that occurs, ``counts`` (m,) int64 the number of its
+    pixels, at least 1.
     """
 
     ones: IntArray
@@ -27,20 +28,20 @@ class Contingency:
 
     @classmethod
     def of(cls, one: LabelArray, other: LabelArray) -> Contingency:
-        """The pairs of the labels of the same pixels, (n,) each, from 0 up."""
+        """The pairs of labels of the same pixels, (n,) of any integer type each, from 0 up."""
         width = int(np.max(other, initial=0)) + 1
         pairs = one.astype(np.int64) * width + other
         if (int(np.max(one, initial=0)) + 1) * width <= DENSE:
             table = np.bincount(pairs)
-            found = np.flatnonzero(table)
-            counts = table[found]
+            present = np.flatnonzero(table)
+            counts = table[present]
         else:
-            found, counts = np.unique(pairs, return_counts=True)
-        return cls(found // width, found % width, counts.astype(np.int64))
+            present, counts = np.unique(pairs, return_counts=True)
+        return cls(present // width, present % width, counts.astype(np.int64))
 
     @cached_property
     def table(self) -> IntArray:
-        """The counts (a, b) of the a labels of the one that occur, against the b labels of the other."""
+        """The counts as a table (a, b): a row per label that the first map has, a column per label of the second."""
         ones, row = np.unique(self.ones, return_inverse=True)
         others, column = np.unique(self.others, return_inverse=True)
         table = np.zeros((len(ones), len(others)), np.int64)
@@ -49,7 +50,7 @@ class Contingency:
 
     @property
     def adjusted_rand_index(self) -> float:
-        """1 where the partitions are the same, 0 as by chance (Hubert and Arabie 1985, equation 5)."""
+        """1 where both divide the pixels alike, about 0 where they agree by chance (Hubert and Arabie 1985, eq. 5)."""
         n = int(self.counts.sum())
         together = _pairs(self.counts)
         one, other = (_pairs(np.bincount(labels, self.counts).astype(np.int64)) for labels in (self.ones, self.others))
@@ -59,17 +60,19 @@ class Contingency:
 
     @property
     def matched_share(self) -> float | None:
-        """The share of pixels whose labels agree once those of the one are matched to the other's one to one, so that
-        most pixels agree (Kuhn 1955, "Hungarian"). None above MATCHED labels.
+        """The share of pixels whose labels agree once the labels of both maps are matched one to one.
+
+        The matching is the one for which most pixels agree (Kuhn 1955, "Hungarian method"). None above MATCHED labels.
         """
         best = _best_matching(self, lambda table: table.astype(np.float64))
         return None if best is None else best / max(int(self.counts.sum()), 1)
 
     @property
     def mean_iou(self) -> float | None:
-        """Mean over the labels of the other, the truth, of the intersection over union with its matched label.
+        """The mean over the labels of the second map, the truth, of the intersection over union with the matched label.
 
-        Labels are matched one to one so that this is highest; a label without a match counts 0. None above MATCHED.
+        Labels are matched one to one so that the mean is highest; a label without a match counts as 0. None above
+        MATCHED labels.
         """
         best = _best_matching(self, _intersection_over_union)
         return None if best is None else best / max(len(np.unique(self.others)), 1)
@@ -87,7 +90,7 @@ def _intersection_over_union(table: IntArray) -> FloatArray:
 
 
 def _best_matching(contingency: Contingency, gain: Callable[[IntArray], FloatArray]) -> float | None:
-    """The greatest sum of ``gain`` over a one-to-one matching of the rows and columns of the table."""
+    """The greatest sum of ``gain`` (a, b) over the one-to-one matchings of the table's rows and columns."""
     if max(len(np.unique(contingency.ones)), len(np.unique(contingency.others))) > MATCHED:
         return None
     from scipy.optimize import linear_sum_assignment

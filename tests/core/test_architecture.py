@@ -157,3 +157,9 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
 def test_a_plain_run_loads_neither_opencv_nor_sklearn(photo, tmp_path):
     assert not loaded_by("kmeans", str(photo), "-o", str(tmp_path / "out.png")) & {"cv2", "sklearn", "scipy", "rich"}
     assert (tmp_path / "out.png").exists()
+
+
+def test_a_page_of_a_comparison_loads_no_rich(photo, tmp_path):
+    words = ("compare", str(photo), "-k", "2", "--method", "kmeans", "--html", str(tmp_path / "page.html"))
+    assert "rich" not in loaded_by(*words)
+    assert (tmp_path / "page.html").exists()
