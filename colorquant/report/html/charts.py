@@ -11,7 +11,7 @@ from colorquant.report.plots import Plot, Point
 WIDTH, HEIGHT = 420, 250  # of the view box: words of 12 units stay readable on a phone
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 42  # margins
 MOST_EXACT = 12  # values of a logarithmic axis up to which its ticks stand at them
-LEAST_APART = 22.0  # units of the view box between ticks
+LEAST_APART = 30.0  # units of the view box between ticks
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from colorquant.analysis.compare import Cell, Comparison
 from colorquant.analysis.measures import Column
@@ -17,6 +17,8 @@ from colorquant.report.html import Fact, data_uri, render
 from colorquant.report.machine import Machine
 from colorquant.report.records import printable, size_words
 from colorquant.report.words import base_name
+
+FIRST = ("method", "k", "psnr", "seconds", "engine", "space")  # columns of the measures, from the left
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[html.Cell]], list[
     columns = [
         column for column in COLUMNS if column.heading and any(value_of(column, row) is not None for row in rows)
     ]
+    columns = _first_on_a_phone(columns)
     heads = [column.heading.replace(" %", "\u00a0%") for column in columns]
     ranks = [column.rank for column in columns]
     cells = [[_cell(column, row, rows) for column in columns] for row in rows]
@@ -135,6 +138,13 @@ def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[html.Cell]], list[
         for row, line in zip(rows, cells, strict=True):
             line.append(html.Cell(printable(row["error"] or ""), printable(row["error"] or ""), long=True))
     return heads, cells, ranks
+
+
+def _first_on_a_phone(columns: Sequence[Column]) -> list[Column]:
+    """The columns in the order of the page: where only few fit, those that most readers look for are there."""
+    first = [column for key in FIRST for column in columns if column.key == key]
+    rest = [replace(column, rank=max(column.rank, 1)) for column in columns if column.key not in FIRST]
+    return [*(replace(column, rank=0) for column in first), *rest]
 
 
 def _cell(column: Column, row: Row, rows: Sequence[Row]) -> html.Cell:

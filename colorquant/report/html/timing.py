@@ -15,6 +15,8 @@ from colorquant.report.machine import Machine
 from colorquant.report.records import printable
 from colorquant.report.words import base_name
 
+FIRST = ("image", "median s", "ratio")  # columns of the table from the left, which a phone shows without scrolling
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -57,10 +59,14 @@ def _groups(timings: Sequence[Timing]) -> list[tuple[str, list[Bar]]]:
 
 def _bar(row: Timing, longest: float) -> Bar:
     ratio = "" if row.ratio is None else f", {row.ratio:.2f} ×"
-    return Bar(row.combination, f"{report.three_digits(row.median)} s{ratio}", round(100 * row.median / longest, 2))
+    return Bar(
+        row.combination.replace(" = ", "\u00a0=\u00a0"),
+        f"{report.three_digits(row.median)} s{ratio}",
+        round(100 * row.median / longest, 2),
+    )
 
 
 def _table(timings: Sequence[Timing]) -> tuple[list[str], list[list[Cell]]]:
-    columns, _ = report.columns(timings)
+    columns = sorted(report.columns(timings)[0], key=lambda column: column.heading not in FIRST)
     rows = [[Cell(column.words(timing), column.sorts_by(timing)) for column in columns] for timing in timings]
     return [column.heading for column in columns], rows
