@@ -80,7 +80,8 @@ class Quantized(IndexedImage):
     The entries of the palette stand in the order of falling pixel counts. ``model`` may have more clusters than the
     palette has entries: those that no pixel chose come last. ``inertia`` (k-means) and ``log_likelihood`` (mixtures,
     per pixel) weigh pixels as ``mse`` does; None where they do not apply. ``n_iter`` and ``converged`` are None where
-    the engine does not report them. ``untouched`` says that the image had no more colours than were asked for,
+    the engine does not report them; ``searched`` says that a search on coarse cells came before the iterations that
+    they count. ``untouched`` says that the image had no more colours than were asked for,
     ``trace`` has the objective after each iteration. ``history`` has the fit's start and its iterations, their
     clusters in the order of those of ``model``, where it was recorded and the engine reports it. ``seconds`` are wall
     time per stage.
@@ -93,6 +94,7 @@ class Quantized(IndexedImage):
     inertia: float | None
     log_likelihood: float | None
     untouched: bool
+    searched: bool = False
     trace: tuple[float, ...] = ()
     history: tuple[Iteration, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
@@ -180,6 +182,7 @@ def quantize(
         colors_out=picture.colors_out,
         n_iter=fit.n_iter,
         converged=fit.converged,
+        searched=fit.searched,
         mse=picture.mse,
         inertia=inertia_of(fit, labelling),
         log_likelihood=log_likelihood_of(fit, weighted),

@@ -10,7 +10,6 @@ from colorquant.fitting import engines
 from colorquant.quantization import Quantized, quantize
 
 WORK = {"kmeans": 1 << 26, "em": 1 << 24}  # pixels times colours that the textbook's algorithm may take
-SEARCHES = (None, "split", "search")  # values of --init after which hardly anything is left to iterate
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def iterations(image: CountedImage, quantized: Quantized) -> Iterated | None:
     options = quantized.options
     if quantized.n_iter == 0:  # each colour became a cluster of its own
         return None
-    chosen = options.init not in SEARCHES or options.max_iter is not None or options.tol is not None
+    chosen = not quantized.searched or options.max_iter is not None or options.tol is not None
     if chosen and quantized.history:
         iterated = Iterated(quantized, image, own=True)
     else:

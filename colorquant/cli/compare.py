@@ -46,7 +46,9 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
 )
 @list_option("--method", choices.METHODS, default="kmeans,em", words="Methods of the engines:")
 @list_option("--engine", [*choices.ENGINES, *choices.BASELINES], default="numpy", words="Engines and other quantizers:")
-@list_option("--covariance", choices.COVARIANCES, default="", words="For em, shapes of the Gaussians:")
+@list_option(
+    "--covariance", choices.COVARIANCES, default="", words="For em, shapes of the Gaussians, by default diagonal:"
+)
 @option(
     FIT,
     "--init",

@@ -46,7 +46,9 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     show_default=True,
     help="Numbers of colours.",
 )
-@list_option("--covariance", choices.COVARIANCES, default="", words="For em, shapes of the Gaussians:")
+@list_option(
+    "--covariance", choices.COVARIANCES, default="", words="For em, shapes of the Gaussians, by default diagonal:"
+)
 @option(
     FIT,
     "--max-iter",

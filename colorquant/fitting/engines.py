@@ -53,7 +53,7 @@ _EM = {
     "attempts": 1,
     "max_iter": 100,
     "tol": 1e-3,
-    "covariance": "full",
+    "covariance": "diagonal",
     "reg_covar": None,  # depends on the space: see default_reg_covar
     "standardize": False,
 }
@@ -65,8 +65,8 @@ ENGINES: dict[str, dict[str, Engine]] = {
         "em": Engine(
             "em.fit",
             "fit",
-            {**_EM, "init": None, "max_iter": None, "tol": None, "effort": "balanced"},
-            {**_EM_CHOICES, "init": ("search", "kmeans", "random"), "effort": EFFORTS},
+            {**_EM, "max_iter": None, "tol": None, "effort": "balanced"},
+            {**_EM_CHOICES, "init": ("kmeans", "random", "search"), "effort": EFFORTS},
             tells=True,
         ),
     },

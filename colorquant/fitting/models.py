@@ -198,7 +198,8 @@ class Fit:
     or log-likelihood per pixel); it, ``n_iter`` and ``converged`` as far as the engine tells. ``objective`` is that of
     ``model`` and ``labels``, over all pixels, where the engine knows it. ``pixel_labels`` (pixels,) stand in picture
     order where the engine labels pixels itself, and are then the ones that count. ``fitted`` is false where each row
-    became a cluster of its own.
+    became a cluster of its own. ``searched`` is true where a search on coarse cells came before the iterations, so that
+    few of them were left to do.
     """
 
     model: Model
@@ -209,6 +210,7 @@ class Fit:
     objective: float | None = None
     pixel_labels: Int32Array | None = None
     fitted: bool = True
+    searched: bool = False
 
 
 def sums_by_label(labels: AnyArray, weights: AnyArray, columns: AnyArray, k: int) -> FloatArray:

@@ -79,6 +79,7 @@ def record(
         "height": height,
         "n_iter": quantized.n_iter,
         "converged": quantized.converged,
+        "searched": quantized.searched,
         "untouched": quantized.untouched,
         "mse": quantized.mse,
         "psnr": quantized.psnr if math.isfinite(quantized.psnr) else None,
@@ -125,7 +126,9 @@ def _color_words(row: FileRecord) -> str:
     if row["untouched"]:
         return f"{row['colors_out']:,} colour{plural}, all kept"
     psnr = "no loss" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
-    return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural} · {psnr}"
+    empty = row["k"] - len(row["palette"])
+    lost = f" ({empty} of {row['k']} components empty)" if row["command"] == "em" and empty > 0 else ""
+    return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural}{lost} · {psnr}"
 
 
 def _change_words(before: int, after: int) -> str:
@@ -204,7 +207,9 @@ def _iteration_count(row: FileRecord) -> str:
     if row["n_iter"] is None:
         return "OpenCV does not report iterations"
     plural = "" if row["n_iter"] == 1 else "s"
-    return f"{row['n_iter']} iteration{plural} on all colours, {'converged' if row['converged'] else 'not converged'}"
+    search = "search on coarse cells, then " if row["searched"] else ""
+    ended = "converged" if row["converged"] else "not converged"
+    return f"{search}{row['n_iter']} iteration{plural} on all colours, {ended}"
 
 
 def progress_words(now: Iteration | SearchStep) -> str:

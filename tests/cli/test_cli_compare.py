@@ -34,7 +34,7 @@ def test_pictures_and_a_sheet_are_written(run, photo, tmp_path):
     assert result.exit_code == 0, result.output
     assert names_in(out) == [
         "photo-compare.png",
-        *("photo-em4-numpy-rgb-full.png", "photo-em6-numpy-rgb-full.png"),
+        *("photo-em4-numpy-rgb-diagonal.png", "photo-em6-numpy-rgb-diagonal.png"),
         *("photo-kmeans4-numpy-rgb.png", "photo-kmeans6-numpy-rgb.png"),
         *("photo-quantizer4-pillow-median-rgb.png", "photo-quantizer6-pillow-median-rgb.png"),
     ]
@@ -56,7 +56,7 @@ def test_without_a_folder_there_are_only_numbers(run, photo, tmp_path):
 def test_json_is_a_line_for_each_cell(run, photo, tmp_path):
     rows = rows_of(run("compare", photo, "-k", "4,8", "--json", "-q", "-o", tmp_path / "out"))
     assert [row["cell"] for row in rows] == [
-        *("kmeans4-numpy-rgb", "kmeans8-numpy-rgb", "em4-numpy-rgb-full", "em8-numpy-rgb-full")
+        *("kmeans4-numpy-rgb", "kmeans8-numpy-rgb", "em4-numpy-rgb-diagonal", "em8-numpy-rgb-diagonal")
     ]
     for row in rows:
         before, after = read_image(photo).rgb.astype(int), read_image(row["output"]).rgb.astype(int)
@@ -79,7 +79,7 @@ def test_csv_holds_all_images(run, photo, thumbnail, tmp_path):
     result = run("compare", photo, tmp_path / "=other.png", "-k", 4, "--csv", table)
     assert result.exit_code == 0, result.output
     rows = list(csv.DictReader(io.StringIO(table.read_text())))
-    assert [row["cell"] for row in rows] == ["kmeans4-numpy-rgb", "em4-numpy-rgb-full"] * 2
+    assert [row["cell"] for row in rows] == ["kmeans4-numpy-rgb", "em4-numpy-rgb-diagonal"] * 2
     again = run("compare", photo, "-k", 4, "--csv", table)
     assert (again.exit_code, "--force" in again.stderr) == (1, True)
     assert run("compare", photo, "-k", 4, "--method", "kmeans", "--csv", table, "-f").exit_code == 0
@@ -111,7 +111,7 @@ def test_a_failed_combination_is_a_row_and_the_rest_is_kept(run, photo, tmp_path
     assert result.exit_code == 1
     good, bad = rows_of(result)
     assert (good["error"], bad["error"], bad["mse"]) == (None, "it gave up: take fewer colours", None)
-    assert re.search(r"Error: .*photo\.png, em4-numpy-rgb-full: it gave up", result.stderr)
+    assert re.search(r"Error: .*photo\.png, em4-numpy-rgb-diagonal: it gave up", result.stderr)
     assert "Traceback" not in result.stderr
     assert len(table.read_text().splitlines()) == 3
     assert names_in(tmp_path / "out") == ["photo-compare.png", "photo-kmeans4-numpy-rgb.png"]
@@ -142,12 +142,12 @@ def test_ctrl_c_keeps_what_was_finished(photo, china, tmp_path):
     running.send_signal(signal.SIGINT)
     _, stderr = running.communicate(timeout=100)
     assert running.returncode == 130
-    assert re.search(r"china\.png: not run: .*em16-opencv-rgb-full", stderr)
+    assert re.search(r"china\.png: not run: .*em16-opencv-rgb-diagonal", stderr)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text())))
-    assert [row["cell"] for row in rows][:2] == ["em16-numpy-rgb-full", "em16-opencv-rgb-full"]
-    assert "em16-opencv-rgb-full" not in [row["cell"] for row in rows[2:]]
+    assert [row["cell"] for row in rows][:2] == ["em16-numpy-rgb-diagonal", "em16-opencv-rgb-full"]
+    assert "em16-opencv-rgb-diagonal" not in [row["cell"] for row in rows[2:]]
     assert (tmp_path / "page.html").read_text().startswith("<!")
-    assert {"photo-compare.png", "photo-em16-opencv-rgb-full.png"} <= set(names_in(tmp_path / "out"))
+    assert {"photo-compare.png", "photo-em16-opencv-rgb-diagonal.png"} <= set(names_in(tmp_path / "out"))
 
 
 def test_several_images_have_a_summary(run, photo, thumbnail, tmp_path):

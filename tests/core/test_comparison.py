@@ -62,7 +62,7 @@ def test_options_of_the_axes_reach_the_fit():
         7,
         0.5,
         3,
-        "full",
+        "diagonal",
     )
 
 
@@ -78,7 +78,7 @@ def test_the_impossible_is_left_out_and_named():
     ]
     assert "--covariance tied" in grid.left_out[0]
     grid = Grid.of(Axes((8,), init="kmeans"))
-    assert [cell_name(options) for options in grid.combinations] == ["em8-numpy-rgb-full"]
+    assert [cell_name(options) for options in grid.combinations] == ["em8-numpy-rgb-diagonal"]
     assert "--init kmeans" in grid.left_out[0]
 
 
@@ -139,7 +139,7 @@ def test_baselines_do_not_see_transparent_pixels(engine):
 def test_a_cell_is_what_quantize_makes(photo, thumbnail, tmp_path):
     image = compared_image(photo, Axes((5,), space=("rgb", "ycrcb")), tmp_path / "out")
     assert [cell.name for cell in image.comparison.cells] == [
-        *("kmeans5-numpy-rgb", "kmeans5-numpy-ycrcb", "em5-numpy-rgb-full", "em5-numpy-ycrcb-full")
+        *("kmeans5-numpy-rgb", "kmeans5-numpy-ycrcb", "em5-numpy-rgb-diagonal", "em5-numpy-ycrcb-diagonal")
     ]
     for cell in image.comparison.cells:
         expected, measures = quantize(thumbnail, cell.options), cell.measures

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from colorquant import FitOptions, quantize
 from colorquant.color.spaces import Projection
 from colorquant.fitting.em import search as em_search
+from colorquant.fitting.em import start as em_start
 from colorquant.fitting.em import steps as em_steps
 from colorquant.fitting.models import GaussianMixture
 from colorquant.fitting.options import COVARIANCES
@@ -64,7 +65,7 @@ def checked_steps(monkeypatch):
         calls.append("update")
         return mixture
 
-    for module in (em_steps, em_search):
+    for module in (em_steps, em_search, em_start):
         monkeypatch.setattr(module, "natural", checked_natural)
         monkeypatch.setattr(module, "update", checked_update)
     return calls

@@ -148,7 +148,7 @@ def test_reported_objectives_are_those_of_all_pixels(thumbnail):
         exponent = -0.5 * np.einsum("ij,jk,ik->i", offset, np.linalg.inv(covariance), offset)
         density += weight * np.exp(exponent) / np.sqrt((2 * np.pi) ** 3 * np.linalg.det(covariance))
     assert math.isclose(em.log_likelihood, np.log(density).mean(), abs_tol=1e-9)
-    assert math.isclose(em.bic, criteria.bic(em.log_likelihood, len(pixels), 3 - 1 + 3 * 3 + 3 * 6))
+    assert math.isclose(em.bic, criteria.bic(em.log_likelihood, len(pixels), 3 - 1 + 3 * 3 + 3 * 3))
 
 
 def test_transparent_pixels_have_no_vote(thumbnail):

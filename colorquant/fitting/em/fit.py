@@ -1,8 +1,9 @@
 """EM on the colour histogram: exact, and as fast as the number of distinct colours allows.
 
-By default (``init`` search) split-and-merge EM on coarse cells finds the mixture, and exact iterations over every
-distinct colour finish it. ``init`` kmeans and random are the textbook's algorithm from such a start; so is the default
-where the user says how many iterations, or with which tolerance: then those iterations are all there is.
+By default (``init`` kmeans) EM runs from several k-means partitions of coarse cells, and exact iterations over every
+distinct colour finish the best mixture. Where the user gives ``max_iter`` or ``tol``, it is the textbook's algorithm:
+those iterations over every colour, from one k-means partition. ``init`` random is the textbook's algorithm from random
+colours. ``init`` search looks for the most likely mixture by split-and-merge EM on cells.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from colorquant.fitting.em.mixtures import default_reg_covar, random_start, standardized, unstandardized
 from colorquant.fitting.em.search import CELLS_PER_COMPONENT, EFFORTS, coarse_mixture
-from colorquant.fitting.em.start import hard_mixture, pyramid
+from colorquant.fitting.em.start import hard_mixture, pyramid, settled_mixture
 from colorquant.fitting.em.steps import (
     CovarianceConstraint,
     ExpandedFeatures,
@@ -30,11 +31,13 @@ from colorquant.fitting.options import FitOptions
 from colorquant.types import FloatArray
 
 MAX_ITER, TOL = 100, 1e-3
+SETTLED_TOL = {1: 1e-3, 2: 1e-3, 3: 3e-3}  # by the number of bands, for EM from k-means on cells and after it
 SEARCHED_TOL = 5e-4  # after a search, where EM starts on a plateau and 1e-3 would end it at once
 NO_LABELS = np.empty(0, np.int32)
 LEAST_VARIANCE = 1e-9  # of the colours' mean variance: less is lost in the rounding of a double
 LEAST_OF_SQUARE = 1e-12  # likewise, of the largest squared distance of a colour from their mean
-SEARCH_MAX = 128  # components; above, the search would take too long
+KMEANS_STARTS = {"fast": 1, "balanced": 12, "best": 48}  # of which the best one on cells is kept
+KMEANS_BUDGET = {"fast": 1, "balanced": 256, "best": 4096}  # starts times components, at most
 
 
 @dataclass(frozen=True)
@@ -105,25 +108,43 @@ def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> F
     ]
     best = max(found, key=lambda fit: fit.trace[-1])
     told = tuple(value - shift for value in best.trace)
-    best = replace(best, model=undone(best.model), trace=told, objective=told[-1])
+    best = replace(best, model=undone(best.model), trace=told, objective=told[-1], searched=_searches(options))
     return replace(best, labels=best.model.predict(samples.features))
 
 
+def _searches(options: FitOptions) -> bool:
+    """Whether the iterations over every colour start from a mixture that has settled on cells."""
+    limited = options.max_iter is not None or options.tol is not None
+    return options.init == "search" or (options.init == "kmeans" and not limited)
+
+
 def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -> list[Fit]:
-    """One fit; with ``effort`` best a balanced one, and what a longer search finds."""
-    k, said = options.k, options.max_iter is not None or options.tol is not None
-    init = options.init or ("kmeans" if said or k > SEARCH_MAX else "search")
-    usual = SEARCHED_TOL if init == "search" else TOL
-    max_iter, tol = options.max_iter or MAX_ITER, usual if options.tol is None else options.tol
-    if init != "search":
-        start = _random_start(frame, k, seed) if init == "random" else _kmeans_start(frame, k, seed)
+    """One fit; after a search with ``effort`` best, that of a balanced one and that of the longer one."""
+    max_iter = options.max_iter or MAX_ITER
+    if not _searches(options):
+        tol = TOL if options.tol is None else options.tol
+        start = (_kmeans_start if options.init == "kmeans" else _random_start)(frame, options.k, seed)
         return [frame.iterated(start, max_iter, tol, progress)]
-    found = []
+    usual = SEARCHED_TOL if options.init == "search" else SETTLED_TOL[frame.data.d]
+    tol = usual if options.tol is None else options.tol
+    fits = []
     for effort in ("balanced", "best") if options.effort == "best" else (str(options.effort),):
-        levels = pyramid(frame.data, max(EFFORTS[effort].cells, CELLS_PER_COMPONENT * k))
-        start = coarse_mixture(levels, k, frame.constraint, EFFORTS[effort], seed, progress)
-        found.append(frame.iterated(start, max_iter, tol, progress))
-    return found
+        levels = pyramid(frame.data, max(EFFORTS[effort].cells, CELLS_PER_COMPONENT * options.k))
+        if options.init == "search":
+            start = coarse_mixture(levels, options.k, frame.constraint, EFFORTS[effort], seed, progress)
+        else:
+            start = settled_mixture(
+                levels,
+                options.k,
+                frame.constraint,
+                starts=max(1, min(KMEANS_STARTS[effort], KMEANS_BUDGET[effort] // options.k)),
+                max_iter=MAX_ITER,
+                tol=tol,
+                rng=np.random.default_rng(seed),
+                progress=progress,
+            )
+        fits.append(frame.iterated(start, max_iter, tol, progress))
+    return fits
 
 
 def _random_start(frame: Frame, k: int, seed: int) -> Mixture:

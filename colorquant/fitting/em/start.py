@@ -1,18 +1,33 @@
-"""Where EM starts: cells that stand for many colours, k-means on them, and split-and-merge EM (Ueda et al. 2000)."""
+"""Starts of EM: cells that stand for many colours each, and mixtures of k-means partitions of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorquant.fitting.em.steps import CovarianceConstraint, ExpandedFeatures, Mixture, SufficientStatistics, update
-from colorquant.fitting.kmeans.steps import assign, lloyd, make_points, plus_plus, totals
+from colorquant.fitting.em.steps import (
+    CovarianceConstraint,
+    ExpandedFeatures,
+    Mixture,
+    SufficientStatistics,
+    blocks,
+    iterate,
+    natural,
+    pairs,
+    update,
+)
+from colorquant.fitting.kmeans.search import fill, lbg_start, search
+from colorquant.fitting.kmeans.steps import Points, assign, lloyd, make_points, plus_plus, totals
+from colorquant.fitting.models import SearchStep
 from colorquant.types import FloatArray, IntArray
 
 FIRST_BITS, LAST_BITS = 4, 8  # of the tree of cells, per axis
 LLOYD_ITERATIONS = 20
+BREATHS = 2  # rounds of splits and removals that the first k-means start gets; the others are plain k-means++
+LEAST_CELLS = 4  # per component: coarser cells are not used
 
 
 def grid_steps(points: FloatArray, bits: int) -> NDArray[np.int64]:
@@ -107,3 +122,66 @@ def cold_start(
     else:
         centers = lloyd(points, plus_plus(points, k, rng), LLOYD_ITERATIONS, 0.0).centers
     return hard_mixture(cells, assign(points, centers), k, constraint)
+
+
+def settled_mixture(
+    levels: list[ExpandedFeatures],
+    k: int,
+    constraint: CovarianceConstraint,
+    *,
+    starts: int,
+    max_iter: int,
+    tol: float,
+    rng: np.random.Generator,
+    progress: Callable[[SearchStep], None],
+) -> Mixture:
+    """The best of several mixtures that EM makes of k-means partitions, settled on cells.
+
+    ``levels`` are those of :func:`pyramid`. EM runs from ``starts`` partitions of the coarsest cells, until an
+    iteration gains less than ``tol`` log-likelihood per pixel. The mixture of the best :func:`merit` is iterated on the
+    finer cells, not on the colours themselves. ``progress`` is called before each start.
+    """
+    usable = [level for level in levels[1:] if len(level.weights) >= LEAST_CELLS * k]
+    cells = usable[-1] if usable else levels[0]
+    points = make_points(np.ascontiguousarray(cells.points), cells.weights)
+    best, most = None, -np.inf
+    for number in range(starts):
+        progress(SearchStep("start", number + 1, starts))
+        centers = kmeans_centers(points, k, rng, searched=number == 0)
+        start = hard_mixture(cells, assign(points, centers), k, constraint)
+        mixture, trace, _ = iterate(cells, start, constraint, max_iter=max_iter, tol=tol)
+        value = merit(cells, mixture, trace[-1], constraint)
+        if best is None or value > most:
+            best, most = mixture, value
+    assert best is not None
+    for level in reversed(usable[:-1]):
+        best, _, _ = iterate(level, best, constraint, max_iter=max_iter, tol=tol)
+    return best
+
+
+def kmeans_centers(points: Points, k: int, rng: np.random.Generator, *, searched: bool) -> FloatArray:
+    """Centres (at most k, d) of weighted k-means, from k-means++ or, where ``searched``, from splits and removals."""
+    if not searched:
+        return lloyd(points, plus_plus(points, k, rng), LLOYD_ITERATIONS, 0.0).centers
+    centers = search(points, lbg_start(points, k), BREATHS, rng, lambda step: None)
+    return fill(points, centers, k) if len(centers) < k else centers
+
+
+def merit(data: ExpandedFeatures, mixture: Mixture, log_likelihood: float, constraint: CovarianceConstraint) -> float:
+    """What a mixture is chosen by: its ``log_likelihood`` per pixel, less the logarithm of its root mean square error.
+
+    The likeliest mixture may paint a poor picture, because components on dense clouds of colour are likely but save
+    little error. The error is the distance of a pixel to the mean of its label's members; ``reg_covar`` is added to its
+    square, so that the logarithm stays finite.
+    """
+    theta = natural(mixture)
+    labels = np.empty(len(data.weights), np.intp)
+    for block in blocks(len(labels), len(theta)):
+        labels[block] = (theta @ data.phi[:, block]).argmax(axis=0)
+    counts = totals(labels, data.weights, len(theta))
+    sums = np.stack([totals(labels, data.weights * column, len(theta)) for column in data.points])
+    left, right = pairs(data.d)
+    squares = float((data.phi[1 + data.d :][left == right] @ data.weights).sum())
+    explained = float((np.square(sums).sum(axis=0) / np.maximum(counts, 1e-300)).sum())
+    error = max(squares - explained, 0.0) / data.total + constraint.reg_covar
+    return log_likelihood - 0.5 * float(np.log(error))

@@ -6,6 +6,7 @@ colour finish them. ``init`` pp and random are the textbook's algorithm: Lloyd's
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> F
             best = found if best is None or found.inertia < best.inertia else best
     assert best is not None
     best = _repaired(points, best, samples)
-    return as_fit(best)
+    return replace(as_fit(best), searched=options.init == "split")
 
 
 def _attempt(
