@@ -47,7 +47,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     help="Numbers of colours.",
 )
 @list_option(
-    "--covariance", choices.COVARIANCES, default="", words="For em, shapes of the Gaussians, by default diagonal:"
+    "--covariance", choices.COVARIANCES, default="", words="Shapes of em's Gaussians, by default diagonal:"
 )
 @option(
     FIT,

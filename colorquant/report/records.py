@@ -33,6 +33,7 @@ class FileRecord(TypedDict, total=False):
     height: int
     n_iter: int | None
     converged: bool | None
+    searched: bool
     untouched: bool
     mse: float
     psnr: float | None

@@ -144,7 +144,7 @@ def test_ctrl_c_keeps_what_was_finished(photo, china, tmp_path):
     assert running.returncode == 130
     assert re.search(r"china\.png: not run: .*em16-opencv-rgb-diagonal", stderr)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "cells.csv").read_text())))
-    assert [row["cell"] for row in rows][:2] == ["em16-numpy-rgb-diagonal", "em16-opencv-rgb-full"]
+    assert [row["cell"] for row in rows][:2] == ["em16-numpy-rgb-diagonal", "em16-opencv-rgb-diagonal"]
     assert "em16-opencv-rgb-diagonal" not in [row["cell"] for row in rows[2:]]
     assert (tmp_path / "page.html").read_text().startswith("<!")
     assert {"photo-compare.png", "photo-em16-opencv-rgb-diagonal.png"} <= set(names_in(tmp_path / "out"))
