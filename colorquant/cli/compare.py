@@ -46,9 +46,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
 )
 @list_option("--method", choices.METHODS, default="kmeans,em", words="Methods of the engines:")
 @list_option("--engine", [*choices.ENGINES, *choices.BASELINES], default="numpy", words="Engines and other quantizers:")
-@list_option(
-    "--covariance", choices.COVARIANCES, default="", words="Shapes of em's Gaussians, by default diagonal:"
-)
+@list_option("--covariance", choices.COVARIANCES, default="", words="Shapes of em's Gaussians, by default diagonal:")
 @option(
     FIT,
     "--init",

@@ -46,9 +46,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     show_default=True,
     help="Numbers of colours.",
 )
-@list_option(
-    "--covariance", choices.COVARIANCES, default="", words="Shapes of em's Gaussians, by default diagonal:"
-)
+@list_option("--covariance", choices.COVARIANCES, default="", words="Shapes of em's Gaussians, by default diagonal:")
 @option(
     FIT,
     "--max-iter",
