@@ -178,14 +178,14 @@ def compare(
     ``stopped`` returns True, the cell under way is given up and the comparison ends with those that are finished.
     Raises OptionError for a truth of another size.
     """
-    subject = _Subject.of(image, truth, chunks)
+    job = _Job.of(image, truth, chunks)
     cells: list[Cell] = []
     labels: dict[str, LabelArray] = {}
     for options in grid.combinations:
         started = time.perf_counter()
         if progress is not None:
             progress(options, None)
-        task = partial(_run, subject, options, grid.seeds)
+        task = partial(_run, job, options, grid.seeds)
         result = attempt(task) if stopped is None else attempt_until(stopped, task)
         if result is None:
             break
@@ -205,7 +205,7 @@ def compare(
 
 
 @dataclass(frozen=True)
-class _Subject:
+class _Job:
     """What all cells share: the image, ``truth`` (n,) of its visible pixels, and the chunks of each PNG.
 
     ``counting`` has the seconds that it took to count the colours: a part of what each of our fits would take alone.
@@ -217,8 +217,8 @@ class _Subject:
     counting: float
 
     @classmethod
-    def of(cls, image: CountedImage, truth: LabelArray | None, chunks: bytes) -> _Subject:
-        """The subject of an image with the truth (h, w) of all its pixels."""
+    def of(cls, image: CountedImage, truth: LabelArray | None, chunks: bytes) -> _Job:
+        """The job for an image, with the truth (h, w) of all its pixels."""
         if truth is not None and truth.shape != image.rgb.shape[:2]:
             raise OptionError(f"truth is {truth.shape}, the image {image.rgb.shape[:2]}: give a label for each pixel")
         start = time.perf_counter()
@@ -227,18 +227,18 @@ class _Subject:
         return cls(image, None if truth is None else image.of_visible(truth), chunks, seconds)
 
 
-def _run(subject: _Subject, options: Combination, seeds: int) -> tuple[Cell, Rendering]:
+def _run(job: _Job, options: Combination, seeds: int) -> tuple[Cell, Rendering]:
     """The cell of one combination, without its agreement, and the picture of its first seed."""
     load(options)
-    first, rendering = _seed_run(subject, options)
+    first, rendering = _seed_run(job, options)
     cell = Cell(options, first.measures, truth=first.truth)
     if seeds == 1 or isinstance(options, BaselineOptions):
         return cell, rendering
-    runs, partitions = [first], [subject.image.of_visible(rendering.labels)]
+    runs, partitions = [first], [job.image.of_visible(rendering.labels)]
     for number in range(1, seeds):
-        run, other = _seed_run(subject, options.replace(seed=options.seed + number))
+        run, other = _seed_run(job, options.replace(seed=options.seed + number))
         runs.append(run)
-        partitions.append(subject.image.of_visible(other.labels))
+        partitions.append(job.image.of_visible(other.labels))
     pairs = [Contingency.of(*pair).adjusted_rand_index for pair in combinations(partitions, 2)]
     return replace(cell, spread=Spread(tuple(runs), statistics.fmean(pairs))), rendering
 
@@ -251,33 +251,33 @@ def load(options: Combination) -> None:
         engines.load(options)
 
 
-def _seed_run(subject: _Subject, options: Combination) -> tuple[SeedRun, Rendering]:
+def _seed_run(job: _Job, options: Combination) -> tuple[SeedRun, Rendering]:
     """Paint the image with one seed, and measure the result."""
-    rendering = _render(subject, options)
+    rendering = _render(job, options)
     truth = None
-    if subject.truth is not None:
-        contingency = Contingency.of(subject.image.of_visible(rendering.labels), subject.truth)
+    if job.truth is not None:
+        contingency = Contingency.of(job.image.of_visible(rendering.labels), job.truth)
         truth = Truth(contingency.adjusted_rand_index, contingency.mean_iou)
     seed = options.seed if isinstance(options, FitOptions) else 0
-    return SeedRun(seed, measure(subject.image, rendering), truth), rendering
+    return SeedRun(seed, measure(job.image, rendering), truth), rendering
 
 
-def _render(subject: _Subject, options: Combination) -> Rendering:
-    image, start = subject.image, time.perf_counter()
+def _render(job: _Job, options: Combination) -> Rendering:
+    image, start = job.image, time.perf_counter()
     bits = math.ceil(math.log2(options.k))
     if isinstance(options, BaselineOptions):
         labels, palette = baselines.quantize(image.rgb, image.mask, options)
         seconds = time.perf_counter() - start
         painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
-        png = encode_labels(labels, palette, image.alpha, gray=False, chunks=subject.chunks)
+        png = encode_labels(labels, palette, image.alpha, gray=False, chunks=job.chunks)
         return Rendering(labels, painted, png, seconds, bits)
     quantized = quantize(image, options)
-    seconds = subject.counting + time.perf_counter() - start
+    seconds = job.counting + time.perf_counter() - start
     luma = Projection.of(options.space, options.keep_luma).keep_luma
     return Rendering(
         labels=quantized.labels,
         rgb=quantized.rgb,
-        png=encode_png(quantized, subject.chunks),
+        png=encode_png(quantized, job.chunks),
         seconds=seconds,
         index_bits=(8 if luma else 0) + bits,
         n_iter=quantized.n_iter,

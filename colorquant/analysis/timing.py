@@ -58,7 +58,7 @@ class Work(Generic[R]):
 
 
 @dataclass(frozen=True)
-class Subject:
+class TimedImage:
     """An image at one scale, with the seconds that it took to count its colours."""
 
     name: str
@@ -67,7 +67,7 @@ class Subject:
     counting: float
 
     @classmethod
-    def of(cls, name: str, scale: float, picture: Picture, clock: Clock) -> Subject:
+    def of(cls, name: str, scale: float, picture: Picture, clock: Clock) -> TimedImage:
         """The image with its colours counted."""
         image = CountedImage(picture.rgb, picture.alpha)
         start = clock()
@@ -75,12 +75,12 @@ class Subject:
         return cls(name, scale, image, clock() - start)
 
 
-def _whole(subject: Subject, options: FitOptions) -> Work[Quantized]:
-    return Work(lambda: quantize(subject.image, options), lambda quantized: quantized.mse, subject.counting)
+def _whole(timed: TimedImage, options: FitOptions) -> Work[Quantized]:
+    return Work(lambda: quantize(timed.image, options), lambda quantized: quantized.mse, timed.counting)
 
 
-def _fit_alone(subject: Subject, options: FitOptions) -> Work[Fit]:
-    image = subject.image
+def _fit_alone(timed: TimedImage, options: FitOptions) -> Work[Fit]:
+    image = timed.image
     weighted = WeightedFeatures.of(image.histogram, Projection.of(options.space, options.keep_luma))
 
     def quality(fit: Fit) -> float:
@@ -90,14 +90,14 @@ def _fit_alone(subject: Subject, options: FitOptions) -> Work[Fit]:
 
 
 AnyWork = Work[Quantized] | Work[Fit]
-STAGES: dict[str, Callable[[Subject, FitOptions], AnyWork]] = {"quantize": _whole, "fit": _fit_alone}
+STAGES: dict[str, Callable[[TimedImage, FitOptions], AnyWork]] = {"quantize": _whole, "fit": _fit_alone}
 
 
 @dataclass
 class _Row:
     """A row while it is measured: the seconds of the rounds so far, those of warm-up apart."""
 
-    subject: Subject
+    image: TimedImage
     options: FitOptions
     stage: str
     work: AnyWork | None = None
@@ -109,7 +109,7 @@ class _Row:
     @property
     def words(self) -> str:
         """The combination, and the image that it works on."""
-        return f"{combination_words(self.options)}: {image_words(self.subject.name, self.subject.scale)}"
+        return f"{combination_words(self.options)}: {image_words(self.image.name, self.image.scale)}"
 
     @property
     def seconds(self) -> list[float]:
@@ -128,7 +128,7 @@ class _Row:
     def _timed(self, clock: Clock) -> float:
         if self.work is None:
             engines.load(self.options)
-            self.work = STAGES[self.stage](self.subject, self.options)
+            self.work = STAGES[self.stage](self.image, self.options)
         seconds, mse = self.work.once(clock, judged=self.mse is None)
         if mse is not None:  # every round has the same seed, so the same result
             self.mse = mse
@@ -174,11 +174,11 @@ def run(
         failed: list[Timing] = []
         interrupted: KeyboardInterrupt | None = None
         try:
-            for subject in _subjects(source, protocol, clock):
-                if isinstance(subject, Timing):
-                    failed.append(subject)
+            for image in _timed_images(source, protocol, clock):
+                if isinstance(image, Timing):
+                    failed.append(image)
                 else:
-                    rows += [_Row(subject, options, protocol.stage) for options in combinations]
+                    rows += [_Row(image, options, protocol.stage) for options in combinations]
             now = watch.wall()
             deadline = None if ends is None else now + max(0.0, ends - now) / left
             _Rounds(rows, protocol, watch, clock, deadline, images_left=left - 1).run()
@@ -246,7 +246,7 @@ class _Rounds:
     def _estimate(self, seconds: float) -> None:
         rounds = self.protocol.rounds - 1
         total = seconds * (rounds + self.images_left * self.protocol.rounds)
-        self.watch.estimated(Estimate(self.rows[0].subject.name, seconds, rounds, self._within_budget(total)))
+        self.watch.estimated(Estimate(self.rows[0].image.name, seconds, rounds, self._within_budget(total)))
 
     def _within_budget(self, seconds: float) -> float:
         if self.deadline is None:
@@ -255,19 +255,19 @@ class _Rounds:
         return min(seconds, left * (1 + self.images_left))
 
 
-def _subjects(source: Source, protocol: Protocol, clock: Clock) -> Iterator[Subject | Timing]:
+def _timed_images(source: Source, protocol: Protocol, clock: Clock) -> Iterator[TimedImage | Timing]:
     """The image at each scale, or the row that says why not."""
     picture = attempt(source.read, memory=MEMORY)
     if isinstance(picture, Failure):
         yield _failed(source.name, 1.0, protocol, picture)
         return
     for scale in protocol.scales:
-        subject = attempt(lambda scale=scale: _scaled(source.name, scale, picture, clock), memory=MEMORY)  # type: ignore[misc]
-        yield _failed(source.name, scale, protocol, subject) if isinstance(subject, Failure) else subject
+        image = attempt(lambda scale=scale: _scaled(source.name, scale, picture, clock), memory=MEMORY)  # type: ignore[misc]
+        yield _failed(source.name, scale, protocol, image) if isinstance(image, Failure) else image
 
 
-def _scaled(name: str, scale: float, picture: Picture, clock: Clock) -> Subject:
-    return Subject.of(name, scale, images.resize(picture, scale), clock)
+def _scaled(name: str, scale: float, picture: Picture, clock: Clock) -> TimedImage:
+    return TimedImage.of(name, scale, images.resize(picture, scale), clock)
 
 
 def _failed(name: str, scale: float, protocol: Protocol, failure: Failure) -> Timing:
@@ -276,17 +276,17 @@ def _failed(name: str, scale: float, protocol: Protocol, failure: Failure) -> Ti
 
 def _timing(row: _Row, protocol: Protocol, first: Sequence[float], reason: str) -> Timing:
     """The row with its seconds, its failure, or the reason why it did not run."""
-    height, width = row.subject.image.rgb.shape[:2]
-    about = Timing(row.subject.name, row.subject.scale, row.options, protocol, width, height)
+    height, width = row.image.image.rgb.shape[:2]
+    about = Timing(row.image.name, row.image.scale, row.options, protocol, width, height)
     if row.failure is not None:
         return dataclasses.replace(about, error=row.failure.reason, details=row.failure.details)
     if not row.seconds:
         return dataclasses.replace(about, not_run=reason)
     return dataclasses.replace(
         about,
-        colors=len(row.subject.image.histogram),
+        colors=len(row.image.image.histogram),
         mse=row.mse,
-        counting=row.subject.counting,
+        counting=row.image.counting,
         seconds=tuple(row.seconds),
         first=tuple(first),
     )

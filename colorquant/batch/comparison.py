@@ -73,7 +73,12 @@ class CompareRequest:
         return [*(f"left out: {printable(reason)}" for reason in self.grid.left_out), *no_ssim]
 
     def write(self, images: Sequence[ComparedImage], failures: Sequence[tuple[str, str]]) -> None:
-        """Write the files of all images; ``failures`` are names of images with the reasons."""
+        """Write the files of all images; ``failures`` are names of images with the reasons.
+
+        Nothing is written where there is neither: the run was interrupted before its first result.
+        """
+        if not images and not failures:
+            return
         files: list[tuple[Path, bytes]] = []
         if self.csv is not None:
             files.append((Path(self.csv), encode_csv(images, failures)))

@@ -35,10 +35,10 @@ def broken(monkeypatch):
     errors = [EngineError("gave up: take another")]
     whole = timing.STAGES["quantize"]
 
-    def prepare(subject, options):
+    def prepare(image, options):
         if options.engine == "numpy":
             raise errors[-1]
-        return whole(subject, options)
+        return whole(image, options)
 
     monkeypatch.setitem(timing.STAGES, "quantize", prepare)
     return errors

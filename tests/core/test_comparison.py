@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,6 +20,7 @@ from colorquant.analysis.baselines import BASELINES, BaselineOptions
 from colorquant.analysis.grid import Axes, Grid, cell_name
 from colorquant.analysis.measures import has_ssim
 from colorquant.batch.compare_job import CompareJob, CompareOutputs
+from colorquant.batch.comparison import CompareRequest
 from colorquant.batch.inputs import Input
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import EngineError, ImageReadError, OptionError, OutputError
@@ -289,6 +291,42 @@ def test_loading_an_engine_loads_its_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_interruption_before_the_first_cell_writes_nothing(photo, tmp_path):
+    grid = Grid.of(Axes((4,), ("kmeans",)))
+    outputs = CompareOutputs(tmp_path / "out", "photo", previews=True)
+    image = CompareJob(grid, stopped=lambda: True)(Input(str(photo)), outputs)
+    assert (image.comparison.cells, image.comparison.not_run) == ((), ("kmeans4-numpy-rgb",))
+    assert image.sheet is None
+    CompareRequest(grid, csv=str(tmp_path / "cells.csv")).write([], [])
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_an_interruption_keeps_the_cells_before_it(photo, tmp_path):
+    stopped = []
+
+    def progress(item, options, seconds):
+        if options.k == 8:
+            stopped.append(True)
+
+    job = CompareJob(Grid.of(Axes((4, 8, 16), ("kmeans",))), progress=progress, stopped=lambda: bool(stopped))
+    image = job(Input(str(photo)), CompareOutputs(tmp_path / "out", "photo", previews=True))
+    assert [cell.name for cell in image.comparison.cells] == ["kmeans4-numpy-rgb"]
+    assert image.comparison.not_run == ("kmeans8-numpy-rgb", "kmeans16-numpy-rgb")
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["photo-compare.png", "photo-kmeans4-numpy-rgb.png"]
+
+
+@pytest.mark.parametrize(("engine", "k"), [("pillow-best", 4), ("pillow-median", 257), ("imagequant", 1)])
+def test_baselines_take_what_they_can_make(engine, k):
+    with pytest.raises(OptionError, match=r"take one of|makes"):
+        BaselineOptions(engine, k)
+
+
+def test_a_job_without_callbacks_can_be_pickled():
+    job = CompareJob(Grid.of(Axes((4,), engine=("numpy", "pillow-median"))))
+    assert pickle.loads(pickle.dumps(job)) == job
 
 
 def test_nothing_is_overwritten_unless_asked(photo, tmp_path):

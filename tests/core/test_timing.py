@@ -47,7 +47,7 @@ def timed(cells=TWO, *, durations=None, errors=None, reader=read, watch=None, **
     """The rows of one image. With ``durations`` each run takes the next of them; ``errors`` {k: error} are raised."""
     now, left = [100.0], iter(durations or ())
 
-    def prepare(subject, options):
+    def prepare(image, options):
         def run():
             if options.k in (errors or {}):
                 raise errors[options.k]
@@ -166,7 +166,7 @@ def walled(seconds_per_run, budget, *, images=1, **protocol):
     """All rows of images of which each run takes so many wall seconds, and the estimates."""
     now, estimates = [0.0], []
 
-    def prepare(subject, options):
+    def prepare(image, options):
         def run():
             now[0] += seconds_per_run
             return 5.0

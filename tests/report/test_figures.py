@@ -451,10 +451,10 @@ def test_compare_draws(run, photo, tmp_path, words, kind, suffix, monkeypatch):
 def test_a_failed_combination_leaves_the_rest_of_the_figure(run, photo, tmp_path, monkeypatch):
     from colorquant.analysis import compare as comparison
 
-    def failing(subject, options):
+    def failing(job, options):
         if options.k == 4:
             raise MemoryError
-        return original(subject, options)
+        return original(job, options)
 
     original = comparison._render
     monkeypatch.setattr(comparison, "_render", failing)
