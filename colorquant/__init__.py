@@ -67,7 +67,7 @@ __all__ = [
     "read",
 ]
 
-_HOME = {  # of each public name, its module
+_HOME = {  # the module of each public name
     "ENGINES": "fitting.engines",
     "SPACES": "color.spaces",
     "Centroids": "fitting.models",

@@ -1,4 +1,4 @@
-"""The Python API: what the command line does, as functions on paths, PIL images and arrays."""
+"""The Python API: the work of the commands as functions that take paths, PIL images and arrays."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 
 class _Saving(IndexedImage):
-    """What every image of the API can do."""
+    """Saving and showing a picture; all images that the API returns can do this."""
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Write the picture as a PNG, whole or not at all.
+        """Write the picture as a PNG, completely or not at all.
 
-        An existing file is only replaced with ``force``. Raises OptionError for another ending, OutputError where the
+        An existing file is replaced only with ``force``. Raises OptionError for another ending, OutputError where the
         file cannot be written.
         """
         path = Path(path)
@@ -72,7 +72,7 @@ class MappedImage(_Saving, IndexedImage):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class QuantizedImage(_Saving, Quantized):
-    """A quantized image, as :func:`quantize` returns it, with the image that it was made of."""
+    """A quantized image, as :func:`quantize` returns it, with the image that it was made from."""
 
     original: CountedImage
     name: str = "image"
@@ -80,10 +80,10 @@ class QuantizedImage(_Saving, Quantized):
     assign: str | None = None
 
     def figure(self, kind: str | None = None, bands: Sequence[str] = (), *, title: str | None = None) -> Figure:
-        """A matplotlib figure of what was fitted; ``kind`` is a key of FIGURES, None takes the usual one.
+        """A matplotlib figure of what was fitted; ``kind`` is a key of FIGURES, None the default one.
 
-        ``bands`` names the bands it shows, such as ``("Cr", "Cb")``; ``title`` replaces the usual one, and an empty
-        text leaves none. Raises OptionError where matplotlib is missing, or this fit cannot have the figure.
+        ``bands`` names the bands it shows, such as ``("Cr", "Cb")``; ``title`` replaces the default one, and an empty
+        text leaves it out. Raises OptionError where matplotlib is missing, or this fit cannot have the figure.
         """
         drawing = figures.choose(self.options, kind, bands, title)
         return figures.figure(
@@ -122,7 +122,7 @@ def counted(
     alpha: UInt8Array | None = None,
     reading: Reading = Reading(),  # noqa: B008  it is frozen
 ) -> CountedImage:
-    """The image behind ``source``; its colours are counted once, whoever asks.
+    """The pixels of ``source`` as an image whose colours are counted at most once.
 
     An array is (h, w, 3) uint8, (h, w, 4) uint8 with alpha, or (h, w) uint8 of gray levels. Raises OptionError for
     another shape or dtype, ImageReadError for a file that is not a whole image.
@@ -144,7 +144,7 @@ def _from_array(array: AnyArray, alpha: UInt8Array | None) -> CountedImage:
         array = np.repeat(array[:, :, None], 3, axis=2)
     if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 4:
         if alpha is not None:
-            raise OptionError("the array has a fourth channel, and alpha is given, too: leave one out")
+            raise OptionError("the array has a fourth channel, and alpha is given as well: leave one out")
         array, alpha = np.ascontiguousarray(array[:, :, :3]), np.ascontiguousarray(array[:, :, 3])
     return CountedImage(np.ascontiguousarray(array), alpha)
 
@@ -153,7 +153,7 @@ def _options(options: FitOptions | None, changes: Mapping[str, object]) -> FitOp
     known = {field.name for field in fields(FitOptions)}
     for name in changes:
         if name not in known:
-            raise OptionError(f"there is no option {name!r}: take one of {', '.join(sorted(known))}")
+            raise OptionError(f"there is no option {name!r}: use one of {', '.join(sorted(known))}")
     return (options or FitOptions()).replace(**changes)
 
 
@@ -173,7 +173,7 @@ def quantize(
 
     ``source`` is a path, the bytes of an image file, a PIL image, or an array: (h, w, 3) uint8, (h, w, 4) uint8 with
     alpha, or (h, w) uint8 of gray levels; ``alpha`` (h, w) uint8 goes with an array. ``options``, and the fields of
-    FitOptions by name, say what is fitted. ``paint``, ``assign``, ``record`` and ``progress`` are those of
+    FitOptions by name, define the fit. ``paint``, ``assign``, ``record`` and ``progress`` are those of
     :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read. Raises ImageReadError, OptionError
     and EngineError.
     """
@@ -201,9 +201,9 @@ def fit(
     assign: str | None = None,
     **fit_options: object,
 ) -> FittedPalette:
-    """Fit a palette to a histogram, or to an image; one palette for many images is that of their histograms' sum.
+    """Fit a palette to a histogram, or to an image; for one palette for many images, give the sum of their histograms.
 
-    The result is a :class:`Palette` that also holds the model, and labels other images by it: ``predict(rgb)``.
+    The result is a :class:`Palette` that also holds the model, which labels other images: ``predict(rgb)``.
     Raises OptionError, EngineError, and ImageReadError for a file that is not a whole image.
     """
     counts = colors if isinstance(colors, ColorHistogram) else histogram(colors)
@@ -266,10 +266,10 @@ def compare(
     alpha: UInt8Array | None = None,
     **fit_options: Any,
 ) -> ComparisonTable:
-    """Run every combination on one image, whose colours are counted once, and measure each in the same way.
+    """Run every combination on one image, whose colours are counted once, and measure each result in the same way.
 
-    ``source`` and ``alpha`` as :func:`quantize` takes them. ``k``, ``method``, ``engine`` (those of ENGINES, and other
-    quantizers such as pillow-median), ``space`` and ``covariance`` are one value each or several. ``truth`` (h, w)
+    ``source`` and ``alpha`` as :func:`quantize` takes them. ``k``, ``method``, ``engine`` (keys of ENGINES, and
+    baselines such as pillow-median), ``space`` and ``covariance`` are one value each or several. ``truth`` (h, w)
     holds the true labels, from 0. ``fit_options`` are ``init``, ``attempts``, ``max_iter``, ``tol``, ``seed`` and
     ``seeds``, which all combinations share. A combination that fails is a record with an ``error``. Raises
     OptionError where no combination is possible, and ImageReadError.
@@ -277,7 +277,7 @@ def compare(
     known = ("init", "attempts", "max_iter", "tol", "seed", "seeds")
     for option in fit_options:
         if option not in known:
-            raise OptionError(f"there is no option {option!r}: take one of {', '.join(known)}")
+            raise OptionError(f"there is no option {option!r}: use one of {', '.join(known)}")
     axes = Axes(
         k=_several(k),
         method=_several(method),

@@ -1,4 +1,4 @@
-"""Tasks of which one may fail, or be given up, without ending the others."""
+"""Running tasks so that one can fail, or be abandoned, without ending the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 from colorquant.errors import ColorquantError, OptionError, does_not_load
 
 R = TypeVar("R")
-POLL = 0.05  # seconds between two looks at whether a task shall go on
+POLL = 0.05  # seconds between two checks whether a task is to be abandoned
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,11 @@ class Failure:
     details: str
 
 
-def failure_of(error: Exception, *, memory: str = "take a smaller picture") -> Failure:
-    """The failure that an error is, inside an ``except`` clause. ``memory`` is the advice where there is too little."""
+def failure_of(error: Exception, *, memory: str = "use a smaller picture") -> Failure:
+    """The failure that describes an error; call it in an ``except`` clause.
+
+    ``memory`` is the advice if memory runs out.
+    """
     if isinstance(error, ColorquantError):
         reason = str(error)
     elif isinstance(error, MemoryError):
@@ -31,15 +34,15 @@ def failure_of(error: Exception, *, memory: str = "take a smaller picture") -> F
     elif isinstance(error, ImportError):
         reason = does_not_load(error)
     else:
-        words = f"unexpected {type(error).__name__} ({error}): please report it, with the traceback of -v"
-        reason = " ".join(words.split())
+        message = f"unexpected {type(error).__name__} ({error}): please report it, with the traceback of -v"
+        reason = " ".join(message.split())
     return Failure(reason, traceback.format_exc())
 
 
-def attempt(task: Callable[[], R], *, memory: str = "take a smaller picture") -> R | Failure:
+def attempt(task: Callable[[], R], *, memory: str = "use a smaller picture") -> R | Failure:
     """The result of a task, or its failure; ``memory`` as in :func:`failure_of`.
 
-    Raises OptionError, since wrong usage is the same for all tasks.
+    Raises OptionError, since wrong usage concerns all tasks alike.
     """
     try:
         return task()
@@ -52,7 +55,7 @@ def attempt(task: Callable[[], R], *, memory: str = "take a smaller picture") ->
 def attempt_until(stopped: Callable[[], bool], task: Callable[[], R]) -> R | Failure | None:
     """The result of a task or its failure, as from :func:`attempt`; None once ``stopped`` returns True.
 
-    The task runs on a thread of its own, which is left behind then: a call into OpenCV cannot be interrupted.
+    The task runs on a thread of its own, which is then left running: a call into OpenCV cannot be interrupted.
     """
     outcomes: list[R | Failure | BaseException] = []
 

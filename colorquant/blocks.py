@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 BLOCK = 1 << 16  # rows per block
-CACHED_VALUES = 1 << 19  # numbers in a block of rows that each need many
+CACHED_VALUES = 1 << 19  # numbers in a block of rows, where each row needs many
 MOST_ROWS = 2048  # rows in such a block
 
 
 def blocks(n: int, step: int = BLOCK) -> Iterator[slice]:
-    """Slices of at most ``step`` rows that cover ``n`` rows, so that no temporary has the size of the whole."""
+    """Slices of at most ``step`` rows that cover ``n`` rows, so that no temporary array is as large as the whole."""
     return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
 

@@ -6,29 +6,29 @@ class ColorquantError(Exception):
 
 
 class OptionError(ColorquantError, ValueError):
-    """An option, or two together, that cannot be honoured: wrong usage."""
+    """Wrong usage: an option, or a combination of options, that cannot work."""
 
 
 class ImageReadError(ColorquantError, OSError):
-    """A file that is not a readable, whole image."""
+    """A file that cannot be read as a complete image."""
 
 
 class PaletteReadError(ColorquantError, OSError):
-    """A file that is not a readable, whole palette."""
+    """A file that cannot be read as a complete palette."""
 
 
 class OutputError(ColorquantError, OSError):
-    """A result that cannot be written where it was asked for."""
+    """A result that cannot be written to the requested place."""
 
 
 class EngineError(ColorquantError, RuntimeError):
-    """An engine that is not installed, or that gave up."""
+    """An engine that is not installed, or that failed."""
 
 
 class CrashError(ColorquantError, RuntimeError):
-    """A worker process that died over an input."""
+    """A worker process that died while it worked on an input."""
 
 
 def does_not_load(error: ImportError) -> str:
-    """A library that is broken or missing, in one line."""
-    return f"a library does not load ({' '.join(str(error).split())}): see what colorquant doctor says"
+    """The message, in one line, for a library that is missing or broken."""
+    return f"a library does not load ({' '.join(str(error).split())}): run colorquant doctor to see what is wrong"

@@ -55,7 +55,7 @@ def check_place(path: Path) -> None:
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     if os.name != "nt" and not path.is_symlink() and not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{path} cannot be written: the folder {folder} takes no files; choose another place")
+        raise OutputError(f"{path} cannot be written: the folder {folder} is not writable; choose another place")
 
 
 def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
@@ -116,7 +116,10 @@ class LineFile:
 
 
 class _Staging:
-    """The temporary files of all threads. Files are renamed under the lock, so that :func:`abandon` waits for it."""
+    """The temporary files of all threads.
+
+    Files are renamed under the lock, so that :func:`abandon` waits for the renaming.
+    """
 
     lock = Lock()
     files: ClassVar[set[Path]] = set()
@@ -140,7 +143,7 @@ class _Claim:
 def abandon() -> None:
     """Remove the temporary files of all threads, and let no thread but the main one write any more.
 
-    For a process that is about to end while its threads still run.
+    It is for a process that is about to end while its threads still run.
     """
     with _Staging.lock:
         _Staging.abandoned = True
@@ -200,7 +203,7 @@ def _discard(temporary: Path) -> None:
 
 
 def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -> Path:
-    """Write ``data`` to a temporary file beside ``target``; ``claims`` has the claim of each folder so far."""
+    """Write ``data`` to a temporary file beside ``target``; ``claims`` maps each folder to its claim."""
     folder = target.parent
     temporary = None
     try:
@@ -210,7 +213,7 @@ def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -
             temporary, claims[folder] = _claimed(folder, _mode(target))
             _fill(claims[folder].stream, data)
             if fcntl is None:
-                claims[folder].stream.close()  # an open file cannot be renamed there
+                claims[folder].stream.close()  # Windows cannot rename an open file
         else:
             claim = claims[folder]
             temporary = folder / f".colorquant-{claim.token}-{claim.files}.tmp"
@@ -238,10 +241,10 @@ def _claimed(folder: Path, mode: int) -> tuple[Path, _Claim]:
         temporary = folder / f".colorquant-{token}{FIRST}"
         stream = _created(temporary, mode)
         try:
-            mine = fcntl is None or (_lock(stream.fileno()) and temporary.exists())
+            owned = fcntl is None or (_lock(stream.fileno()) and temporary.exists())
         except OSError:
-            mine = True  # without locks no run removes leftovers either
-        if mine:
+            owned = True  # without locks no run removes leftovers either
+        if owned:
             return temporary, _Claim(token, stream)
         stream.close()
         _discard(temporary)
@@ -250,7 +253,7 @@ def _claimed(folder: Path, mode: int) -> tuple[Path, _Claim]:
 def _created(temporary: Path, mode: int) -> BinaryIO:
     with _Staging.lock:
         if _Staging.abandoned and current_thread() is not main_thread():
-            raise OutputError(f"{temporary.parent} gets no more files: interrupted")
+            raise OutputError(f"{temporary.parent} gets no more files: the run was interrupted")
         _Staging.files.add(temporary)
     try:
         return open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode))

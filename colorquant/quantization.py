@@ -39,10 +39,11 @@ class IndexedImage:
     """An image in the colours of a palette.
 
     ``labels`` (h, w), of the smallest integer type that holds them, name the entries of ``palette``; fully transparent
-    pixels have the label ``len(palette)``. ``alpha`` (h, w) uint8 is that of the image, None where it is opaque. Where
-    every pixel keeps its own lightness, ``painted`` (h, w, 3) uint8 is the picture. ``colors_in`` and ``colors_out``
-    count distinct colours of visible pixels before and after. ``weight`` is that of all pixels, each its alpha / 255;
-    ``mse`` sums the squared error over the three channels and averages it over pixels with these weights.
+    pixels have the label ``len(palette)``. ``alpha`` (h, w) uint8 is that of the image, None where it is opaque.
+    ``painted`` (h, w, 3) uint8 is the picture where every pixel keeps its own lightness, else None. ``colors_in`` and
+    ``colors_out`` count the distinct colours of the visible pixels before and after. ``weight`` is the sum of alpha /
+    255 over all pixels; ``mse`` sums the squared error over the three channels and averages it over pixels with these
+    weights.
     """
 
     labels: LabelArray
@@ -78,13 +79,13 @@ class Quantized(IndexedImage):
     """A quantized image with the model behind it.
 
     The entries of the palette stand in the order of falling pixel counts. ``model`` may have more clusters than the
-    palette has entries: those that no pixel chose come last. ``inertia`` (k-means) and ``log_likelihood`` (mixtures,
-    per pixel) weigh pixels as ``mse`` does; None where they do not apply. ``n_iter`` and ``converged`` are None where
+    palette has entries: those without pixels come last. ``inertia`` (k-means) and ``log_likelihood`` (mixtures,
+    per pixel) weight pixels as ``mse`` does; None where they do not apply. ``n_iter`` and ``converged`` are None where
     the engine does not report them; ``searched`` says that a search on coarse cells came before the iterations that
-    they count. ``untouched`` says that the image had no more colours than were asked for,
+    they count. ``untouched`` says that the image had no more than ``k`` colours and keeps them.
     ``trace`` has the objective after each iteration. ``history`` has the fit's start and its iterations, their
-    clusters in the order of those of ``model``, where it was recorded and the engine reports it. ``seconds`` are wall
-    time per stage.
+    clusters in the order of those of ``model``, if recording was on and the engine reports its iterations. ``seconds``
+    maps each stage to its wall time.
     """
 
     options: FitOptions
@@ -134,9 +135,9 @@ def _stage(seconds: dict[str, float], name: str) -> Iterator[None]:
 def check_choices(options: FitOptions, paint: str, assign: str | None) -> None:
     """Raises OptionError for an unknown ``paint`` or ``assign``, or an ``assign`` for another model than a mixture."""
     if paint not in PAINTS:
-        raise OptionError(f"paint is {paint!r}: take {' or '.join(PAINTS)}")
+        raise OptionError(f"paint is {paint!r}: use {' or '.join(PAINTS)}")
     if assign is not None and (options.method != "em" or assign not in ASSIGNMENTS):
-        raise OptionError(f"--assign {assign} is not for {options.method}: take em, and {' or '.join(ASSIGNMENTS)}")
+        raise OptionError(f"--assign {assign} is not for {options.method}: use em, and {' or '.join(ASSIGNMENTS)}")
 
 
 def quantize(
@@ -148,13 +149,13 @@ def quantize(
     record: bool = False,
     progress: engines.Progress | None = None,
 ) -> Quantized:
-    """Quantize an image. Fully transparent pixels have no part in the fit; others are weighed by their alpha.
+    """Quantize an image. Fully transparent pixels take no part in the fit; the others are weighted by alpha.
 
-    Engines that fit every pixel (OpenCV, scikit-learn's EM) count every visible pixel as a whole one.
-    ``paint`` is a key of PAINTS: how a label gets its colour; ``assign``, for a mixture, one of ASSIGNMENTS: how a
-    pixel gets its label. ``progress`` is called with each step of a search, with the start of the fit and with each
-    iteration; ``record`` keeps the last two. Raises OptionError for options that do not go together, EngineError where
-    an engine is missing or gives up.
+    Engines that fit every pixel (OpenCV, scikit-learn's EM) give every visible pixel the same weight. ``paint`` is a
+    key of PAINTS: how a label gets its colour; ``assign``, for a mixture, one of ASSIGNMENTS: how a pixel gets its
+    label. ``progress`` is called with each step of a search, with the start of the fit and with each iteration;
+    ``record`` keeps the start and the iterations. Raises OptionError for options that do not go together, EngineError
+    where an engine is missing or gives up.
     """
     check_choices(options, paint, assign)
     options = engines.resolve(options)
@@ -196,7 +197,7 @@ def quantize(
 def predict(model: Model, options: FitOptions, rgb: UInt8Array, labels: int) -> LabelArray:
     """The label of each pixel ``rgb`` (h, w, 3) uint8 under a model that was fitted with ``options``, (h, w).
 
-    Only the first ``labels`` clusters are given: those that had members in the fit. A mixture labels by the highest
+    Only the first ``labels`` clusters are used: those that had members in the fit. A mixture labels by the highest
     posterior. Raises OptionError for another shape or dtype of pixels.
     """
     image = CountedImage(rgb)
@@ -207,24 +208,27 @@ def predict(model: Model, options: FitOptions, rgb: UInt8Array, labels: int) -> 
 
 
 class _Recorder:
-    """Passes each event of a fit on to ``progress``, and keeps the iterations of every attempt where ``keeps``."""
+    """Passes each event of a fit on to ``progress``, and keeps the iterations of every attempt if ``keeps`` is true."""
 
     def __init__(self, progress: engines.Progress, keeps: bool) -> None:
         self.progress, self.keeps = progress, keeps
         self.attempts: list[list[Iteration]] = []
 
-    def __call__(self, now: Iteration | SearchStep) -> None:
-        if self.keeps and isinstance(now, Iteration):
-            if now.number == 0:
+    def __call__(self, event: Iteration | SearchStep) -> None:
+        if self.keeps and isinstance(event, Iteration):
+            if event.number == 0:
                 self.attempts.append([])
-            self.attempts[-1].append(now)
-        self.progress(now)
+            self.attempts[-1].append(event)
+        self.progress(event)
 
     def history(self, fit: Fit, order: IntArray) -> tuple[Iteration, ...]:
         """The iterations of the attempt that became ``fit``, their clusters in this order (k,)."""
         for attempt in self.attempts:
-            if tuple(now.objective for now in attempt) == fit.trace:
-                return tuple(replace(now, model=now.model.reordered(order), sizes=now.sizes[order]) for now in attempt)
+            if tuple(iteration.objective for iteration in attempt) == fit.trace:
+                return tuple(
+                    replace(iteration, model=iteration.model.reordered(order), sizes=iteration.sizes[order])
+                    for iteration in attempt
+                )
         return ()
 
 
@@ -236,6 +240,7 @@ def assigned_fit(fit: Fit, weighted: WeightedFeatures, assign: str | None) -> Fi
 
 
 def inertia_of(fit: Fit, labelling: Labelling) -> float | None:
+    """The weighted squared distance of all rows to their centres; None for a mixture."""
     if not isinstance(fit.model, Centroids):
         return None
     if fit.objective is not None:
@@ -244,8 +249,9 @@ def inertia_of(fit: Fit, labelling: Labelling) -> float | None:
 
 
 def log_likelihood_of(fit: Fit, weighted: WeightedFeatures) -> float | None:
+    """The mean log-likelihood per pixel; None for k-means, and where each colour has a component of its own."""
     if not isinstance(fit.model, GaussianMixture) or not fit.fitted:
-        return None  # with a cluster for each colour the density means nothing
+        return None  # with a component for each colour the density means nothing
     if fit.objective is not None:
         return fit.objective
     return fit.model.log_likelihood(weighted.features, weighted.weights)
@@ -254,7 +260,7 @@ def log_likelihood_of(fit: Fit, weighted: WeightedFeatures) -> float | None:
 def encode_png(image: IndexedImage, chunks: bytes = encoding.SRGB) -> bytes:
     """The picture as PNG: indexed where its colours allow it, else truecolour.
 
-    ``chunks`` of :func:`colorquant.images.encoding.picture_chunks` hold what else is known of it.
+    ``chunks``, from :func:`colorquant.images.encoding.picture_chunks`, describe its colours and its resolution.
     """
     if image.painted is not None:
         return encoding.encode_rgb(image.painted, image.alpha, chunks)

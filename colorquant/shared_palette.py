@@ -33,9 +33,9 @@ from colorquant.types import LabelArray, UInt8Array
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FittedPalette(Palette):
-    """A palette with the model that it was fitted by.
+    """A palette with the fitted model that it comes from.
 
-    ``model`` has its clusters in the order of the palette, those that no colour chose last. ``inertia`` or
+    ``model`` has its clusters in the order of the palette, those without colours last. ``inertia`` or
     ``log_likelihood``, ``n_iter`` and ``converged`` are those of the fit, as in :class:`Quantized`.
     """
 
@@ -56,7 +56,7 @@ def fit_palette(
 ) -> FittedPalette:
     """Fit one palette to a colour histogram, such as the sum of several images' histograms.
 
-    ``paint`` and ``assign`` as :func:`quantize` takes them. Raises OptionError for an engine that fits pixels, for an
+    ``paint`` and ``assign`` are those of :func:`quantize`. Raises OptionError for an engine that fits pixels, for an
     empty histogram, and as :func:`quantize` does.
     """
     check_choices(options, paint, assign)

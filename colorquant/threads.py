@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 
 class _Limit:
-    """The limits in force while ``depth`` callers want them, the newest last."""
+    """The limits in force while ``depth`` callers need them, the newest last."""
 
     lock = Lock()
     depth = 0
@@ -20,10 +20,10 @@ class _Limit:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """BLAS and OpenMP on one thread, until the last of all callers, in whatever thread, is done.
+    """Run BLAS and OpenMP on one thread until the last caller, on whatever thread, has left the context.
 
-    Skinny products are slower on more threads, and the order of a sum, so its last bits, depends on their number. Only
-    libraries that are loaded are limited: enter it again after loading others.
+    Products of narrow matrices are slower on more threads, and the order of a sum, and so its last bits, depends on
+    their number. Only libraries that are already loaded are limited: enter the context again after loading others.
     """
     with _Limit.lock:
         if _Limit.depth == 0 or any(pool["num_threads"] > 1 for pool in threadpool_info()):

@@ -1,4 +1,4 @@
-"""Baselines: the quantizers that people use today, to compare with. ``BASELINES`` maps their names to them."""
+"""Baselines: quantizers of other libraries to compare with. ``BASELINES`` maps their names to them."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Baseline:
 
 @dataclass(frozen=True)
 class BaselineOptions:
-    """A baseline with its number of colours: what a grid holds beside :class:`colorquant.FitOptions`.
+    """A baseline with its number of colours: the entry of a grid in place of :class:`colorquant.FitOptions`.
 
     ``engine`` is a key of :data:`BASELINES`. Baselines quantize in RGB and have no seed, start or iterations. Raises
-    OptionError for a name or a number of colours that no baseline takes.
+    OptionError for an unknown name, or a number of colours that the baseline does not support.
     """
 
     engine: str
@@ -50,7 +50,7 @@ class BaselineOptions:
 
     def __post_init__(self) -> None:
         if self.engine not in BASELINES:
-            raise OptionError(f"no baseline {self.engine!r}: take one of {', '.join(BASELINES)}")
+            raise OptionError(f"no baseline {self.engine!r}: use one of {', '.join(BASELINES)}")
         baseline = BASELINES[self.engine]
         if not baseline.least <= self.k <= baseline.most:
             raise OptionError(f"{self.engine} makes {baseline.least} to {baseline.most} colours, not {self.k}")
@@ -77,7 +77,7 @@ def _imagequant(rgb: UInt8Array, k: int) -> tuple[LabelArray, UInt8Array]:
             rgba.tobytes(), width, height, dithering_level=0.0, max_colors=k
         )
     except RuntimeError as error:
-        raise EngineError(f"--engine imagequant: it failed ({error}); take another engine") from error
+        raise EngineError(f"--engine imagequant failed ({error}); use another engine") from error
     labels = np.frombuffer(indices, np.uint8).reshape(height, width)
     return labels, np.array(palette, np.uint8).reshape(-1, 4)[:, :3]
 
@@ -89,7 +89,7 @@ BASELINES: dict[str, Baseline] = {
 
 
 def load(name: str) -> None:
-    """Import the package of a baseline, so that no clock sees it."""
+    """Import the package of a baseline, so that the import is not timed."""
     package = BASELINES[name].package
     if package is not None:
         import_module(package)
@@ -98,7 +98,7 @@ def load(name: str) -> None:
 def quantize(rgb: UInt8Array, mask: BoolArray | None, options: BaselineOptions) -> tuple[LabelArray, UInt8Array]:
     """The labels (h, w) by falling pixel count, and the palette (p, 3) uint8 of the labels that have pixels.
 
-    ``mask`` (h, w) bool marks the visible pixels of ``rgb`` (h, w, 3) uint8; None for all. A baseline is given only
+    ``mask`` (h, w) bool marks the visible pixels of ``rgb`` (h, w, 3) uint8; None if all are. A baseline gets only
     these, as one row of pixels; the others get the label p.
     """
     visible = rgb if mask is None else rgb[mask][None]

@@ -57,7 +57,7 @@ TRUTH_MEASURES = columns_of(Truth)
 
 @dataclass(frozen=True)
 class SeedRun:
-    """What one seed gave; ``truth`` is None without a ground truth."""
+    """The measures of the run with one seed; ``truth`` is None without a ground truth."""
 
     seed: int
     measures: Measures
@@ -66,9 +66,9 @@ class SeedRun:
 
 @dataclass(frozen=True)
 class Spread:
-    """A combination from several seeds: what each gave, the first one first.
+    """The runs of a combination from several seeds, in the order of the seeds.
 
-    ``ari`` is the mean adjusted Rand index of the labels of every two runs: near 1, the start hardly matters.
+    ``ari`` is the mean adjusted Rand index of the labels of each pair of runs. Near 1, the start hardly matters.
     """
 
     runs: tuple[SeedRun, ...]
@@ -94,7 +94,7 @@ class Statistics:
         return cls(statistics.fmean(values), deviation, min(values), max(values))
 
 
-STATISTICS = tuple(one.name for one in fields(Statistics))
+STATISTICS = tuple(statistic.name for statistic in fields(Statistics))
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ class Cell:
         return variant(self.options)
 
     def value(self, key: str) -> Value:
-        """The measure ``key``, also of those to the truth; None where the cell has none."""
+        """The measure ``key`` of :data:`MEASURES` or :data:`TRUTH_MEASURES`; None where the cell has none."""
         return _value(self.measures, self.truth, key)
 
     def mean(self, key: str) -> float | None:
-        """The measure ``key``, with several seeds its mean over them; None where it is no number, or there is none."""
+        """The measure ``key``, or its mean over several seeds; None where it is missing or is not a number."""
         runs = (
             [(self.measures, self.truth)]
             if self.spread is None
@@ -170,12 +170,12 @@ def compare(
     progress: Progress | None = None,
     stopped: Callable[[], bool] | None = None,
 ) -> Comparison:
-    """Run the combinations of the grid one after the other on an image whose colours are counted once for all.
+    """Run the combinations of the grid one after the other on an image, whose colours are counted once.
 
     A combination that fails becomes a cell with an error. ``truth`` (h, w) holds labels from 0. ``chunks`` of
-    :func:`colorquant.images.encoding.picture_chunks` are part of each PNG. ``progress`` is called before each
-    combination and after it, ``keep`` with each finished cell and its pixels, which are not held longer. Once
-    ``stopped`` returns True, the cell under way is given up and the comparison ends with those that are finished.
+    :func:`colorquant.images.encoding.picture_chunks` are part of each PNG. ``progress`` is called before and
+    after each combination, ``keep`` with each finished cell and its picture, which is then dropped. Once ``stopped``
+    returns True, the current cell is abandoned, and the comparison ends with the cells that are finished.
     Raises OptionError for a truth of another size.
     """
     job = _Job.of(image, truth, chunks)
@@ -208,7 +208,7 @@ def compare(
 class _Job:
     """What all cells share: the image, ``truth`` (n,) of its visible pixels, and the chunks of each PNG.
 
-    ``counting`` has the seconds that it took to count the colours: a part of what each of our fits would take alone.
+    ``counting`` is the time in seconds that it took to count the colours. It is added to the time of each fit.
     """
 
     image: CountedImage
@@ -244,7 +244,7 @@ def _run(job: _Job, options: Combination, seeds: int) -> tuple[Cell, Rendering]:
 
 
 def load(options: Combination) -> None:
-    """Import all that a combination needs, so that no clock sees it. Raises what a missing library raises."""
+    """Import all that a combination needs, so that the import is not timed. A missing library raises its own error."""
     if isinstance(options, BaselineOptions):
         baselines.load(options.engine)
     else:
@@ -289,8 +289,8 @@ def _render(job: _Job, options: Combination) -> Rendering:
 
 
 def _with_agreement(cells: Sequence[Cell], labels: Mapping[str, LabelArray]) -> tuple[Cell, ...]:
-    """The cells, each with its agreement with every other one; ``labels`` (n,) by name, of cells that did not fail."""
-    agreements: dict[str, list[Agreement]] = {called: [] for called in labels}
+    """The cells, each with its agreement with every other; ``labels`` (n,) are those of cells that did not fail."""
+    agreements: dict[str, list[Agreement]] = {name: [] for name in labels}
     for one, other in combinations(labels, 2):
         contingency = Contingency.of(labels[one], labels[other])
         ari, matched = contingency.adjusted_rand_index, contingency.matched_share

@@ -43,7 +43,7 @@ class Axes:
 class Grid:
     """The ``combinations`` that are possible, and in ``left_out`` a line for each that is not, with the reason.
 
-    Each fit runs from the seeds seed to seed + ``seeds`` - 1; a baseline has no seed and runs once.
+    Each fit runs once for each of the ``seeds`` seeds, from its own seed up; a baseline has no seed and runs once.
     """
 
     combinations: tuple[Combination, ...]
@@ -72,7 +72,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class _Choice:
-    """One value of each axis, possible or not; ``method`` is ``quantizer`` for a baseline."""
+    """One value of each axis, possible together or not; ``method`` is ``quantizer`` for a baseline."""
 
     method: str
     engine: str
@@ -99,7 +99,7 @@ def combination_words(options: Combination) -> str:
 
 
 def covariance_of(options: Combination) -> str | None:
-    """The covariance of a mixture's fit, None of everything else."""
+    """The covariance of a mixture's fit; None for everything else."""
     return options.covariance if isinstance(options, FitOptions) else None
 
 
@@ -114,7 +114,7 @@ def _check(axes: Axes) -> None:
     for axis, names in known.items():
         for name in getattr(axes, axis):
             if name not in names:
-                raise OptionError(f"--{axis} {name} is unknown: take {', '.join(names)}")
+                raise OptionError(f"--{axis} {name} is unknown: use {', '.join(names)}")
     FitOptions(
         attempts=axes.attempts, max_iter=axes.max_iter, tol=axes.tol, seed=(axes.seed or 0) + max(axes.seeds, 1) - 1
     )
@@ -126,11 +126,14 @@ def _check(axes: Axes) -> None:
     for flag, value in given.items():
         if value is not None and not fits:
             baselines = ", ".join(axes.engine)
-            raise OptionError(f"{flag} cannot be honoured by {baselines}: leave it out, or add --engine numpy")
+            raise OptionError(f"{flag} does not apply to {baselines}: leave it out, or add --engine numpy")
 
 
 def _choices(axes: Axes, order: Sequence[str]) -> Iterator[_Choice]:
-    """Every combination of one value per axis; baselines have a method of their own, and only mixtures a covariance."""
+    """Every combination of one value per axis.
+
+    Baselines have a method of their own; only mixtures have a covariance.
+    """
     baselines = [engine for engine in axes.engine if engine in BASELINES]
     values: dict[str, Sequence[object]] = {
         "method": [*axes.method, *(["quantizer"] if baselines else [])],
@@ -175,11 +178,11 @@ def _fit(axes: Axes, choice: _Choice, criteria: Criteria | None) -> FitOptions |
 def _baseline(choice: _Choice) -> BaselineOptions | str:
     """The options of a baseline, or a line that says why it is not possible."""
     FitOptions(k=choice.k)  # a k that no method takes is wrong usage
-    called, baseline = _joined(choice, choice.method), BASELINES[choice.engine]
+    name, baseline = _joined(choice, choice.method), BASELINES[choice.engine]
     if choice.space != "rgb":
-        return f"{called}: {choice.engine} works in rgb only"
+        return f"{name}: {choice.engine} works in rgb only"
     if baseline.missing:
-        return f"{called}: needs {baseline.package}, which is not installed: pip install {baseline.package}"
+        return f"{name}: needs {baseline.package}, which is not installed: pip install {baseline.package}"
     try:
         return BaselineOptions(choice.engine, choice.k)
     except OptionError as error:

@@ -1,15 +1,15 @@
-"""The iterations of a fit to show: its own, or those of the textbook's algorithm where it has none worth showing."""
+"""The iterations that explain a fit: its own, or those of the textbook algorithm where its own show little."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colorquant.analysis.sweep import study_image
+from colorquant.analysis.sweep import affordable_image
 from colorquant.color.counted import CountedImage
 from colorquant.fitting import engines
 from colorquant.quantization import Quantized, quantize
 
-WORK = {"kmeans": 1 << 26, "em": 1 << 24}  # pixels times colours that the textbook's algorithm may take
+WORK = {"kmeans": 1 << 26, "em": 1 << 24}  # most pixels times colours for the textbook algorithm
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Iterated:
     """A fit whose ``run.history`` has its start and its iterations, at least one.
 
     ``image`` holds the pixels that were fitted: all of them, or a sample where ``is_sample``. ``own`` says that the
-    iterations are those of the fit that was asked about; else they are the textbook's (Lloyd's k-means, or EM) from
-    random colours, and ``reason`` is a sentence's beginning that says why.
+    iterations are those of the fit itself; else they are those of the textbook algorithm (Lloyd's k-means, or EM) from
+    random colours, and ``reason`` is the first clause of a sentence that says why.
     """
 
     run: Quantized
@@ -31,8 +31,8 @@ class Iterated:
 def iterations(image: CountedImage, quantized: Quantized) -> Iterated | None:
     """The iterations that explain ``quantized``, the result of fitting ``image``; None where nothing was iterated.
 
-    They are its own where it recorded them and the user chose how it starts or ends. A fit that starts from a search
-    has nearly converged before its first iteration, so the textbook's algorithm is run instead, on a sample of the
+    They are its own if it recorded them and the user chose how it starts or ends. A fit that starts from a search
+    has nearly converged before its first iteration, so the textbook algorithm is run instead, on a sample of the
     pixels where the image is large.
     """
     options = quantized.options
@@ -42,9 +42,9 @@ def iterations(image: CountedImage, quantized: Quantized) -> Iterated | None:
     if chosen and quantized.history:
         iterated = Iterated(quantized, image, own=True)
     else:
-        reports = engines.ENGINES[options.engine][options.method].tells
+        reports = engines.ENGINES[options.engine][options.method].reports_iterations
         reason = "This fit starts from a search and has nearly converged before its first iteration"
-        fitted = study_image(image, options.k, WORK[options.method])
+        fitted = affordable_image(image, options.k, WORK[options.method])
         plain = options.replace(engine="numpy", init="random", attempts=1, max_iter=None, tol=None, effort=None)
         iterated = Iterated(
             run=quantize(fitted, plain, record=True),

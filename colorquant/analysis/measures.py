@@ -1,4 +1,4 @@
-"""The measures of a quantized image: their table, and how they are computed."""
+"""The measures of a quantized image: their table and their computation."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ Value = float | int | bool | str | None
 class Column:
     """How the value ``key`` of a result is shown and compared, in every table that has it.
 
-    ``heading`` is the column's; empty where only JSON and CSV have the value. ``form`` formats it. ``better`` says
-    which values are the better ones, None where neither are. Where a table must be narrower, the columns with the
-    highest ``rank`` are left out first. ``within_space``: values can be compared only among results in the same space.
+    ``heading`` is that of the column, empty where only JSON and CSV have the value. ``form`` is its format string.
+    ``better`` says whether lower or higher values are better, None where neither is. Where a table must be narrower,
+    the columns with the highest ``rank`` are left out first. ``within_space``: values can be compared only among
+    results in the same space.
     """
 
     key: str
@@ -62,23 +63,23 @@ def column(
     *,
     within_space: bool = False,
 ) -> Mapping[str, Any]:
-    """The metadata of a dataclass's field that is a column of tables; see :func:`columns_of`."""
+    """The metadata of a dataclass field that is a column of tables; see :func:`columns_of`."""
     return {"column": Column("", heading, form, better, rank, within_space)}
 
 
 def columns_of(kind: type[Any]) -> tuple[Column, ...]:
     """The columns that the fields of a dataclass declare, with the fields' names as keys."""
-    return tuple(replace(one.metadata["column"], key=one.name) for one in fields(kind) if "column" in one.metadata)
+    return tuple(replace(row.metadata["column"], key=row.name) for row in fields(kind) if "column" in row.metadata)
 
 
 @dataclass(frozen=True)
 class Measures:
     """A quantized image in numbers; the fields are the rows of the table :data:`MEASURES`.
 
-    Transparent pixels have no part in them, and partly transparent ones count by their alpha; ``ssim``, ``bytes`` and
-    ``bits_per_pixel`` are those of the whole picture. ``mse`` sums the squared error over the three channels; ``psnr``
+    Transparent pixels do not count, and partly transparent ones are weighted by alpha; ``ssim``, ``bytes`` and
+    ``bits_per_pixel`` concern the whole picture. ``mse`` sums the squared error over the three channels; ``psnr``
     is in dB, infinite where nothing was lost. ``ssim`` is None without scikit-image. ``bytes`` is the size of the PNG,
-    ``index_bits`` what a pixel costs before any compression. ``n_iter`` and ``converged`` are None where an engine
+    ``index_bits`` the bits per pixel before any compression. ``n_iter`` and ``converged`` are None where an engine
     does not report them; ``log_likelihood`` (per pixel), ``bic`` and ``aic`` are None for all but mixtures.
     ``seconds`` is wall time from pixels to painted pixels, without reading, encoding and measuring.
     """
@@ -105,7 +106,7 @@ MEASURES = columns_of(Measures)
 
 @dataclass(frozen=True)
 class Rendering:
-    """An image as one combination paints it.
+    """An image as one combination renders it.
 
     ``labels`` (h, w) as in :class:`colorquant.quantization.Quantized`, ``rgb`` (h, w, 3) uint8, ``png`` the encoded
     picture, ``index_bits`` and the rest as in :class:`Measures`.
@@ -152,7 +153,7 @@ def measure(image: CountedImage, rendering: Rendering) -> Measures:
 
 
 def mean_and_percentile(values: FloatArray, counts: IntArray, percent: float) -> tuple[float, float]:
-    """The mean over pixels, and a percentile, of ``values`` (n,) that stand for ``counts`` (n,) pixels or weights each.
+    """The mean over pixels, and a percentile, of ``values`` (n,), each weighted by its entry in ``counts`` (n,).
 
     The percentile is the least value that ``percent`` of the pixels do not exceed. Without pixels both are 0.
     """

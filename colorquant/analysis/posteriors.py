@@ -1,4 +1,4 @@
-"""The posteriors of each pixel under a mixture, and their uncertainty."""
+"""The posterior probabilities of each pixel under a mixture, and their uncertainty."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from colorquant.fitting.models import GaussianMixture
 from colorquant.quantization import Quantized
 from colorquant.types import AnyArray, Float16Array, Float32Array, FloatArray, Int32Array, IntArray, UInt8Array
 
-LARGEST = 2 << 30  # bytes of posteriors of all pixels
-KEPT = 1 << 28  # bytes of posteriors of all colours that are kept for the next question; more are computed again
+LARGEST = 2 << 30  # bytes, at most, of the posteriors of all pixels
+KEPT = 1 << 28  # bytes: if the posteriors of all colours take no more, they are kept, else computed anew each time
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +25,8 @@ class Posteriors:
     """The posteriors of ``model`` at the distinct colours of a picture, in the order of the labels.
 
     ``features`` (n, d) are those of the colours, in the units in which the model was fitted. ``index`` (h, w) int32 is
-    the row of each pixel's colour, n where the pixel is fully transparent. Nothing is computed before it is needed, and
-    where KEPT bytes are enough for all of it, nothing twice.
+    the row of each pixel's colour, n where the pixel is fully transparent. Posteriors are computed when they are first
+    needed, and kept if they take no more than KEPT bytes.
     """
 
     model: GaussianMixture
@@ -35,9 +35,9 @@ class Posteriors:
 
     @classmethod
     def of(cls, image: CountedImage, quantized: Quantized) -> Posteriors:
-        """Those of an image that was quantized by EM. Raises OptionError for k-means, which has none."""
+        """The posteriors of an image that EM quantized. Raises OptionError for k-means, which has none."""
         if not isinstance(quantized.model, GaussianMixture):
-            raise OptionError("k-means has no posteriors: take colorquant em")
+            raise OptionError("k-means has no posteriors: use colorquant em")
         projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
         return cls(quantized.model, projection.features(image.histogram.colors), image.index)
 
@@ -71,20 +71,20 @@ class Posteriors:
         if height * width * self.k * 2 > LARGEST:
             raise OutputError(
                 f"--posteriors of {self.k} components at {width} × {height} would take "
-                f"{height * width * self.k / 5e8:.1f} GB: take fewer components or a smaller picture"
+                f"{height * width * self.k / 5e8:.1f} GB: use fewer components or a smaller picture"
             )
         return self._painted(self._halves)
 
     def components(self) -> Iterator[Float16Array]:
-        """The probability of each component in turn at each pixel, (h, w) float16."""
+        """For each component in turn, its probability at each pixel, (h, w) float16."""
         halves = self._halves
         for component in range(self.k):
             yield self._painted(halves[:, component])
 
     def uncertainty(self) -> UInt8Array:
-        """How undecided each pixel is between the components, (h, w) uint8; 0 where a pixel is fully transparent.
+        """How uncertain the component of each pixel is, (h, w) uint8; 0 where a pixel is fully transparent.
 
-        The entropy of the posterior, from 0 (one component is certain) to 255 (all k are equally probable, log k).
+        It is the entropy of the posterior, scaled from 0 (one component is certain) to 255 (log k: all are equal).
         """
         levels = np.empty(len(self.features), np.uint8)
         for rows, posteriors in self.blocks():
@@ -105,7 +105,7 @@ class Posteriors:
 
 
 def entropy_levels(posteriors: Float32Array) -> UInt8Array:
-    """The entropy of each row of ``posteriors`` (n, k), from 0 to 255 for log k, (n,) uint8."""
+    """The entropy of each row of ``posteriors`` (n, k), scaled so that log k is 255, (n,) uint8."""
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(posteriors > 0, posteriors * np.log(posteriors), 0.0)
     entropy = -terms.sum(axis=1) / max(np.log(max(posteriors.shape[1], 1)), 1e-9)

@@ -1,4 +1,4 @@
-"""How combinations are timed: when their fits stop, the rounds, and the results of a row."""
+"""How combinations are timed: the stopping criteria, the rounds, and the result of each row."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ LARGEST_SCALE = 10_000.0
 
 @dataclass(frozen=True)
 class Criteria:
-    """When the fits that are timed stop.
+    """The stopping criteria of the fits that are timed.
 
-    All stop after ``max_iter`` iterations (None: 10) or by ``tol`` (None: 0.2 levels of 8 bits for kmeans, a gain of
-    0.001 for em). With ``own`` each engine stops by its own defaults. Raises OptionError for both at once.
+    All stop after ``max_iter`` iterations (None: 10), or by the tolerance ``tol`` (None: 0.2 8-bit levels for kmeans, a
+    gain of 0.001 in log-likelihood per pixel for em). With ``own`` each engine stops by its own defaults. Raises
+    OptionError for both at once.
     """
 
     max_iter: int | None = None
@@ -38,10 +39,10 @@ class Criteria:
 
     def __post_init__(self) -> None:
         if self.own and not (self.max_iter is None and self.tol is None):
-            raise OptionError("--own-criteria leaves no room for --max-iter and --tol: take one or the other")
+            raise OptionError("--own-criteria excludes --max-iter and --tol: use one or the other")
 
     def of(self, method: str, space: str) -> Mapping[str, object]:
-        """The options of a fit by which it stops."""
+        """The options of a fit that define when it stops."""
         if self.own:
             return {}
         level = SPACES[space].level if method == "kmeans" else 1.0
@@ -57,7 +58,7 @@ class Criteria:
         return Grid.of(axes, order=ORDER, criteria=self.of)
 
     def words(self, axes: Axes) -> str:
-        """When the fits of the axes stop, in words."""
+        """A phrase that says when the fits of the axes stop."""
         attempts = "" if axes.attempts is None else f", attempts {axes.attempts}"
         if self.own:
             return f"each engine stops by its own criteria{attempts}"
@@ -71,9 +72,9 @@ class Criteria:
 class Protocol:
     """How combinations are timed.
 
-    ``warmup`` rounds that do not count are followed by ``repeat`` rounds that do. ``clock`` is a key of CLOCKS,
+    ``warmup`` rounds that are not counted are followed by ``repeat`` rounds that are. ``clock`` is a key of CLOCKS,
     ``stage`` a key of STAGES. Each image is timed at each of ``scales``, factors of its number of pixels. ``budget`` is
-    the wall time in seconds after which no round begins that would not end within it; None for all rounds. Raises
+    a wall time in seconds: a round that would not end within it is not begun; None runs all rounds. Raises
     OptionError for a value out of range.
     """
 
@@ -87,16 +88,16 @@ class Protocol:
     def __post_init__(self) -> None:
         for flag, value, least in (("--repeat", self.repeat, 1), ("--warmup", self.warmup, 0)):
             if not least <= value <= MOST_ROUNDS:
-                raise OptionError(f"{flag} {value} is out of range: take a whole number from {least} to {MOST_ROUNDS}")
+                raise OptionError(f"{flag} {value} is out of range: use a whole number from {least} to {MOST_ROUNDS}")
         for scale in self.scales:
             if not 0 < scale <= LARGEST_SCALE:
-                raise OptionError(f"--scale {scale:g} is out of range: take one above 0, up to {LARGEST_SCALE:g}")
+                raise OptionError(f"--scale {scale:g} is out of range: use one above 0, up to {LARGEST_SCALE:g}")
         if self.budget is not None and not 0 < self.budget < float("inf"):
-            raise OptionError(f"--budget {self.budget:g} is out of range: take a number of seconds above 0")
+            raise OptionError(f"--budget {self.budget:g} is out of range: use a number of seconds above 0")
 
     @property
     def rounds(self) -> int:
-        """All rounds, those of warm-up too."""
+        """The number of rounds, warm-up included."""
         return self.warmup + self.repeat
 
 
@@ -110,10 +111,10 @@ def ratio_of_rounds(own: Sequence[float], others: Sequence[float]) -> float | No
 class Timing:
     """One row: the image ``input`` at a ``scale`` with ``options`` (None where the image could not be read).
 
-    ``seconds`` has a number for each round that counts, and ``first`` those of the image's first row that was timed.
-    ``counting`` are the seconds that it took to count the image's colours, once: they are part of each round of the
-    stage ``quantize``. ``colors`` are distinct; ``mse`` sums over the channels and is that of the quantized picture.
-    A row that failed has an ``error`` with its ``details`` (the traceback), one that did not run has the reason in
+    ``seconds`` has the time of each round that is counted, ``first`` those of the image's first row that was timed.
+    ``counting`` is the time in seconds that it took to count the image's colours, once; it is part of each round of the
+    stage ``quantize``. ``colors`` are distinct; ``mse`` sums over the channels and is that of the quantized picture. A
+    row that failed has an ``error`` with its ``details`` (the traceback), one that did not run has the reason in
     ``not_run``; neither has seconds.
     """
 
@@ -134,7 +135,7 @@ class Timing:
 
     @property
     def timed(self) -> bool:
-        """Whether there are seconds."""
+        """Whether the row was timed."""
         return bool(self.seconds)
 
     @property
@@ -190,11 +191,10 @@ def image_words(name: str, scale: float) -> str:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long a run still takes, by the first round of an image.
+    """How long a run will still take, estimated from the first round of an image.
 
-    ``seconds`` is the wall time of one round, ``rounds`` how many rounds of this image are left, ``total`` the seconds
-    that all are expected to take, those of the images that follow included, or what is left of the budget if that is
-    less.
+    ``seconds`` is the wall time of one round, ``rounds`` the number of rounds of this image that are left, ``total``
+    the expected seconds for all of them and for the images that follow, but at most the rest of the budget.
     """
 
     input: str

@@ -1,4 +1,4 @@
-"""The results of several images together: mean and spread of each measure for each combination, and who wins."""
+"""The results of several images together: mean and spread of each measure for each combination, and its wins."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ COUNTED = "mse"  # the measure by which a combination wins an image
 class CombinationSummary:
     """One combination on several images.
 
-    ``images`` is the number of images that it was measured on, ``failed`` that of those on which it failed. ``wins``
-    counts the images on which it has the lowest MSE among all combinations of the same k; equal ones all win.
-    ``statistics`` are those of each measure over the images (with several seeds, of the mean over the seeds), by its
-    key. ``difference`` are those of the paired differences: on each image, the value minus that of the first
+    ``images`` is the number of images that it was measured on, ``failed`` the number of those on which it failed.
+    ``wins`` counts the images on which it has the lowest MSE among all combinations of the same k; equal ones all win.
+    ``statistics`` maps the key of each measure to its statistics over the images (with several seeds, of the mean over
+    the seeds). ``difference`` has those of the paired differences: on each image, the value minus that of the first
     combination of the same k; empty for the first one itself.
     """
 
@@ -68,12 +68,12 @@ def _summary(
 
 
 def _statistics(values: Callable[[str], Sequence[float | None]]) -> dict[str, Statistics]:
-    """The statistics of the values of each measure that has some."""
-    found = {
+    """The statistics of each measure that has values, by its key."""
+    statistics = {
         measure.key: Statistics.of([value for value in values(measure.key) if value is not None])
         for measure in (*MEASURES, *TRUTH_MEASURES)
     }
-    return {key: statistics for key, statistics in found.items() if statistics is not None}
+    return {key: values_of for key, values_of in statistics.items() if values_of is not None}
 
 
 def _difference(key: str, cell: Cell, first: Cell) -> float | None:

@@ -11,9 +11,9 @@ from colorquant.images.downsampling import Downsampling
 from colorquant.quantization import Quantized, quantize
 
 KS = (2, 3, 4, 5, 8, 10, 16, 32, 64, 128, 256)
-LARGEST = 2_000_000  # pixels; a larger image is sampled unless every pixel is wanted, so that it takes seconds
+LARGEST = 2_000_000  # pixels; a larger image is sampled, unless every pixel is wanted, so that a sweep takes seconds
 SAMPLE_SIDES = (16, 960)  # shortest and longest of the longest side of a sample, in pixels
-WORK = {  # pixels times all numbers of colours that engines which fit every pixel get through in seconds
+WORK = {  # pixels times numbers of colours that engines which fit every pixel handle in seconds
     ("opencv", "kmeans"): 1 << 24,
     ("opencv", "em"): 1 << 20,
     ("sklearn", "kmeans"): 1 << 24,
@@ -45,7 +45,8 @@ def sweep(
 ) -> Sweep:
     """Quantize ``image`` with the numbers of colours around that of ``own``, its result with one of them.
 
-    All else is as in ``own``. Numbers beyond the image's distinct colours are left out, but for the first of them.
+    All other options are those of ``own``. Of the numbers that reach the image's distinct colours only the first is
+    used.
     Without ``every_pixel`` a large image, or one for a slow engine, is replaced by a sample, and ``own`` is then
     fitted again to the same sample, so that all results can be compared.
     """
@@ -54,7 +55,7 @@ def sweep(
     enough = [k for k in ks if k >= own.colors_in]
     ks = [k for k in ks if k < own.colors_in or k == enough[0]]
     work = WORK.get((options.engine, options.method), 1 << 62)
-    fitted = image if every_pixel else study_image(image, sum(ks), work)
+    fitted = image if every_pixel else affordable_image(image, sum(ks), work)
     is_sample = fitted is not image
     runs, failures = [], []
     for k in ks:
@@ -67,14 +68,14 @@ def sweep(
 
 
 def quantize_again(image: CountedImage, options: FitOptions, k: int, *, paint: str, assign: str | None) -> Quantized:
-    """The image with ``k`` colours, all else as ``options`` say."""
+    """The image with ``k`` colours; all other options stay."""
     return quantize(image, options.replace(k=k), paint=paint, assign=assign)
 
 
-def study_image(image: CountedImage, colors: int, work: int) -> CountedImage:
-    """The image itself, or a sample of its pixels where fitting all of them would take long.
+def affordable_image(image: CountedImage, colors: int, work: int) -> CountedImage:
+    """The image itself, or a sample of its pixels if fitting all of them would take long.
 
-    That is where it has more than LARGEST pixels, or where its pixels times ``colors``, the sum of all numbers of
+    It would if the image has more than LARGEST pixels, or if its pixels times ``colors``, the sum of all numbers of
     colours to fit, are more than ``work``.
     """
     height, width = image.rgb.shape[:2]

@@ -27,7 +27,7 @@ from colorquant.quantization import Quantized, quantize
 from colorquant.threads import one_thread
 
 R = TypeVar("R")
-MEMORY = "take a smaller picture or scale"  # where there is not enough
+MEMORY = "use a smaller picture or scale"  # where there is not enough
 
 
 @dataclass(frozen=True)

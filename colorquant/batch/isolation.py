@@ -127,7 +127,7 @@ class _Worker:
                 )
         except OSError as error:
             raise CrashError(
-                f"no worker process can be started: {error.strerror or error}; take fewer --jobs"
+                f"no worker process can be started: {error.strerror or error}; use fewer --jobs"
             ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -181,7 +181,7 @@ class _Worker:
         if code >= 0:
             return f"its worker process ended with exit code {code}: leave this file out, and please report it"
         name = signal.Signals(-code).name if -code in set(signal.Signals) else "unknown"
-        memory = ", perhaps for want of memory: take fewer --jobs, or" if -code == signal.SIGKILL else ":"
+        memory = ", perhaps for want of memory: use fewer --jobs, or" if -code == signal.SIGKILL else ":"
         return f"its worker process was killed by signal {-code} ({name}){memory} leave this file out"
 
 

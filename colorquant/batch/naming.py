@@ -48,7 +48,7 @@ class OutputName:
                 raise OptionError(f"{self.flag} {self.name}: there are several pictures, name a folder")
             return
         if self.suffixes and Path(self.name).suffix.lower() not in self.suffixes:
-            raise OptionError(f"{self.flag} {self.name}: unknown ending, take one of {', '.join(self.suffixes)}")
+            raise OptionError(f"{self.flag} {self.name}: unknown ending, use one of {', '.join(self.suffixes)}")
         if not self.once and len(inputs) > 1 and "{stem}" not in self.name:
             raise OptionError(f"{self.flag} {self.name} is one file for {len(inputs)} inputs: put {{stem}} into it")
 

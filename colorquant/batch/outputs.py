@@ -163,6 +163,8 @@ def check_kinds(options: FitOptions, kinds: Iterable[str]) -> None:
     for kind in kinds:
         output = OUTPUTS[kind]
         if options.method not in output.methods:
-            raise OptionError(f"{output.flag} is not for {options.method}: take colorquant {output.methods[0]}")
-        if output.history and not engines.ENGINES[options.engine][options.method].tells:
-            raise OptionError(f"{output.flag}: --engine {options.engine} does not tell its iterations, take numpy")
+            raise OptionError(f"{output.flag} is not for {options.method}: use colorquant {output.methods[0]}")
+        if output.history and not engines.ENGINES[options.engine][options.method].reports_iterations:
+            raise OptionError(
+                f"{output.flag}: --engine {options.engine} does not report its iterations: use --engine numpy"
+            )

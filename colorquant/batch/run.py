@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 R = TypeVar("R")
 Job = Callable[[Input, P], R]
-SAVE_MEMORY = "take a smaller picture or fewer --jobs"
+SAVE_MEMORY = "use a smaller picture or fewer --jobs"
 GRACE = 0.5  # seconds that an input under way still has after an interruption
 
 

@@ -40,7 +40,7 @@ def unknown_command(name: str, commands: Sequence[str]) -> str:
         return f"there is no command {name}. Did you mean {close[0]}?"
     if _is_picture(name):
         return f"{name} is not a command: name one before the images, as in colorquant kmeans {name}"
-    return f"there is no command {name}: take one of {', '.join(commands)}"
+    return f"there is no command {name}: use one of {', '.join(commands)}"
 
 
 def dashed_file(error: click.UsageError, arguments: Sequence[str]) -> str | None:

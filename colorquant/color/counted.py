@@ -1,4 +1,4 @@
-"""An image whose colours are counted once; whoever needs its histogram gets the same one."""
+"""An image with its colour histogram, which is counted once and then shared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CountedImage:
     """Pixels ``rgb`` (h, w, 3) uint8 in sRGB, at least one, with their colour histogram.
 
     ``alpha`` (h, w) uint8 is 0 where a pixel is fully transparent and 255 where it is opaque; None where all pixels are
-    opaque. Raises OptionError for another shape or dtype. Each property is computed when it is first read, and kept.
+    opaque. Raises OptionError for another shape or dtype. Each property is computed when it is first read, then kept.
     """
 
     rgb: UInt8Array

@@ -14,9 +14,9 @@ BLOCK = 1 << 16  # rows at a time, so that temporaries stay in the processor's c
 def mse(before: UInt8Array, after: UInt8Array, counts: IntArray | None = None) -> float:
     """Mean squared error: the squared differences **summed over the three channels**, averaged over pixels.
 
-    ``before`` and ``after`` are (n, 3) or (h, w, 3) uint8; ``counts`` (n,) says how many pixels, or votes, each row
-    stands for.
-    The sum is exact (integers). This is the convention of the papers on colour quantization.
+    ``before`` and ``after`` are (n, 3) or (h, w, 3) uint8; ``counts`` (n,) is the number of pixels, or the integer
+    weight, that each row stands for. The sum is exact, since it is computed with integers. This is the convention of
+    the papers on colour quantization.
     """
     before, after = before.reshape(-1, 3), after.reshape(-1, 3)
     total = 0
@@ -61,7 +61,7 @@ def _ciede2000(one: FloatArray, other: FloatArray) -> FloatArray:
     hue = np.where(gray, hue_sum, (hue_sum + far * np.where(hue_sum < 360, 360, -360)) / 2)  # 14
     t = 1 - 0.17 * _cosine(hue - 30) + 0.24 * _cosine(2 * hue)  # 15
     t += 0.32 * _cosine(3 * hue + 6) - 0.20 * _cosine(4 * hue - 63)
-    rotation = np.radians(60 * np.exp(-(((hue - 275) / 25) ** 2)))  # 16, doubled as 21 wants it
+    rotation = np.radians(60 * np.exp(-(((hue - 275) / 25) ** 2)))  # 16, doubled as in 21
     squared = (lightness - 50) ** 2
     light = (l2 - l1) / (1 + 0.015 * squared / np.sqrt(20 + squared))  # 8, 18
     chromatic = (c2 - c1) / (1 + 0.045 * chroma)  # 9, 19

@@ -19,7 +19,7 @@ OPAQUE = 255
 
 
 def _starts(ascending: AnyArray) -> IntArray:
-    """Where the runs of equal values begin."""
+    """The positions at which the runs of equal values begin."""
     first = np.zeros(min(1, len(ascending)), np.int64)
     return np.concatenate([first, np.flatnonzero(ascending[1:] != ascending[:-1]) + 1])
 
@@ -32,24 +32,26 @@ def count_distinct(colors: UInt8Array) -> int:
 
 
 def count_labelled(rgb: UInt8Array, labels: AnyArray) -> tuple[UInt8Array, IntArray, IntArray]:
-    """The distinct pairs of a colour and a label that pixels (…, 3) uint8 with labels (…), 0 to 2²⁴ - 1, have.
+    """Count the distinct pairs of a colour and a label among pixels (…, 3) uint8 with labels (…), 0 to 2²⁴ - 1.
 
-    The colours (m, 3) uint8, ascending by r, then g, then b, their labels (m,), and how many pixels (m,) have both.
+    Returns the colours (m, 3) uint8, ascending by r, then g, then b, their labels (m,), and the number of pixels (m,)
+    of each pair.
     """
     keys = pack(rgb).astype(np.uint64) << np.uint64(24) | labels.reshape(-1).astype(np.uint32)
     keys.sort()
     starts = _starts(keys)
     pairs = keys[starts]
-    colors, labels_found = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.int64)
-    return unpack(colors), labels_found, np.diff(starts, append=len(keys))
+    colors, pair_labels = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.int64)
+    return unpack(colors), pair_labels, np.diff(starts, append=len(keys))
 
 
 def count_pairs(
     before: UInt8Array, after: UInt8Array, alpha: UInt8Array | None = None
 ) -> tuple[UInt8Array, UInt8Array, IntArray]:
-    """The distinct pairs of colours that pixels (n, 3) uint8 have before and after: (m, 3) uint8 each, weights (m,).
+    """Count the distinct pairs of colours that pixels (n, 3) uint8 have before and after.
 
-    The weights are pixel counts, or with ``alpha`` (n,) uint8 the sum of it over the pixels of the pair.
+    Returns the colours before and after, (m, 3) uint8 each, and the weights (m,) of the pairs: their pixel counts or,
+    with ``alpha`` (n,) uint8, the sum of alpha over the pixels of each pair.
     """
     keys = pack(before).astype(np.uint64) << np.uint64(24) | pack(after)
     if alpha is not None:
@@ -64,7 +66,7 @@ def count_pairs(
 
 
 def _alpha_sums(keys: UInt64Array, starts: IntArray) -> IntArray:
-    """The sum of the lowest eight bits of each run of keys (n,)."""
+    """The sums of the lowest eight bits of the keys (n,), one for each run."""
     if not len(starts):
         return np.empty(0, np.int64)
     sums: IntArray = np.add.reduceat((keys & np.uint64(255)).astype(np.int64), starts)
@@ -72,7 +74,7 @@ def _alpha_sums(keys: UInt64Array, starts: IntArray) -> IntArray:
 
 
 def visible_mask(alpha: UInt8Array | None) -> BoolArray | None:
-    """Which pixels are not fully transparent, by their alpha (h, w) uint8; None for all."""
+    """Which pixels are not fully transparent, by their ``alpha`` (h, w) uint8; None if all are visible."""
     return None if alpha is None or alpha.all() else alpha > 0
 
 
@@ -81,7 +83,7 @@ class VisiblePixels:
     """The pixels of a picture that are not fully transparent.
 
     ``rgb`` (…, 3) uint8 holds them in picture order. ``alpha`` (n,) uint8 weighs each, in 255ths of an opaque pixel;
-    None where all are opaque. ``mask`` (h, w) bool marks them in the picture; None for all.
+    None where all are opaque. ``mask`` (h, w) bool marks them in the picture; None if all are visible.
     """
 
     rgb: UInt8Array
@@ -90,7 +92,7 @@ class VisiblePixels:
 
     @classmethod
     def of(cls, rgb: UInt8Array, alpha: UInt8Array | None) -> VisiblePixels:
-        """The visible ones of pixels (h, w, 3) uint8 with alpha (h, w) uint8, None where all are opaque."""
+        """The visible pixels of ``rgb`` (h, w, 3) uint8; ``alpha`` (h, w) uint8 is None where all are opaque."""
         if alpha is None:
             return cls(rgb, None, None)
         mask = visible_mask(alpha)
@@ -101,7 +103,7 @@ class VisiblePixels:
 
 
 def _picked(rows: UInt8Array, mask: BoolArray) -> UInt8Array:
-    """The rows (n, …) that ``mask`` marks; block by block, as numpy's index of all of them would be huge."""
+    """The rows (n, …) that ``mask`` marks, copied block by block: numpy's index of all of them would be huge."""
     marks = mask.reshape(-1)
     picked = np.empty((int(np.count_nonzero(marks)), *rows.shape[1:]), np.uint8)
     start = 0
@@ -114,12 +116,12 @@ def _picked(rows: UInt8Array, mask: BoolArray) -> UInt8Array:
 
 @dataclass(frozen=True, eq=False)
 class ColorHistogram:
-    """Distinct colours, how many pixels have each, and how much these weigh.
+    """Distinct colours, with the number and the weight of the pixels that have each.
 
-    ``colors`` (n, 3) uint8 without repetition; ``counts`` (n,) int64, each at least 1. The colours stand in Morton
+    ``colors`` (n, 3) uint8 without repetition; ``counts`` (n,) int64, each at least 1. The colours are in Morton
     order (the bits of r, g and b interleaved): every cell of an octree over them is a run of rows. ``alpha`` (n,) int64
-    is the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. Integers, so that sums
-    of histograms are the same in any order.
+    is the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. All are integers, so
+    that a sum of histograms is the same in any order.
     """
 
     colors: UInt8Array
@@ -130,7 +132,8 @@ class ColorHistogram:
     def count(cls, rgb: UInt8Array, alpha: UInt8Array | None = None) -> ColorHistogram:
         """Count the colours of pixels (…, 3) uint8, with ``alpha`` (n,) uint8 from 1 where some are not opaque.
 
-        Sorting packed colours beats every table, as numpy sorts with SIMD; strip by strip, as fresh memory is dear.
+        Sorting packed colours is faster than counting in a table, since numpy sorts with SIMD. The pixels are sorted
+        strip by strip, since fresh memory is slow.
         """
         flat = rgb.reshape(-1, 3)
         if alpha is not None and len(alpha):
@@ -184,7 +187,7 @@ class ColorHistogram:
         return int(self.integer_weights.sum()) / self.weight_scale
 
     def spread(self, values: AnyArray, rgb: UInt8Array) -> AnyArray:
-        """Paint: each pixel of ``rgb`` (h, w, 3) uint8 gets the entry of ``values`` (n,) of its colour, (h, w).
+        """For each pixel of ``rgb`` (h, w, 3) uint8 the entry of ``values`` (n,) of its colour, (h, w).
 
         Pixels whose colour was not counted get 0.
         """
@@ -211,7 +214,9 @@ def _count_with_alpha(pixels: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
     limit = ALPHA_STRIP
     for rows in blocks(len(pixels), ALPHA_STRIP):
         parts.append(_count_alpha_strip(pixels[rows], alpha[rows]))
-        if sum(len(codes) for codes, _, _ in parts) > limit:  # memory for the colours, not for the strips
+        if (
+            sum(len(codes) for codes, _, _ in parts) > limit
+        ):  # so that memory grows with the colours, not with the strips
             parts = [_merged(parts)]
             limit = max(ALPHA_STRIP, 2 * len(parts[0][0]))
     codes, counts, sums = _merged(parts)

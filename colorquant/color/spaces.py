@@ -1,4 +1,4 @@
-"""Colour spaces: colours to features and back. The table ``SPACES`` is what options, tests and docs read."""
+"""Colour spaces: colours to features and back. Options, tests and docs read the table ``SPACES``."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ KAPPA = 24389 / 27
 
 @dataclass(frozen=True)
 class Space:
-    """A colour space: its bands, and the way there and back.
+    """A colour space: its bands, and the conversions to it and back.
 
-    ``forward`` takes colours (n, 3) uint8 and gives features (n, bands) float64 in the space's own units, in memory
-    band by band where that costs nothing: the engines work on bands. ``backward`` takes such features and gives
+    ``forward`` takes colours (n, 3) uint8 and gives features (n, bands) float64 in the space's own units, stored
+    band by band where that costs nothing, since the engines work on bands. ``backward`` takes such features and gives
     unrounded RGB (n, 3) float64, 0 to 255 where the feature is inside the sRGB gamut.
     ``level`` is the size of one 8-bit level in the space's units. ``luma`` is the band that ``--keep-luma`` keeps,
-    None where there is none to keep; ``keeps_luma`` says whether it is kept unless the user says otherwise. Chroma is
-    measured from ``neutral``. ``unclipped`` stands in for a ``backward`` that clips, where the gamut is asked for.
+    None if the space has none; ``keeps_luma`` says whether it is kept by default. Chroma is measured from
+    ``neutral``. ``unclipped`` replaces a ``backward`` that clips when colours are tested against the gamut.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Space:
     unclipped: Callable[[FloatArray], FloatArray] | None = None
 
     def in_gamut(self, features: FloatArray) -> npt.NDArray[np.bool_]:
-        """Which rows of features (n, bands) are colours of sRGB, to half a level."""
+        """Which rows of features (n, bands) are inside the sRGB gamut, to half a level, (n,) bool."""
         rgb = (self.unclipped or self.backward)(features)
         inside: npt.NDArray[np.bool_] = np.all((rgb > -0.5) & (rgb < 255.5), axis=1)
         return inside
@@ -82,12 +82,12 @@ class Projection:
 
     @classmethod
     def of(cls, name: str, keep_luma: bool | None) -> Projection:
-        """The space called ``name``; ``keep_luma`` None means the space's own habit. Raises OptionError."""
+        """The space called ``name``; ``keep_luma`` None means the space's default. Raises OptionError."""
         if name not in SPACES:
-            raise OptionError(f"--space {name} is unknown: take {', '.join(SPACES)}")
+            raise OptionError(f"--space {name} is unknown: use {', '.join(SPACES)}")
         space = SPACES[name]
         if keep_luma and space.luma is None:
-            raise OptionError(f"--keep-luma cannot be used with --space {name}: take --space ycrcb, lab or oklab")
+            raise OptionError(f"--keep-luma cannot be used with --space {name}: use --space ycrcb, lab or oklab")
         return cls(space, space.keeps_luma if keep_luma is None else keep_luma)
 
     @property
@@ -97,7 +97,7 @@ class Projection:
 
     @property
     def lossless(self) -> bool:
-        """Whether a colour comes back the same when each has a label of its own."""
+        """Whether every colour comes back unchanged when each has a label of its own."""
         return not self.keep_luma and self.space.name != "gray"
 
     @property

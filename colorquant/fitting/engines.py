@@ -29,16 +29,16 @@ class Engine:
 
     ``module`` of this package holds ``function(samples, options, progress)``. ``defaults`` maps each option that the
     engine honours beside k, space and seed to its default value. ``choices`` limits the values of some of them.
-    ``tells`` says whether the engine reports each iteration, ``per_pixel`` whether it fits every visible pixel as a
-    whole one: its function takes the image as a fourth argument. ``library`` is what the module imports when it is
-    first used.
+    ``reports_iterations`` says whether the engine reports each iteration, ``per_pixel`` whether it fits every visible
+    pixel as a whole one: its function takes the image as a fourth argument. ``library`` is what the module imports when
+    it is first used.
     """
 
     module: str
     function: str
     defaults: Mapping[str, object]
     choices: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
-    tells: bool = False
+    reports_iterations: bool = False
     per_pixel: bool = False
     library: str | None = None
 
@@ -61,13 +61,13 @@ _EM_CHOICES = {"init": ("kmeans", "random"), "covariance": COVARIANCES}
 
 ENGINES: dict[str, dict[str, Engine]] = {
     "numpy": {
-        "kmeans": Engine("kmeans.fit", "fit", _NUMPY_KMEANS, _NUMPY_KMEANS_CHOICES, tells=True),
+        "kmeans": Engine("kmeans.fit", "fit", _NUMPY_KMEANS, _NUMPY_KMEANS_CHOICES, reports_iterations=True),
         "em": Engine(
             "em.fit",
             "fit",
             {**_EM, "max_iter": None, "tol": None, "effort": "balanced"},
             {**_EM_CHOICES, "init": ("kmeans", "random", "search"), "effort": EFFORTS},
-            tells=True,
+            reports_iterations=True,
         ),
     },
     "opencv": {
@@ -100,7 +100,7 @@ FIT_OPTIONS = ("init", "attempts", "max_iter", "tol", "effort", "covariance", "r
 def resolve(options: FitOptions) -> FitOptions:
     """Fill in the engine's defaults. Raises OptionError where an option is given that the engine cannot honour."""
     if options.method not in METHODS or options.engine not in ENGINES:
-        raise OptionError(f"no engine {options.engine!r} for {options.method!r}: take one of {', '.join(ENGINES)}")
+        raise OptionError(f"no engine {options.engine!r} for {options.method!r}: use one of {', '.join(ENGINES)}")
     engine = ENGINES[options.engine][options.method]
     for name in FIT_OPTIONS:
         value = getattr(options, name)
@@ -110,7 +110,7 @@ def resolve(options: FitOptions) -> FitOptions:
         flag = f"--{name.replace('_', '-')}"
         said = flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
         able = [str(choice) for choice in engine.choices.get(name, ())] if name in engine.defaults else []
-        remedy = f"take {' or '.join(able)}" if able else "leave it out, or take another engine"
+        remedy = f"use {' or '.join(able)}" if able else "leave it out, or use another engine"
         raise OptionError(f"{said} cannot be honoured by --engine {options.engine} in {options.method}: {remedy}")
     if options.covariance == "identity" and options.standardize:
         raise OptionError("--covariance identity is fixed in 8-bit units, which --standardize changes: leave one out")
@@ -150,7 +150,7 @@ def fit(
     arguments: tuple[object, ...] = (samples, options, progress or no_progress)
     if engine.per_pixel:
         if image is None:
-            raise OptionError(f"--engine {options.engine} fits every pixel, not a histogram: take --engine numpy")
+            raise OptionError(f"--engine {options.engine} fits every pixel, not a histogram: use --engine numpy")
         arguments = (*arguments, image)
     with one_thread():
         result: Fit = getattr(module, engine.function)(*arguments)

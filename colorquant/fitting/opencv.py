@@ -54,7 +54,7 @@ def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, i
     if not hasattr(cv2, "ml"):
         raise EngineError(
             f"--engine opencv: OpenCV {cv2.__version__} has no cv2.ml; "
-            "install 'opencv-python-headless>=4.10,<5' and no other OpenCV, or take --engine numpy"
+            "install 'opencv-python-headless>=4.10,<5' and no other OpenCV, or use --engine numpy"
         )
     assert options.max_iter is not None and options.tol is not None
     types = {
@@ -72,10 +72,10 @@ def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, i
         trained, _, labels, _ = em.trainEM(scaled.per_pixel(image, np.float32))
     except cv2.error as error:
         raise EngineError(
-            f"--engine opencv: cv2.ml.EM failed ({error.err}); take fewer colours, or --engine numpy"
+            f"--engine opencv: cv2.ml.EM failed ({error.err}); use fewer colours, or --engine numpy"
         ) from error
     if not trained:
-        raise EngineError("--engine opencv: cv2.ml.EM found no mixture; take fewer colours, or --engine numpy")
+        raise EngineError("--engine opencv: cv2.ml.EM found no mixture; use fewer colours, or --engine numpy")
     means, weights = np.asarray(em.getMeans(), np.float64), np.asarray(em.getWeights(), np.float64).reshape(-1)
     covariances = _invertible(np.stack(em.getCovs()), LEAST_VARIANCE * scaled.projection.space.level**2)
     model = GaussianMixture(weights / weights.sum(), means, covariances, str(options.covariance))

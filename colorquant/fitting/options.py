@@ -44,9 +44,9 @@ class FitOptions:
         _check_range("--max-iter", self.max_iter, 1, 1_000_000)
         _check_range("--seed", self.seed, 0, MAX_SEED)
         if self.tol is not None and not 0 <= self.tol <= LARGEST:
-            raise OptionError(f"--tol {self.tol:g} is out of range: take a number from 0 to {LARGEST:g}")
+            raise OptionError(f"--tol {self.tol:g} is out of range: use a number from 0 to {LARGEST:g}")
         if self.reg_covar is not None and not 0 < self.reg_covar <= LARGEST:
-            raise OptionError(f"--reg-covar {self.reg_covar:g} is out of range: take one above 0, up to {LARGEST:g}")
+            raise OptionError(f"--reg-covar {self.reg_covar:g} is out of range: use one above 0, up to {LARGEST:g}")
 
     def replace(self, **changes: object) -> FitOptions:
         """A copy with some fields changed."""
@@ -55,4 +55,4 @@ class FitOptions:
 
 def _check_range(flag: str, value: int | None, least: int, most: int) -> None:
     if value is not None and not least <= value <= most:
-        raise OptionError(f"{flag} {value} is out of range: take a whole number from {least} to {most}")
+        raise OptionError(f"{flag} {value} is out of range: use a whole number from {least} to {most}")

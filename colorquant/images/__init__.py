@@ -201,7 +201,7 @@ def resize(picture: Picture, scale: float) -> Picture:
     height, width = (max(1, round(side * math.sqrt(scale))) for side in picture.rgb.shape[:2])
     if width * height > MAX_PIXELS:
         raise ImageReadError(
-            f"would be {width} × {height} at {scale:g} times its pixels, more than {MAX_PIXELS:,}: take a smaller scale"
+            f"would be {width} × {height} at {scale:g} times its pixels, more than {MAX_PIXELS:,}: use a smaller scale"
         )
     image = Image.fromarray(picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha]))
     bands = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))

@@ -40,7 +40,7 @@ def _color(text: str) -> npt.NDArray[np.uint16]:
     with suppress(ValueError):
         color = ImageColor.getrgb(f"#{text}" if HEX_DIGITS.fullmatch(text) else text)
     if len(color) != 3 or max(color) > 255 or text != text.strip():
-        raise OptionError(f"--alpha {text!r} is unknown: take keep, drop, or a colour, such as white, fff or ffcc00")
+        raise OptionError(f"--alpha {text!r} is unknown: use keep, drop, or a colour, such as white, fff or ffcc00")
     return np.array(color, np.uint16)
 
 

@@ -152,7 +152,7 @@ def encode_label_map(labels: npt.NDArray[Any], k: int, kind: str) -> bytes:
         return encode_npy(np.where(transparent, np.int32(-1), labels.astype(np.int32)))
     values = k + bool(transparent.any())
     if values > 65536:
-        raise OutputError(f"a label PNG has no room for {k} labels beside transparency: take --labels npy")
+        raise OutputError(f"a label PNG has no room for {k} labels beside transparency: use --labels npy")
     dtype = np.uint8 if values <= 256 else np.uint16
     return _png(Image.fromarray(np.where(transparent, np.iinfo(dtype).max, labels).astype(dtype)))
 

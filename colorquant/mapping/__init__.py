@@ -1,1 +1,1 @@
-"""From labels to pixels."""
+"""Mapping: from labels and palettes to pixels."""

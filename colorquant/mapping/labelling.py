@@ -89,7 +89,10 @@ class Labelling:
         return sums_by_label(self.labels, self.integer_weights, values.T, self.k).T
 
     def squared_error(self, colors: UInt8Array) -> int:
-        """Weighted sum over rows and channels of (colour - ``colors`` (k, 3) of its label)², multiplied out: exact."""
+        """The squared difference of each row's colour and its label's in ``colors`` (k, 3) uint8, a weighted sum.
+
+        It is exact: an integer, from the expanded square, which needs sums per label only.
+        """
         squares = sum(int((column.astype(np.int64) ** 2) @ self.integer_weights) for column in self.colors.T)
         painted = colors.astype(np.int64)
         cross, own = int((painted * self.color_sums).sum()), int((painted**2).sum(axis=1) @ self.label_weights)
@@ -121,19 +124,19 @@ class Labelling:
 
 
 def majority_rows(labels: IntArray, weights: AnyArray, totals: AnyArray) -> tuple[IntArray, IntArray]:
-    """The rows that hold more than half of their label's weight: their labels (j,), and their places (j,).
+    """The rows that hold more than half of their label's weight: their labels (j,), and their positions (j,).
 
     ``labels`` (m,) with ``weights`` (m,) are 0 to k - 1; ``totals`` (k,) is the weight of each.
     """
-    places = [rows.start + np.flatnonzero(2 * weights[rows] > totals[labels[rows]]) for rows in blocks(len(labels))]
-    found: IntArray = np.concatenate(places) if places else np.empty(0, np.int64)
-    return labels[found], found
+    positions = [rows.start + np.flatnonzero(2 * weights[rows] > totals[labels[rows]]) for rows in blocks(len(labels))]
+    rows_found: IntArray = np.concatenate(positions) if positions else np.empty(0, np.int64)
+    return labels[rows_found], rows_found
 
 
 def heaviest_rows(labels: IntArray, weights: AnyArray) -> tuple[IntArray, IntArray]:
-    """The heaviest row of each label that has one: the labels (j,), and the places (j,) of the rows.
+    """The heaviest row of each label that has one: the labels (j,), and the positions (j,) of the rows.
 
-    ``labels`` (m,) with ``weights`` (m,). Of equally heavy rows the first is taken.
+    ``labels`` (m,) with ``weights`` (m,). The first of equally heavy rows is taken.
     """
     order = np.lexsort((-weights, labels))
     owners, first = np.unique(labels[order], return_index=True)

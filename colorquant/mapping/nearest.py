@@ -13,7 +13,7 @@ from colorquant.types import IntArray
 
 
 def nearest_entries(histogram: ColorHistogram, palette: Palette, space: str) -> IntArray:
-    """The entry of the palette that is nearest to each colour of the histogram, (n,) int64; of equals the first.
+    """The entry of the palette that is nearest to each colour of the histogram, (n,) int64; the first of equals.
 
     The distance is Euclidean in ``space``, a key of SPACES. Raises OptionError for an empty palette or unknown space.
     """

@@ -1,4 +1,4 @@
-"""Painting: the colours of the labels go back over the pixels."""
+"""Painting: each pixel gets the colour of its label."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from colorquant.types import FloatArray, IntArray, UInt8Array
 
 
 def keep_luma(labelling: Labelling, points: FloatArray, projection: Projection) -> UInt8Array:
-    """Each row's own lightness with the chroma of its label in ``points`` (k, d): colours (n, 3) uint8."""
+    """Each row's own lightness combined with the chroma of its label in ``points`` (k, d): colours (n, 3) uint8."""
     out = np.empty_like(labelling.colors)
     for rows in blocks(len(out)):
         out[rows] = projection.to_rgb(points[labelling.labels[rows]], labelling.colors[rows])
@@ -34,9 +34,9 @@ class Painted:
     """A painted picture.
 
     ``labels`` (h, w) number the entries of ``palette``; transparent pixels have the label ``len(palette)``. ``pixels``
-    (h, w, 3) uint8 is the picture where every pixel keeps its own lightness, else None: labels and palette make it.
+    (h, w, 3) uint8 is the picture where every pixel keeps its own lightness; None where labels and palette are enough.
     ``model`` has its clusters in the order of the labels, those without pixels last: ``order`` (k,) gives the number
-    that each had in the engine. ``mse`` sums over the channels, and weighs each pixel by its alpha; ``colors_out``
+    that each had in the engine. ``mse`` sums over the channels, and weights each pixel by its alpha; ``colors_out``
     counts distinct colours.
     """
 
@@ -53,7 +53,7 @@ class Painted:
 class OrderedPalette:
     """A palette in its fixed order, before any pixel is painted.
 
-    ``rank`` (k,) gives the label of each cluster as the engine numbered them; unused clusters share the first number
+    ``rank`` (k,) gives the label of each cluster, in the engine's numbering; unused clusters share the first number
     past the palette. ``model``, ``order``, ``mse`` and ``colors_out`` as in :class:`Painted`; ``luma_colors`` (n, 3)
     uint8 has the colour of each row where every pixel keeps its own lightness, else None.
     """

@@ -1,4 +1,4 @@
-"""Palette files: ``PALETTE_FORMATS`` maps the ending of a file name to what reads and writes it."""
+"""Palette files: ``PALETTE_FORMATS`` maps the ending of a file name to its format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GIMP_ROW = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})(?:\s+(.*\S))?\s*")
 
 @dataclass(frozen=True)
 class Entries:
-    """What a palette file holds: ``colors`` (p, 3) uint8, and their ``counts`` (p,) and ``names`` where it has them."""
+    """The contents of a palette file: ``colors`` (p, 3) uint8, with ``counts`` (p,) and ``names`` where it has them."""
 
     colors: UInt8Array
     counts: IntArray | None = None
@@ -153,7 +153,7 @@ def _entries(colors: list[list[int]], counts: list[int | None]) -> Entries:
 
 @dataclass(frozen=True)
 class PaletteFormat:
-    """A palette format: ``write`` makes the text of entries, ``read`` the entries of a text or raises ValueError."""
+    """A palette format: ``write`` turns entries into text; ``read`` parses text into entries, or raises ValueError."""
 
     write: Callable[[Entries], str]
     read: Callable[[str], Entries]
@@ -170,12 +170,12 @@ PALETTE_FORMATS: dict[str, PaletteFormat] = {
 def _format(name: str) -> PaletteFormat:
     suffix = PurePath(name).suffix.lower()
     if suffix not in PALETTE_FORMATS:
-        raise OptionError(f"palette {name}: unknown ending, take one of {', '.join(PALETTE_FORMATS)}")
+        raise OptionError(f"palette {name}: unknown ending, use one of {', '.join(PALETTE_FORMATS)}")
     return PALETTE_FORMATS[suffix]
 
 
 def encode_palette(name: str, entries: Entries) -> bytes:
-    """The entries in the format of the ending of ``name``. Raises OptionError for an unknown ending."""
+    """The entries in the format that the ending of ``name`` selects. Raises OptionError for an unknown ending."""
     return _format(name).write(entries).encode()
 
 

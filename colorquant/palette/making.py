@@ -1,4 +1,4 @@
-"""The colour of each label: the palette that a fit and its members make."""
+"""Making a palette: the colour of each label, from the model or from the label's members."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAINTS = {
 
 
 def member_colors(labelling: Labelling, paint: str) -> UInt8Array:
-    """The colour (k, 3) uint8 of each label as its members make it; black where a label has none.
+    """The colour (k, 3) uint8 of each label, computed from its members; black where a label has none.
 
     ``paint`` is members, mean or dominant, of :data:`PAINTS`. A mean is rounded half up.
     """
@@ -67,7 +67,7 @@ def paint_palette(labelling: Labelling, model: Model, projection: Projection, pa
 def distinct_palette(palette: UInt8Array, labelling: Labelling) -> UInt8Array:
     """A palette without repetition: of labels that share a colour, all but the largest take a member's own colour.
 
-    The member nearest to the shared colour is taken. Members of different labels differ, so this ends.
+    They take the member nearest to the shared colour. Members of different labels differ, so the loop ends.
     """
     clashing = _clashing(palette, labelling.sizes, settled := np.zeros(len(palette), np.bool_))
     if not len(clashing):

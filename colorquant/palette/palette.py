@@ -18,9 +18,9 @@ from colorquant.types import FloatArray, IntArray, UInt8Array
 class Palette:
     """Colours in a fixed order.
 
-    ``colors`` (p, 3) uint8 in sRGB. ``counts`` (p,) int64 are the pixels that each colour stands for, ``alpha`` (p,)
-    uint8 the opacity of each, ``names`` what each is called; None where that is not known. Raises OptionError for
-    another shape or dtype.
+    ``colors`` (p, 3) uint8 in sRGB. ``counts`` (p,) int64 is the number of pixels that each colour stands for,
+    ``alpha`` (p,) uint8 the opacity of each, ``names`` the name of each; None where that is not known. Raises
+    OptionError for another shape or dtype.
     """
 
     colors: UInt8Array
@@ -43,19 +43,22 @@ class Palette:
 
     @classmethod
     def read(cls, path: Path | str) -> Palette:
-        """Read a palette file; its ending names the format. Raises PaletteReadError, OptionError."""
+        """Read a palette file; its ending selects the format. Raises PaletteReadError, OptionError."""
         entries = files.read_palette(Path(path))
         return cls(entries.colors, entries.counts, None, entries.names)
 
     def write(self, path: Path | str, *, force: bool = False) -> None:
-        """Write a palette file whole or not at all; its ending names the format.
+        """Write a palette file completely or not at all; its ending selects the format.
 
-        An existing file is only replaced with ``force``. Raises OutputError, and OptionError for an unknown ending.
+        An existing file is replaced only with ``force``. Raises OutputError, and OptionError for an unknown ending.
         """
         files.write_palette(Path(path), Entries(self.colors, self.counts, self.names), force=force)
 
     def encode(self, name: str) -> bytes:
-        """The palette in the format that the ending of ``name`` names. Raises OptionError for an unknown ending."""
+        """The palette as a file in the format that the ending of ``name`` selects.
+
+        Raises OptionError for an unknown ending.
+        """
         return files.encode_palette(name, Entries(self.colors, self.counts, self.names))
 
     def __len__(self) -> int:
@@ -74,7 +77,7 @@ class Palette:
 
     @property
     def opacities(self) -> UInt8Array:
-        """The alpha of each colour, (p,) uint8; 255 where none is known."""
+        """The alpha of each colour, (p,) uint8; 255 where it is not known."""
         return np.full(len(self), 255, np.uint8) if self.alpha is None else self.alpha
 
     @property

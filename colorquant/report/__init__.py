@@ -1,1 +1,1 @@
-"""Results as text, JSON, tables, pages, figures and, on a terminal, swatches."""
+"""Reports on results: text, JSON, CSV, tables, HTML pages, figures and, on a terminal, swatches."""

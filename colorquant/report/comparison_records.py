@@ -1,4 +1,4 @@
-"""Comparisons as JSON records, CSV, words and contact sheets. See docs/compare.md."""
+"""Comparisons as JSON records, CSV, text and contact sheets. See docs/compare.md."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ LEGEND = (
     "PSNR: higher is better.",
     "CIEDE2000: mean difference of colours as seen, lower is better; 1 is just visible.",
 )
-WIDEST = 5  # thumbnails side by side that still suit a screen
+WIDEST = 5  # most thumbnails side by side that fit a screen well
 METHODS = {"kmeans": "k-means", "em": "EM", "quantizer": "quantizer"}
-SPREAD_MEASURES = ("mse", "log_likelihood")  # whose statistics over seeds have columns of their own
+SPREAD_MEASURES = ("mse", "log_likelihood")  # measures whose statistics over seeds have columns of their own
 COLUMNS = (  # the keys of a record, in order; those with a heading are columns of every table
     *map(Column, ("input", "output", "cell")),
     *(Column(key, key) for key in ("method", "engine", "space")),
@@ -46,13 +46,13 @@ COLUMNS = (  # the keys of a record, in order; those with a heading are columns 
     *TRUTH_MEASURES,
     Column("error"),
 )
-JSON_ONLY = ("agreement", "statistics", "notes")  # what a table has no room for
+JSON_ONLY = ("agreement", "statistics", "notes")  # keys that are in JSON only
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Previews:
-    """The pictures of a page as PNGs or JPEGs of at most ``size`` (width, height): the original, and each cell's."""
+    """The pictures of a page, PNGs or JPEGs of ``size`` (width, height) pixels: the original, and one for each cell."""
 
     size: tuple[int, int]
     original: bytes
@@ -61,11 +61,11 @@ class Previews:
 
 @dataclass(frozen=True)
 class ComparedImage:
-    """A comparison with what is known of its image's file, and of the files that were written.
+    """A comparison with facts about the file of its image and about the files that were written.
 
-    ``name`` is what the user calls the image. ``notes`` say what was lost when it was read, ``warnings`` are those that
-    a user should see without asking. ``pictures`` has the files of the cells by name, ``sheet`` is the contact sheet.
-    ``previews`` are there where a page is wanted.
+    ``name`` is the name that the user gave. ``notes`` say what was lost when the image was read; ``warnings`` are the
+    notes that are always shown. ``pictures`` maps the names of cells to their files, ``sheet`` is the contact sheet's.
+    ``previews`` is None unless a page is written.
     """
 
     name: str
@@ -102,7 +102,10 @@ def _record(image: ComparedImage, cell: Cell) -> dict[str, Any]:
         "bytes_in": image.bytes_in,
         **_values(cell),
         **_spread(cell.spread),
-        "agreement": [{"cell": one.other, "ari": one.ari, "matched": one.matched} for one in cell.agreement],
+        "agreement": [
+            {"cell": agreement.other, "ari": agreement.ari, "matched": agreement.matched}
+            for agreement in cell.agreement
+        ],
         "notes": list(image.notes),
         "error": cell.error,
     }
@@ -112,7 +115,7 @@ def _record(image: ComparedImage, cell: Cell) -> dict[str, Any]:
 
 
 def _values(result: Cell | SeedRun) -> dict[str, Value]:
-    """All measures of a result, null where it has none: no number of JSON is infinite."""
+    """All measures of a result; null where it has none, or where it is infinite, which JSON cannot say."""
     row: dict[str, Value] = {column.key: getattr(result.measures, column.key, None) for column in MEASURES}
     row.update({column.key: getattr(result.truth, column.key, None) for column in TRUTH_MEASURES})
     if result.measures is not None:
@@ -122,10 +125,10 @@ def _values(result: Cell | SeedRun) -> dict[str, Value]:
 
 
 def _spread(spread: Spread | None) -> dict[str, Any]:
-    """What the seeds of a cell gave; the same keys, with null, where there is only one."""
+    """The statistics over the seeds of a cell; with a single seed the same keys are null."""
     measures = [*MEASURES, *TRUTH_MEASURES]
     runs = [] if spread is None else [_values(run) for run in spread.runs]
-    summary = {one.key: _statistics([run[one.key] for run in runs]) for one in measures}
+    summary = {measure.key: _statistics([run[measure.key] for run in runs]) for measure in measures}
     flat = {
         f"{key}_{statistic}": (summary[key] or {}).get(statistic) for key in SPREAD_MEASURES for statistic in STATISTICS
     }
@@ -138,7 +141,7 @@ def _spread(spread: Spread | None) -> dict[str, Any]:
 
 
 def _statistics(values: Sequence[Value]) -> dict[str, float | None] | None:
-    """The statistics of the values of all seeds as JSON; None where a seed has no number."""
+    """The statistics of the values of all seeds as JSON; None if a seed has no number."""
     numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     summary = Statistics.of(numbers) if len(numbers) == len(values) else None
     return None if summary is None else asdict(summary)
@@ -152,7 +155,8 @@ def failure(name: str, error: str | None) -> dict[str, str | None]:
 def encode_csv(images: Sequence[ComparedImage], failures: Sequence[tuple[str, str]] = ()) -> bytes:
     """All cells as CSV: a column per entry of COLUMNS, and a row per cell, or per seed of a cell with several.
 
-    ``failures`` are names of images that could not be compared, with the reasons. Fields without a value are empty.
+    ``failures`` has the name of each image that could not be compared, and the reason. Fields without a value are
+    empty.
     """
     rows: list[Row] = [row for image in images for row in seed_records(image)]
     rows += [failure(name, error) for name, error in failures]
@@ -174,14 +178,14 @@ def seed_records(image: ComparedImage) -> list[dict[str, Any]]:
 
 
 def agreement_words(comparison: Comparison) -> str | None:
-    """How far the labels of cells of the same k agree, in one line; None where no two cells have the same k."""
+    """One line on how far the labels of cells of the same k agree; None where no two cells have the same k."""
     size = {cell.name: cell.options.k for cell in comparison.cells}
     place = {name: number for number, name in enumerate(size)}
     pairs = [
-        (one.ari, cell.name, one.other)
+        (agreement.ari, cell.name, agreement.other)
         for cell in comparison.cells
-        for one in cell.agreement
-        if size[cell.name] == size[one.other] and place[cell.name] < place[one.other]
+        for agreement in cell.agreement
+        if size[cell.name] == size[agreement.other] and place[cell.name] < place[agreement.other]
     ]
     if not pairs:
         return None
@@ -196,9 +200,9 @@ def agreement_words(comparison: Comparison) -> str | None:
 
 
 def tile_rows(comparison: Comparison, thumbnails: Mapping[str, UInt8Array]) -> list[list[sheets.Tile | None]]:
-    """The cells as tiles; those of one k make a row or a column, whichever suits a screen.
+    """The cells as tiles; those of the same k make a row or a column, whichever suits a screen better.
 
-    ``thumbnails`` by the names of their cells are made by :func:`colorquant.report.contact_sheet.thumbnail`.
+    ``thumbnails`` maps the names of cells to the result of :func:`colorquant.report.contact_sheet.thumbnail`.
     """
     tiles = {(cell.variant, cell.options.k): tile(cell, thumbnails.get(cell.name)) for cell in comparison.cells}
     ks = list(dict.fromkeys(cell.options.k for cell in comparison.cells))
@@ -230,7 +234,7 @@ def size_lines(image: ComparedImage) -> list[str]:
 
 
 def tile(cell: Cell, pixels: UInt8Array | None) -> sheets.Tile:
-    """A cell with its title and words, as contact sheets show it."""
+    """A cell with its title and text, as contact sheets show it."""
     options, measures = cell.options, cell.measures
     if isinstance(options, BaselineOptions):
         title = f"{options.engine}, k = {options.k}"

@@ -90,10 +90,10 @@ def _flat(summary: CombinationSummary) -> dict[str, Any]:
 
 
 def summary_table(summaries: Sequence[CombinationSummary], width: int | None = None) -> tuple[Table, list[str]]:
-    """The summaries by k, the best mean of each column among those of the same k marked.
+    """The summaries, sorted by k; the best mean of each column is marked among those of the same k.
 
-    Columns without any value are left out, and so many others that the table is no wider than ``width`` characters;
-    the headings of these are returned, too.
+    Columns without any value are left out, and others until the table is at most ``width`` characters wide; the
+    headings of the latter are returned as well.
     """
     rows = sorted(summaries, key=lambda summary: summary.options.k)
     columns = [column for column in summary_columns(rows) if any(words_of(column, row) for row in rows)]
@@ -113,13 +113,14 @@ def summary_table(summaries: Sequence[CombinationSummary], width: int | None = N
 
 
 def summary_columns(summaries: Sequence[CombinationSummary]) -> list[Column]:
-    """The columns of a table of summaries; the number of failures only where there are some."""
-    combination = [column for column in COMBINATION if column.key != "failed" or any(one.failed for one in summaries)]
+    """The columns of a table of summaries; the number of failures is one of them only where there are any."""
+    some_failed = any(summary.failed for summary in summaries)
+    combination = [column for column in COMBINATION if column.key != "failed" or some_failed]
     return [*combination, *(column for column in MEASURED if column.heading), DIFFERENCE]
 
 
 def value_of(column: Column, summary: CombinationSummary) -> Value:
-    """The value by which a column compares a summary: a mean, or what it says itself."""
+    """The value by which a column compares summaries: the mean of a measure, or the summary's own value."""
     statistics = _statistics(column, summary)
     return _combination(summary).get(column.key) if statistics is None else statistics.mean
 
@@ -137,7 +138,7 @@ def is_best(column: Column, summary: CombinationSummary, summaries: Sequence[Com
 
 
 def words_of(column: Column, summary: CombinationSummary) -> str:
-    """The cell of a summary: a value, or a mean and a standard deviation."""
+    """The text of a summary's cell: a value, or a mean with its standard deviation."""
     statistics = _statistics(column, summary)
     if statistics is None:
         value = _combination(summary).get(column.key)
@@ -154,7 +155,7 @@ def _statistics(column: Column, summary: CombinationSummary) -> Statistics | Non
 def encode_markdown(
     images: Sequence[ComparedImage], failures: Sequence[tuple[str, str]], notes: Sequence[str]
 ) -> bytes:
-    """A markdown document: the table of each image, the summary of several, and what failed or was left out."""
+    """A markdown document: the table of each image, the summary of several images, and what failed or was left out."""
     parts = ["# Comparison"]
     for image in images:
         agreement = agreement_words(image.comparison)

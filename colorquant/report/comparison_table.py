@@ -14,10 +14,10 @@ LEFT = frozenset({"method", "engine", "space", "covariance"})
 
 
 def comparison_table(rows: Sequence[Row], width: int | None = None) -> tuple[Table, list[str]]:
-    """The records of one image by k, the best of each column among those of the same k marked.
+    """The records of one image, sorted by k; the best value of each column is marked among those of the same k.
 
-    Columns without any value are left out, and so many others that the table is no wider than ``width`` characters;
-    the headings of these are returned, too.
+    Columns without any value are left out, and others until the table is at most ``width`` characters wide; the
+    headings of the latter are returned as well.
     """
     rows = sorted(rows, key=lambda row: row["k"])
     columns = [
@@ -38,9 +38,9 @@ def comparison_table(rows: Sequence[Row], width: int | None = None) -> tuple[Tab
 def fitting(
     columns: Sequence[Column], words: Sequence[Sequence[str]], width: int | None
 ) -> tuple[list[Column], list[str]]:
-    """The columns that fit into ``width`` characters with these words, and the headings of those that do not.
+    """The columns that fit into ``width`` characters with their ``words``, and the headings of those that do not.
 
-    Columns of rank 0 are always kept; of the others those of a lower rank go first.
+    Columns of rank 0 are always kept; of the others, those of a lower rank are kept first.
     """
     needed = {
         column.key: max(len(column.heading), *(len(cell) + len(STAR) for cell in cells)) + BETWEEN
@@ -58,14 +58,14 @@ def fitting(
 
 
 def left_out_words(headings: Sequence[str]) -> str | None:
-    """A line that names the columns that a narrow table left out; None where all are there."""
-    return f"columns left out for lack of room: {', '.join(headings)}" if headings else None
+    """A line that names the columns that a narrow table left out; None if there are none."""
+    return f"columns left out, since the terminal is too narrow: {', '.join(headings)}" if headings else None
 
 
 def value_of(column: Column, row: Row) -> Value:
-    """The value by which a record is compared, with several seeds their mean.
+    """The value by which records are compared; with several seeds, the mean over them.
 
-    A PSNR is infinite where nothing was lost, which JSON cannot say.
+    The PSNR is infinite where nothing was lost; the record has null there, since JSON cannot say it.
     """
     if column.key == "psnr" and row["mse"] == 0:
         return math.inf
@@ -75,7 +75,7 @@ def value_of(column: Column, row: Row) -> Value:
 
 
 def cell_words(column: Column, row: Row, rows: Sequence[Row]) -> tuple[str, bool]:
-    """The words of a record's cell, and whether it is the best of its column among all ``rows`` of the same k."""
+    """The text of a record's cell, and whether it is the best of its column among all ``rows`` of the same k."""
     value = value_of(column, row)
     if value is None:
         return "failed" if column.key == "mse" else "", False

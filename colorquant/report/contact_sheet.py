@@ -1,4 +1,4 @@
-"""Contact sheets: an original and what became of it, as a titled grid."""
+"""Contact sheets: an original and its quantized versions as a grid of titled thumbnails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from colorquant.types import UInt8Array
 COLUMN = 400  # pixels across
 TALLEST = 600  # pixels down
 GAP = 24
-MOST_ACROSS = 5  # tiles side by side that still suit a screen
+MOST_ACROSS = 5  # most tiles side by side that fit a screen well
 TITLE, WORDS = 20, 16  # sizes of the font
 LEADING = 1.35
 PAPER, INK, FAINT, FRAME = (255, 255, 255), (26, 26, 26), (85, 85, 85), (190, 190, 190)
@@ -36,7 +36,7 @@ class Tile:
 
 
 def filled_rows(tiles: Sequence[Tile]) -> list[list[Tile | None]]:
-    """Tiles in rows that leave as few places empty as can be, and are about as many as the tiles in each."""
+    """Arrange tiles in rows: with as few empty places as possible, and about as many rows as columns."""
     root = math.ceil(math.sqrt(len(tiles)))
     widths = range(max(2, root - 1), max(2, min(root + 2, MOST_ACROSS)) + 1)
     across = min(widths, key=lambda width: (-len(tiles) % width, abs(width - root)))
@@ -47,7 +47,7 @@ def filled_rows(tiles: Sequence[Tile]) -> list[list[Tile | None]]:
 def thumbnail(rgb: UInt8Array, alpha: UInt8Array | None) -> UInt8Array:
     """Pixels (h, w, 3) uint8, with alpha (h, w) uint8 on white, as large as a column: (h', w', 3) uint8.
 
-    A larger picture is averaged down. Of a smaller one each pixel becomes a square.
+    A larger picture is averaged down; a much smaller one is enlarged, each pixel to a square.
     """
     image = Image.fromarray(rgb)
     if alpha is not None:
@@ -116,7 +116,7 @@ def _height(lines: Sequence[Line]) -> int:
 
 
 def _broken(text: str, size: int, width: int) -> list[str]:
-    """Lines of whole words; a word that is too long by itself is broken too."""
+    """The text in lines of whole words; only a word that is too long for a line is broken."""
     font = ImageFont.load_default(size)
     has = _glyphs(font)
     lines = [""]
@@ -135,6 +135,6 @@ def _broken(text: str, size: int, width: int) -> list[str]:
 
 
 def _glyphs(font: Font) -> Callable[[str], bool]:
-    """Whether the font has a character: another picture than that of a missing one."""
+    """A test whether the font has a character: its picture differs from that of a missing one."""
     missing = bytes(font.getmask(MISSING))
     return lambda char: char == " " or bytes(font.getmask(char)) != missing

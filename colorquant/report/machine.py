@@ -1,4 +1,4 @@
-"""The machine and the libraries that figures were taken with."""
+"""The machine and the library versions with which numbers were measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIBRARIES = {"numpy": "numpy", "OpenCV": "cv2", "scikit-learn": "sklearn"}
 
 @dataclass(frozen=True)
 class Machine:
-    """``cores`` that this process may use, ``blas_threads`` of a fit, and ``versions`` by the libraries' names."""
+    """The processor, the ``cores`` that this process may use, the ``blas_threads`` of a fit, and ``versions``."""
 
     processor: str
     cores: int
@@ -29,19 +29,19 @@ class Machine:
 
     @classmethod
     def this(cls) -> Machine:
-        """This machine, with the libraries that were loaded so far: ask after the work."""
+        """This machine, with the versions of the libraries loaded so far: call it when the work is done."""
         versions = {"colorquant": __version__, "Python": platform.python_version()}
         for name, module in LIBRARIES.items():
-            if hasattr(sys.modules.get(module), "__version__"):  # a broken one may be there, and empty
+            if hasattr(sys.modules.get(module), "__version__"):  # a broken library may be loaded, but empty
                 versions[name] = str(sys.modules[module].__version__)
         with one_thread():
-            found = [library for library in threadpool_info() if library["user_api"] == "blas"]
-        blas = sorted({f"{library['internal_api']} {library['version']}" for library in found})
+            libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+        blas = sorted({f"{library['internal_api']} {library['version']}" for library in libraries})
         return cls(
             processor=_processor(),
             cores=_cores(),
             blas=", ".join(blas) or "an unknown BLAS",
-            blas_threads=max((int(library["num_threads"]) for library in found), default=1),
+            blas_threads=max((int(library["num_threads"]) for library in libraries), default=1),
             opencv_threads=int(sys.modules["cv2"].getNumThreads()) if "OpenCV" in versions else None,
             versions=versions,
         )

@@ -1,4 +1,4 @@
-"""What a notebook shows of an image or a comparison, as a piece of HTML."""
+"""HTML snippets with which a notebook shows an image or a comparison."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def image_html(image: IndexedImage, original: CountedImage | None = None) -> str
 
 
 def palette_html(palette: Palette) -> str:
-    """Swatches of the palette, whose titles tell the colour and its share of the pixels."""
+    """Swatches of the palette; their tooltips give the colour and its share of the pixels."""
     shares = palette.shares
     swatches = []
     for place, color in enumerate(palette.hex[:SWATCHES]):

@@ -1,4 +1,4 @@
-"""The numbers of charts: what pages draw as SVG and figures by matplotlib is prepared here, once for both."""
+"""The data of charts, prepared once for pages, which draw it as SVG, and for figures, which use matplotlib."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Series:
-    """A line: its ``name``, and its ``points``, x and y of each, by rising x."""
+    """A line: its ``name``, and its ``points`` (x, y), by rising x."""
 
     name: str
     points: tuple[Point, ...]
@@ -24,7 +24,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines over two axes, with what the axes show; each axis may be logarithmic."""
+    """Lines over two axes, with the labels of the axes; each axis may be logarithmic."""
 
     x_label: str
     y_label: str
@@ -40,7 +40,7 @@ def squared_unit(quantized: Quantized) -> str:
 
 
 def objective_label(quantized: Quantized) -> str:
-    """What a fit minimizes or maximizes, per pixel, with its unit."""
+    """The name of what a fit minimizes or maximizes, per pixel, with its unit."""
     name = OBJECTIVE_NAMES[quantized.options.method]
     return f"{name} ({squared_unit(quantized)})" if quantized.options.method == "kmeans" else name
 
@@ -90,10 +90,10 @@ def convergence_series(name: str, objectives: Sequence[float], run: Quantized) -
 
 
 def convergence_plot(quantized: Quantized, iterated: Iterated | None) -> Plot | None:
-    """The objective per pixel against the iterations: those to show, and those of the result itself.
+    """The objective per pixel against the iterations: those that explain the result, and those of the result itself.
 
-    The iterations to show come last. Those of the result are left out where the others are of a sample of its pixels,
-    with which they could not be compared. None where there is nothing to draw.
+    The explaining ones come last. Those of the result are left out if the others come from a sample of the pixels,
+    since the two could not be compared. None where there is nothing to draw.
     """
     series = []
     if len(quantized.trace) > 1 and (iterated is None or not (iterated.own or iterated.is_sample)):
@@ -107,7 +107,7 @@ def convergence_plot(quantized: Quantized, iterated: Iterated | None) -> Plot | 
 
 
 def growth_plot(timings: Sequence[Timing]) -> Plot | None:
-    """The median seconds against the megapixels: a line for each combination of each image timed at several scales."""
+    """The median seconds against megapixels, with a line for each combination and image timed at several scales."""
     lines: dict[tuple[str, str], list[Point]] = {}
     for timing in timings:
         if timing.timed and timing.median > 0:

@@ -16,13 +16,12 @@ from colorquant.report.figures import FIGURES, Drawing
 
 @dataclass(frozen=True, eq=False)
 class QuantizedFile:
-    """A picture that was quantized, and what else is shown of it, each computed once, when it is first needed.
+    """A quantized picture with what pages and figures show of it; each part is computed when first needed, then kept.
 
-    ``name`` is what its user calls it. ``quantized`` was made with ``paint`` and ``assign``, as
-    :func:`colorquant.quantization.quantize` takes them. ``bytes_in`` is the size of the
-    input's file, ``bytes_out`` that of the PNG; ``notes`` are sentences
-    about what was lost on the way. ``drawing`` is the figure that is wanted, None for none or the usual one.
-    ``command`` is a line for a shell that gives the same result, empty where there is none.
+    ``name`` is the name that the user gave. ``quantized`` was made with ``paint`` and ``assign``, as
+    :func:`colorquant.quantization.quantize` takes them. ``bytes_in`` is the size of the input file, ``bytes_out`` that
+    of the PNG; ``notes`` are sentences about what was lost. ``drawing`` selects the figure; None means no figure or the
+    default one. ``command`` is a shell command that gives the same result, or empty.
     """
 
     name: str
@@ -44,7 +43,7 @@ class QuantizedFile:
 
     @cached_property
     def sweep(self) -> Sweep:
-        """The picture with other numbers of colours; of every pixel where a figure of them is wanted."""
+        """The picture with other numbers of colours; fitted to every pixel if a figure shows them."""
         every_pixel = self.drawing is not None and FIGURES[self.drawing.kind].sweep
         return sweep(self.image, self.quantized, paint=self.paint, assign=self.assign, every_pixel=every_pixel)
 

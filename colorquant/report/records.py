@@ -11,12 +11,12 @@ from colorquant.fitting.models import GaussianMixture, Iteration, SearchStep
 if TYPE_CHECKING:
     from colorquant.quantization import Quantized
 
-STAGES = ("read", "count", "fit", "paint", "write")  # of which the wall time is reported
-SHOWN_COLORS = 32  # of a palette, under -v
+STAGES = ("read", "count", "fit", "paint", "write")  # whose wall times are reported
+SHOWN_COLORS = 32  # colours of a palette that -v shows
 
 
 class FileRecord(TypedDict, total=False):
-    """The JSON object of an input; docs/formats.md explains the keys. Which are there depends on ``status``."""
+    """The JSON object of an input; docs/formats.md explains the keys, whose presence depends on ``status``."""
 
     input: Required[str]
     output: str
@@ -99,7 +99,7 @@ def record(
 
 
 def skipped(name: str, output: str) -> FileRecord:
-    """The JSON object of an input whose outputs existed."""
+    """The JSON object of an input that was skipped, since its outputs exist."""
     return {"input": name, "output": output, "status": "skipped"}
 
 
@@ -109,7 +109,8 @@ def failed(name: str, error: str) -> FileRecord:
 
 
 def summary_line(row: FileRecord, width: int | None = None) -> str:
-    """A :func:`record`, or what stands for it, on one line; with ``width`` the name is shortened to fit the columns.
+    """The line of a :func:`record` or of a :func:`skipped` input; with ``width`` the name is shortened to fit.
+
 
     photo-kmeans16.png: 31,716 → 16 colours · 29.27 dB · 620 → 74 kB (−88 %)
     """
@@ -153,7 +154,7 @@ def _short_size(size: int) -> tuple[str, str]:
 
 
 def shortened(name: str, width: int) -> str:
-    """A file name in at most ``width`` characters (at least 16), without its folders or, if need be, its middle."""
+    """A file name shortened to ``width`` characters (at least 16): without its folders or, if needed, its middle."""
     width = max(width, 16)
     if len(name) <= width:
         return name
@@ -167,7 +168,7 @@ def shortened(name: str, width: int) -> str:
 
 
 def detail_lines(row: FileRecord) -> list[str]:
-    """What ``-v`` adds to the line of a :func:`record`: the fit, and the wall time of each stage."""
+    """The lines that ``-v`` adds to the line of a :func:`record`: the fit, and the wall time of each stage."""
     objective = row.get("log_likelihood")
     if objective is not None:
         words = f"log-likelihood {objective:.4f} per pixel"
@@ -194,7 +195,7 @@ def palette_shares(row: FileRecord) -> list[tuple[str, str]]:
 
 
 def more_colors(row: FileRecord) -> list[str]:
-    """A line that says how many colours :func:`palette_shares` leaves out; none where it has all."""
+    """A line that says how many colours :func:`palette_shares` leaves out; an empty list if it has all."""
     rest = len(row["palette"]) - SHOWN_COLORS
     return [f"  and {rest:,} more: see --palette-out"] if rest > 0 else []
 
@@ -213,13 +214,13 @@ def _iteration_count(row: FileRecord) -> str:
     return f"{search}{row['n_iter']} iteration{plural} on all colours, {ended}"
 
 
-def progress_words(now: Iteration | SearchStep) -> str:
+def progress_words(step: Iteration | SearchStep) -> str:
     """A step of a fit as text: "searching: start 3 of 8", "iteration 7, log-likelihood per pixel -11.2345"."""
-    if isinstance(now, SearchStep):
-        return f"searching: {now.kind} {now.number} of {now.total}"
-    mixture = isinstance(now.model, GaussianMixture)
-    objective = f"log-likelihood per pixel {now.objective:.7g}" if mixture else f"inertia {now.objective:.7g}"
-    return f"iteration {now.number}, {objective}"
+    if isinstance(step, SearchStep):
+        return f"searching: {step.kind} {step.number} of {step.total}"
+    mixture = isinstance(step.model, GaussianMixture)
+    objective = f"log-likelihood per pixel {step.objective:.7g}" if mixture else f"inertia {step.objective:.7g}"
+    return f"iteration {step.number}, {objective}"
 
 
 def size_words(size: int) -> str:

@@ -1,4 +1,4 @@
-"""Tables of words as plain text, markdown, LaTeX and CSV; :mod:`colorquant.report.terminal` shows them in colour."""
+"""Tables as plain text, markdown, LaTeX and CSV; :mod:`colorquant.report.terminal` shows them in colour."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Table:
     ends: frozenset[int] = frozenset()
 
     def plain(self) -> str:
-        """Aligned text, a line per row; the best cells have a star."""
+        """Aligned text with a line per row; the best cells have a star."""
         return "".join("  ".join(line).rstrip() + "\n" for line in self._lined_up(self.starred()))
 
     def starred(self) -> list[list[str]]:
-        """The rows with a star after each of the best cells, and room for one in the cells above and below them."""
+        """The rows with a star after each of the best cells, and a space instead in the other cells of its column."""
         columns = {column for _, column in self.best}
         return [
             [
@@ -51,7 +51,7 @@ class Table:
         ]
 
     def markdown(self) -> str:
-        """A table of GitHub's markdown, lined up; the best cells are bold, and no cell is taken for markup."""
+        """A table in GitHub's markdown, aligned; the best cells are bold, and markup in cells is escaped."""
         rows = [
             [
                 f"**{escaped(cell)}**" if (row, column) in self.best else escaped(cell)
@@ -83,7 +83,7 @@ class Table:
     def _lined_up(
         self, rows: Sequence[Sequence[str]], *, least: int = 0, header: Callable[[str], str] = str
     ) -> list[list[str]]:
-        """The headers and rows with their cells padded to the same width in each column, ``least`` or more."""
+        """The headers and rows with the cells of each column padded to the same width, at least ``least``."""
         lines = [[header(words) for words in self.headers], *rows]
         widths = [max(least, *(len(line[place]) for line in lines)) for place in range(len(self.headers))]
         return [
@@ -96,7 +96,7 @@ class Table:
 
 
 def escaped(text: str) -> str:
-    """Text with backslashes, so that markdown takes every character as it is."""
+    """Text with backslashes, so that markdown shows every character literally."""
     return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", text)
 
 
@@ -105,7 +105,7 @@ def _latex(text: str) -> str:
 
 
 def csv_text(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """CSV (RFC 4180, but with LF); None becomes empty, and a text that a spreadsheet would run begins with ``'``."""
+    """CSV (RFC 4180, but with LF); None becomes empty, and text that a spreadsheet would run gets a leading ``'``."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(headers)

@@ -1,4 +1,4 @@
-"""Output that only a terminal shows, such as swatches and progress bars. It is loaded only if there is one."""
+"""Output for terminals, such as swatches and progress bars. It is loaded only if there is a terminal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def width() -> int:
 
 
 def show_table(table: Table) -> None:
-    """Print the table on standard output, as wide as it is: a narrow terminal wraps its lines, and cuts no number."""
+    """Print the table on standard output at its full width: a narrow terminal wraps lines, but no number is cut."""
     console = Console(highlight=False)
     rich_table = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     for header in table.headers:
@@ -87,7 +87,7 @@ def fit_bar(console: Console) -> Progress:
 
 
 class TimeLeftColumn(TimeRemainingColumn):
-    """Counts down to the monotonic time in the task's field ``ends``; without one it goes by the steps so far."""
+    """Counts down to the monotonic time in the task's field ``ends``; without it, the steps so far give an estimate."""
 
     max_refresh = 0.5
 

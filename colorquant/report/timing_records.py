@@ -17,7 +17,7 @@ NOTE = (
     "Ratio: median over the rounds against the image's first row. "
     "MSE: of the quantized picture, summed over the three channels."
 )
-NONE = "–"  # a cell without a value
+NONE = "–"  # shown in a cell without a value
 WORTH_SAYING = 10.0  # seconds that a run must still take for an estimate to be printed
 Value = float | int | str | None
 
@@ -31,9 +31,9 @@ def three_digits(value: float) -> str:
 class TimingColumn:
     """One value of a timing: ``key`` in JSON and CSV, ``heading`` in tables, empty where only records have it.
 
-    ``value`` reads it from a timing, ``form`` puts it into words. ``shared`` are the words with which a value that all
-    rows have stands above the table instead of in a column of its own; None keeps the column. ``measured`` values are
-    there only where the row was timed.
+    ``value`` reads it from a timing, ``form`` formats it. A value that all rows share stands above the table instead of
+    in a column, in the words of ``shared``; None keeps the column. ``measured`` values exist only where the row was
+    timed.
     """
 
     key: str
@@ -45,7 +45,7 @@ class TimingColumn:
     left: bool = False
 
     def words(self, timing: Timing) -> str:
-        """The cell of a timing."""
+        """The text of a timing's cell."""
         if self.measured and not timing.timed:
             state = "failed" if timing.error is not None else "not run"
             return state if self.key == "median" else NONE
@@ -95,7 +95,7 @@ COLUMNS = (
     _measured("mse", "MSE", "{:,.1f}".format),
     TimingColumn("seconds", "", lambda timing: list(timing.seconds), measured=True),
 )
-NOT_TIMED = ("error", "not_run")  # the keys of the reasons why a row has no numbers
+NOT_TIMED = ("error", "not_run")  # keys of the reason why a row has no numbers
 KEYS = (*(column.key for column in COLUMNS), *NOT_TIMED, "machine")
 SHOWN = tuple(column for column in COLUMNS if column.heading)
 
@@ -110,7 +110,7 @@ def record(timing: Timing, machine: Machine) -> dict[str, Any]:
 
 
 def csv_table(timings: Sequence[Timing], machine: Machine) -> str:
-    """The records as CSV, a row each; the seconds of the rounds and the machine are words."""
+    """The records as CSV, one row each; the seconds of the rounds, and the machine, are text in one field each."""
     rows = []
     for timing in timings:
         row = record(timing, machine)
@@ -122,19 +122,19 @@ def csv_table(timings: Sequence[Timing], machine: Machine) -> str:
 
 
 def columns(timings: Sequence[Timing]) -> tuple[list[TimingColumn], str]:
-    """The columns of the rows' table, and a line that says what all rows share instead."""
-    kept, said = [], []
+    """The columns of the table of rows, and a line with the values that all rows share."""
+    kept, shared = [], []
     for column in SHOWN:
         words = {column.words(timing) for timing in timings}
         if column.shared is None or len(words) > 1:
             kept.append(column)
         elif words != {NONE}:
-            said.append(column.shared.format(*words))
-    return kept, ", ".join(said)
+            shared.append(column.shared.format(*words))
+    return kept, ", ".join(shared)
 
 
 def table(timings: Sequence[Timing]) -> tuple[Table, str]:
-    """The rows as a table, and one line that says what all of them share instead of a column."""
+    """The rows as a table, and one line with the values that all rows share, which have no column."""
     kept, shared = columns(timings)
     return Table(
         headers=tuple(column.heading for column in kept),
@@ -152,7 +152,7 @@ def head(timings: Sequence[Timing], machine: Machine, criteria: str) -> list[str
 
 
 def markdown(timings: Sequence[Timing], machine: Machine, criteria: str, left_out: Sequence[str]) -> str:
-    """A markdown document with the lines above the table, the table, and what failed or was not run."""
+    """A markdown document with the lines above the table, the table, and lines on what failed or was not run."""
     notes = [f"- {escaped(line)}" for line in notes_on(timings, left_out)]
     parts = ["# Timing", *(escaped(line) for line in head(timings, machine, criteria)), table(timings)[0].markdown()]
     return "\n\n".join(part.rstrip("\n") for part in [*parts, NOTE, "\n".join(notes)] if part) + "\n"
@@ -173,7 +173,7 @@ def failures(timings: Sequence[Timing]) -> list[str]:
 
 
 def not_run(timings: Sequence[Timing]) -> list[str]:
-    """Lines that name the rows that did not run, and the rounds that the others of an image did not."""
+    """Lines that name the rows that did not run, and the images of which fewer rounds ran."""
     lines = [f"{printable(row.words)}: {row.not_run}" for row in timings if row.not_run is not None]
     for name in dict.fromkeys(row.input for row in timings):
         counts = {len(row.seconds) for row in timings if row.input == name and row.timed}
@@ -186,7 +186,7 @@ def not_run(timings: Sequence[Timing]) -> list[str]:
 
 
 def estimate_words(estimate: Estimate) -> str | None:
-    """The line that says how long a run still takes; None where that is not worth saying."""
+    """The line that says how long a run will still take; None if that is not long."""
     if estimate.total < WORTH_SAYING:
         return None
     return (

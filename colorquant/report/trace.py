@@ -8,16 +8,16 @@ from colorquant.report.tables import csv_text
 
 
 def trace_csv(quantized: Quantized) -> str:
-    """The fit's start and iterations as CSV: objective, the largest shift of a centre, and the size of each cluster.
+    """The start and the iterations of a fit as CSV: objective, largest shift of a centre, and size of each cluster.
 
-    The shift is a distance in the space's units, and none at the start. Sizes are pixels, for EM expected ones; a
+    The shift is a distance in the space's units, empty at the start. Sizes are pixels, for EM expected ones; a
     partly transparent pixel counts as its alpha / 255.
     """
     history = quantized.history
     objective = "inertia" if quantized.options.method == "kmeans" else "log_likelihood"
     sizes = [f"size_{label}" for label in range(len(quantized.model.points))]
     rows: list[list[object]] = []
-    for number, now in enumerate(history):
-        shift = largest_shift(history[number - 1].model, now.model) if number else None
-        rows.append([now.number, now.objective, shift, *now.sizes.tolist()])
+    for number, iteration in enumerate(history):
+        shift = largest_shift(history[number - 1].model, iteration.model) if number else None
+        rows.append([iteration.number, iteration.objective, shift, *iteration.sizes.tolist()])
     return csv_text(["iteration", objective, "shift", *sizes], rows)

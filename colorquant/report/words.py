@@ -13,7 +13,7 @@ OBJECTIVE_NAMES = {"kmeans": "inertia per pixel", "em": "log-likelihood per pixe
 
 
 def base_name(name: str) -> str:
-    """What an input is called in a heading: its name without its folder, as a terminal or a page can show it."""
+    """The name of an input in a heading: without its folder, and safe for a terminal or a page."""
     return "standard input" if name == "-" else printable(PurePath(name).name or name)
 
 
@@ -34,5 +34,5 @@ def counted(number: int, noun: str) -> str:
 
 
 def unit_words(space: Space) -> str:
-    """What a number in a colour space counts: levels, 256 of them to a band, or the space's own units."""
+    """The unit of numbers in a colour space: 8-bit levels, 256 to a band, or the space's own units."""
     return "8-bit levels" if space.level == 1 else f"units of {space.name}"

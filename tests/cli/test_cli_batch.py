@@ -175,7 +175,7 @@ def test_a_library_that_a_command_lacks_is_a_line(run, folder, monkeypatch):
     result = run("kmeans", folder / "a.png")
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: a library does not load (")
-    assert result.stderr.endswith("): see what colorquant doctor says\n")
+    assert result.stderr.endswith("): run colorquant doctor to see what is wrong\n")
 
 
 @pytest.mark.parametrize("words", [["kmeans", "--report"], ["compare", "--csv"], ["timing", "--csv"]], ids=str)
@@ -186,7 +186,7 @@ def test_a_list_that_could_not_be_written_is_refused_before_the_work(words, run,
     result = run(words[0], folder / "a.png", "-k", 2, words[1], tmp_path / "closed" / "list")
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [result.stderr.strip()]
-    assert "closed takes no files; choose another place" in result.stderr
+    assert "closed is not writable; choose another place" in result.stderr
     assert not (folder / "a-kmeans2.png").exists()
 
 

@@ -264,4 +264,4 @@ def test_a_library_that_does_not_load_is_a_line_with_a_remedy(library, words, ru
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: ")
-    assert line.endswith("see what colorquant doctor says")
+    assert line.endswith("run colorquant doctor to see what is wrong")

@@ -86,7 +86,7 @@ WRONG = {
     "several k of em": (["em", "PHOTO", "-k", "4,8"], "use colorquant compare -k 4,8"),
     "command": (["kmean", "PHOTO"], "Did you mean kmeans?"),
     "capitals": (["KMEANS", "PHOTO"], "Did you mean kmeans?"),
-    "no such command": (["paint", "PHOTO"], "take one of kmeans, em, compare"),
+    "no such command": (["paint", "PHOTO"], "use one of kmeans, em, compare"),
     "no command": (["PHOTO"], "name one before the images, as in colorquant kmeans "),
     "option": (["kmeans", "PHOTO", "--palete", "p.gpl"], "Did you mean --palette-out?"),
     "short option": (["kmeans", "PHOTO", "-z"], "see colorquant kmeans --help"),

@@ -202,7 +202,7 @@ def test_a_budget_runs_fewer_rounds(run, photo):
         (["--scale", "nan"], "--scale nan is out of range"),
         (["--repeat", "0"], "--repeat 0 is out of range"),
         (["--covariance", "full"], "--covariance is for em alone"),
-        (["--own-criteria", "--tol", "1"], "--own-criteria leaves no room"),
+        (["--own-criteria", "--tol", "1"], "--own-criteria excludes"),
         (["--method", "em", "--engine", "opencv", "--attempts", "3"], "no combination is left"),
         (["--csv", "{stem}.csv"], "--csv {stem}.csv: unknown field {stem}, this name takes none"),
         (["--html", "{date}.html"], "unknown field {date}"),

@@ -108,7 +108,7 @@ def test_nothing_is_recorded_unasked_nor_by_engines_that_do_not_tell(thumbnail):
     for engine, methods in engines.ENGINES.items():
         for method, row in methods.items():
             quantized = quantize(thumbnail[:20, :20], FitOptions(method, 3, engine=engine, max_iter=5), record=True)
-            assert bool(quantized.history) == row.tells
+            assert bool(quantized.history) == row.reports_iterations
 
 
 def test_the_trace_has_a_row_per_iteration(thumbnail):

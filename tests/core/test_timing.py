@@ -259,7 +259,7 @@ def test_scales_are_factors_of_pixels():
 def test_a_scale_too_large_is_a_failed_row():
     rows = timed(reader=lambda: Picture(np.zeros((500, 500, 3), np.uint8), None, 1), scales=(1.0, 10_000.0))
     assert [row.error is None for row in rows] == [True, True, False]
-    assert "more than 178,000,000: take a smaller scale" in rows[2].error
+    assert "more than 178,000,000: use a smaller scale" in rows[2].error
 
 
 def test_the_lab_is_the_default():
@@ -307,7 +307,7 @@ def test_the_last_axis_of_the_order_changes_fastest():
     ("make", "words"),
     [
         (lambda: combinations(covariance=("full",)), "for em alone"),
-        (lambda: Criteria(own=True, tol=1.0), "no room"),
+        (lambda: Criteria(own=True, tol=1.0), "excludes"),
         (lambda: combinations(k=(0,)), "-k 0"),
         (lambda: combinations(method=("em",), engine=("opencv",), covariance=("tied",)), "no combination is left"),
         (lambda: combinations(method=()), "the grid is empty"),

@@ -772,5 +772,5 @@ def test_a_transparent_pixels_colour_does_not_bleed_when_resized():
 
 def test_resizing_knows_the_limit_on_pixels(monkeypatch):
     monkeypatch.setattr(images, "MAX_PIXELS", 1000)
-    with pytest.raises(ImageReadError, match="64 × 64 at 4 times its pixels, more than 1,000: take a smaller scale"):
+    with pytest.raises(ImageReadError, match="64 × 64 at 4 times its pixels, more than 1,000: use a smaller scale"):
         images.resize(images.Picture(np.zeros((32, 32, 3), np.uint8), None, 5), 4)

@@ -1,4 +1,4 @@
-"""Figures: what was fitted, drawn by matplotlib. The table ``FIGURES`` is what options, tests and docs read."""
+"""Figures of a fit, drawn by matplotlib. Options, tests and docs read the table ``FIGURES``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 class Drawing:
     """Which figure is drawn: ``kind`` is a key of FIGURES, ``bands`` are those that the user chose, if any.
 
-    ``title`` replaces the usual one; None leaves it, an empty text leaves no title.
+    ``title`` replaces the default title; None keeps that one, and an empty text leaves the figure without a title.
     """
 
     kind: str
@@ -38,11 +38,11 @@ class Drawing:
 class FigureKind:
     """One row of :data:`FIGURES`.
 
-    ``module`` has a function, called like the kind, that fills a matplotlib figure and returns what it shows; it is
-    loaded when it is used. ``words`` describe the figure. ``methods`` can have it, in a space of at least
-    ``least_bands`` bands. ``chosen`` is how many of them the user can choose; only clustered ones where ``clustered``.
-    ``history`` says that it needs the fit's iterations, ``sweep`` that it needs fits with other numbers of colours,
-    ``of_nothing`` that it can be drawn of a picture without any visible pixel.
+    ``module`` has a function, named like the kind, that fills a matplotlib figure and returns a phrase on what it
+    shows; it is loaded when it is used. ``words`` describes the figure. It is possible for ``methods``, in a space of
+    at least ``least_bands`` bands. The user can choose ``chosen`` bands, with ``clustered`` only clustered ones.
+    ``history`` says that the figure needs the fit's iterations, ``sweep`` that it needs fits with other numbers of
+    colours, ``of_nothing`` that it can be drawn for a picture without any visible pixel.
     """
 
     module: str
@@ -80,7 +80,7 @@ def check_installed() -> None:
 def check_figure(name: str) -> None:
     """Raises OptionError where a figure cannot be drawn into a file of this name."""
     if PurePath(name).suffix.lower() not in SUFFIXES:
-        raise OptionError(f"--figure {name}: unknown ending, take one of {', '.join(SUFFIXES)}")
+        raise OptionError(f"--figure {name}: unknown ending, use one of {', '.join(SUFFIXES)}")
     check_installed()
 
 
@@ -89,23 +89,23 @@ def choose(
 ) -> Drawing:
     """The figure of a fit with ``options``, as :func:`colorquant.fitting.engines.resolve` returns them.
 
-    ``kind`` None takes the one that suits what is run; ``bands`` are names of bands in any case, with or without
-    ``*``; ``title`` is as in Drawing. Raises OptionError where matplotlib is missing, or the fit cannot have the
-    figure.
+    ``kind`` None selects the one that suits the method and the space; ``bands`` are names of bands in any case, with or
+    without ``*``; ``title`` is as in Drawing. Raises OptionError where matplotlib is missing, or where the figure is
+    not possible for the fit.
     """
     check_installed()
     projection = Projection.of(options.space, options.keep_luma)
     if kind is None:
         kind = _usual(options, projection)
     if kind not in FIGURES:
-        raise OptionError(f"--figure-kind {kind} is unknown: take {', '.join(FIGURES)}")
+        raise OptionError(f"--figure-kind {kind} is unknown: use {', '.join(FIGURES)}")
     row, flag = FIGURES[kind], f"--figure-kind {kind}"
     if options.method not in row.methods:
-        raise OptionError(f"{flag} is not for {options.method}: take colorquant {row.methods[0]}, or another kind")
+        raise OptionError(f"{flag} is not for {options.method}: use colorquant {row.methods[0]}, or another kind")
     if len(projection.space.bands) < row.least_bands:
-        raise OptionError(f"{flag} needs {row.least_bands} bands, {options.space} has fewer: take another --space")
-    if row.history and not ENGINES[options.engine][options.method].tells:
-        raise OptionError(f"{flag}: --engine {options.engine} does not report its iterations, take numpy")
+        raise OptionError(f"{flag} needs {row.least_bands} bands, {options.space} has fewer: use another --space")
+    if row.history and not ENGINES[options.engine][options.method].reports_iterations:
+        raise OptionError(f"{flag}: --engine {options.engine} does not report its iterations: use --engine numpy")
     return Drawing(kind, _named(bands, projection, row, flag) if bands else (), title)
 
 
@@ -127,17 +127,17 @@ def _named(bands: Sequence[str], projection: Projection, row: FigureKind, flag: 
         if band.lower().rstrip("*") not in names:
             clustered = "clustered " if row.clustered else ""
             raise OptionError(
-                f"--figure-bands {band}: no {clustered}band of {projection.space.name}, take "
+                f"--figure-bands {band}: no {clustered}band of {projection.space.name}, use "
                 f"{' or '.join(names.values())}"
             )
     chosen = tuple(names[band.lower().rstrip("*")] for band in bands)
     if len(set(chosen)) < len(chosen):
-        raise OptionError(f"--figure-bands {','.join(bands)}: take different bands")
+        raise OptionError(f"--figure-bands {','.join(bands)}: use different bands")
     return chosen
 
 
 def encode(file: QuantizedFile, suffix: str) -> bytes:
-    """The file of a quantized file's figure; ``suffix`` is one of SUFFIXES. The same bytes each time."""
+    """The file of a quantized file's figure; ``suffix`` is one of SUFFIXES. The bytes are the same each time."""
     from colorquant.report.figures import canvas
 
     return canvas.encode(_drawn(file), suffix)

@@ -1,4 +1,4 @@
-"""The paper that figures are drawn on: one style, no window, the same bytes each time."""
+"""The common base of all figures: one style, no window, and the same bytes each time."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ DPI = 150
 TITLE, WORDS, KEY = 13, 9.5, 8.5  # points
 MARGIN = 0.2  # inches left of the title, and right of it
 INK, FAINT, PALE = "#1a1a1a", "#5a5a5a", "#d0d0d0"
-# Okabe and Ito, "Color Universal Design" (2008), with gray for black, the colour of ink; on white yellow is weakest.
+# Okabe and Ito, "Color Universal Design" (2008), with gray instead of black, which is INK; yellow is weak on white.
 DISTINCT = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#666666")
 MARKERS = "osD^vP*X"
 DASHES = ("-", "--", "-.", ":")
-FAR = 1024  # clusters that are coloured so that near ones differ; more take turns
+FAR = 1024  # most clusters that are coloured so that near ones differ; further ones repeat the colours in turn
 
 STYLE = {
     "font.size": 10,
@@ -48,7 +48,7 @@ STYLE = {
     "legend.fontsize": 9,
     "figure.constrained_layout.w_pad": 0.12,
     "figure.constrained_layout.h_pad": 0.12,
-    "svg.hashsalt": "colorquant",  # names inside an SVG, else drawn at random
+    "svg.hashsalt": "colorquant",  # fixes the names inside an SVG, which are random otherwise
     "savefig.dpi": DPI,
 }
 NO_DATES: dict[str, dict[str, None]] = {
@@ -117,7 +117,7 @@ def _font() -> FT2Font:
 
 
 def elided(text: str, size: float, inches: float) -> str:
-    """The text in ``size`` points without its middle, if it is wider than that; "?" for what the font lacks."""
+    """The text in ``size`` points, without its middle if it is wider than ``inches``; "?" for what the font lacks."""
     font = _font()
     text = "".join(char if font.get_char_index(ord(char)) else "?" for char in printable(text))
     keep = min(len(text), int(inches * 72 / size * 4))  # no font sets letters a quarter as wide as high
@@ -129,8 +129,9 @@ def elided(text: str, size: float, inches: float) -> str:
 
 
 def broken(text: str, size: float, inches: float) -> list[str]:
-    """The text in lines at most that wide: broken at its dots ( · ), else between words; of what is wider the middle
-    is left out.
+    """The text in lines of at most ``inches``, broken at its dots ( · ), or else between words.
+
+    A part that is wider loses its middle.
     """
     between = " · " if " · " in text else " "
     first, *others = text.split(between)
@@ -169,7 +170,7 @@ def legend_right(axes: Axes, handles: Sequence[Artist], heading: str | None = No
 
 @dataclass(frozen=True)
 class KeyRow:
-    """A row of a :func:`key`: what stands for it in the drawing, its true ``color`` as hex, and ``cells`` of text.
+    """A row of a :func:`key`: its artist in the drawing, its true ``color`` as hex, and ``cells`` of text.
 
     ``color`` None leaves the swatch out.
     """
@@ -182,7 +183,7 @@ class KeyRow:
 def key(axes: Axes, headings: Sequence[str], rows: Sequence[KeyRow], gap: float = 0.02) -> None:
     """A legend beside the axes as a table: for each row its artist, a swatch of its true colour, and aligned cells.
 
-    The first column is aligned left, the others right. ``gap`` is in widths of the axes.
+    The first column is aligned left, the others right. ``gap`` is a fraction of the width of the axes.
     """
     from matplotlib.legend_handler import HandlerTuple
     from matplotlib.patches import Patch
@@ -213,7 +214,7 @@ def key(axes: Axes, headings: Sequence[str], rows: Sequence[KeyRow], gap: float 
 
 
 def draw_plot(axes: Axes, plot: Plot, styles: Sequence[dict[str, object]]) -> None:
-    """The lines of a plot, each in its style, with the axes' labels; scales stay as they are."""
+    """The lines of a plot, each in its style, with the labels of the axes; their scales are not changed."""
     for series, style in zip(plot.series, styles, strict=False):
         axes.plot(*zip(*series.points, strict=True), **{"label": series.name, **style})  # type: ignore[arg-type]
     axes.set(xlabel=plot.x_label, ylabel=plot.y_label)

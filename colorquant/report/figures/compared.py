@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compared:
-    """An image with its comparison, and thumbnails of the original and, by their names, of the cells.
+    """An image with its comparison, and thumbnails of the original and of the cells, by their names.
 
-    The thumbnails are made by :func:`colorquant.report.contact_sheet.thumbnail`; ``title`` is as in
+    :func:`colorquant.report.contact_sheet.thumbnail` makes the thumbnails; ``title`` is as in
     :class:`colorquant.report.figures.Drawing`.
     """
 
@@ -37,11 +37,11 @@ class Compared:
 
 
 def choose(kind: str | None, combinations: Sequence[tuple[str, int]]) -> str:
-    """The figure of a grid of ``combinations``, a variant and a k each; ``kind`` None takes the one that suits it.
+    """The kind of figure for a grid of ``combinations``, a variant and a k each.
 
-    Raises OptionError where the grid cannot have the figure.
+    ``kind`` None selects the one that suits the grid. Raises OptionError where the figure is not possible for the grid.
     """
-    ks, variants = {k for _, k in combinations}, {called for called, _ in combinations}
+    ks, variants = {k for _, k in combinations}, {name for name, _ in combinations}
     if kind is None:
         return "elbow" if len(ks) > 1 and len(variants) == 1 else "grid"
     if kind == "elbow" and len(ks) == 1:
@@ -62,12 +62,12 @@ def elbow(figure: Figure, compared: Compared) -> str:
     panels = figure.subplots(2 if mixtures else 1, sharex=True, squeeze=False)[:, 0]
     for axes in panels:
         curves.ticks_of_k(axes, [cell.options.k for cell in cells])
-    for number, called in enumerate(names):
+    for number, name in enumerate(names):
         style = _style(number)
-        _line(panels[0], cells, called, "mse", {**style, "label": canvas.elided(called, 9, 2.2)})
+        _line(panels[0], cells, name, "mse", {**style, "label": canvas.elided(name, 9, 2.2)})
         if mixtures:
-            _line(panels[1], mixtures, called, "bic", {**style, "ms": 9})
-            _line(panels[1], mixtures, called, "aic", {**style, "ls": ":", "mfc": "white", "ms": 4})
+            _line(panels[1], mixtures, name, "bic", {**style, "ms": 9})
+            _line(panels[1], mixtures, name, "aic", {**style, "ls": ":", "mfc": "white", "ms": 4})
     panels[0].set_ylabel("MSE (RGB levels²)")
     if mixtures:
         panels[1].set_ylabel("BIC, and AIC (hollow)")
@@ -80,7 +80,7 @@ def elbow(figure: Figure, compared: Compared) -> str:
 
 
 def _style(number: int) -> dict[str, object]:
-    """How the line of a variant is drawn; the first 32 look different."""
+    """The style of a variant's line; the first 32 look different."""
     return {
         "color": canvas.DISTINCT[number % len(canvas.DISTINCT)],
         "ls": canvas.DASHES[number // len(canvas.DISTINCT) % len(canvas.DASHES)],
@@ -89,8 +89,8 @@ def _style(number: int) -> dict[str, object]:
     }
 
 
-def _line(axes: Axes, cells: Sequence[Cell], called: str, measure: str, style: dict[str, object]) -> None:
-    points = sorted((cell.options.k, getattr(cell.measures, measure)) for cell in cells if cell.variant == called)
+def _line(axes: Axes, cells: Sequence[Cell], name: str, measure: str, style: dict[str, object]) -> None:
+    points = sorted((cell.options.k, getattr(cell.measures, measure)) for cell in cells if cell.variant == name)
     if points:
         axes.plot(*zip(*points, strict=True), **style)  # type: ignore[arg-type]
 
@@ -107,30 +107,30 @@ COMPARED: dict[str, Callable[[Figure, Compared], str]] = {"elbow": elbow, "grid"
 
 
 def rate(figure: Figure, images: Sequence[ComparedImage]) -> str:
-    """PSNR against bits per pixel: for each variant a line over k of the means over the images, and pale ones of each.
+    """PSNR against bits per pixel: for each variant a line over k of the means, and a pale line for each image.
 
     Results without loss have no PSNR and are left out.
     """
     axes = figure.add_subplot()
     words = "PSNR against bits per pixel" + (", mean of the images and each of them" if len(images) > 1 else "")
-    summaries = [one for one in summarize([image.comparison for image in images]) if "psnr" in one.statistics]
-    lossy = [one for one in summaries if math.isfinite(one.statistics["psnr"].mean)]
+    summaries = [row for row in summarize([image.comparison for image in images]) if "psnr" in row.statistics]
+    lossy = [row for row in summaries if math.isfinite(row.statistics["psnr"].mean)]
     if not lossy:
         figure.delaxes(axes)
         canvas.note(figure, "No result has a PSNR.")
         return words
-    for number, called in enumerate(dict.fromkeys(variant(one.options) for one in lossy)):
+    for number, name in enumerate(dict.fromkeys(variant(row.options) for row in lossy)):
         style = _style(number)
         for image in images if len(images) > 1 else ():
-            cells = [cell for cell in image.comparison.cells if cell.variant == called]
+            cells = [cell for cell in image.comparison.cells if cell.variant == name]
             points = [(cell.options.k, cell.mean("bits_per_pixel"), cell.mean("psnr")) for cell in cells]
             _rate_line(axes, points, {"color": style["color"], "ls": style["ls"], "lw": 0.8, "alpha": 0.3})
         means = [
-            (one.options.k, one.statistics["bits_per_pixel"].mean, one.statistics["psnr"].mean)
-            for one in lossy
-            if variant(one.options) == called
+            (row.options.k, row.statistics["bits_per_pixel"].mean, row.statistics["psnr"].mean)
+            for row in lossy
+            if variant(row.options) == name
         ]
-        _rate_line(axes, means, {**style, "label": canvas.elided(called, 9, 2.2)})
+        _rate_line(axes, means, {**style, "label": canvas.elided(name, 9, 2.2)})
         for k, bits, psnr in means:
             axes.annotate(f"{k}", (bits, psnr), (0, -11), textcoords="offset points", ha="center", fontsize=7.5)
     axes.set(xlabel="bits per pixel of the PNG (numbers: k)", ylabel="PSNR (dB)")

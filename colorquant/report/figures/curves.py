@@ -1,4 +1,4 @@
-"""Figures of numbers: the objective per iteration, and against the number of colours."""
+"""Curves: the objective against the iterations, and against the number of colours."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKED = 60  # iterations up to which each has a dot
-# BIC and AIC lie on each other where pixels are many: the first line is wide, the second thin and dashed.
+MARKED = 60  # most iterations that are marked with a dot each
+# With many pixels BIC and AIC coincide: the first line is wide, the second thin and dashed.
 STYLES: tuple[dict[str, object], ...] = (
     {"color": canvas.DISTINCT[0], "ls": "-", "lw": 3.5, "marker": "o", "ms": 9},
     {"color": canvas.DISTINCT[1], "ls": "--", "lw": 1.5, "marker": "s", "ms": 4},
@@ -30,14 +30,14 @@ STYLE = {"color": canvas.DISTINCT[0], "ls": "-", "lw": 1.6, "marker": "o", "ms":
 
 
 def convergence(figure: Figure, data: FigureData) -> str:
-    """The objective after each iteration, and below it how far the centre moved that moved furthest."""
+    """The objective after each iteration, and below it the largest shift of a centre."""
     iterated = data.file.iterations
     if iterated is None:
         canvas.note(figure, f"Nothing was iterated: the picture has no more colours than k = {data.k}.")
         return f"Convergence: {data.words}"
     history = iterated.run.history
     numbers = [iteration.number for iteration in history]
-    shifts = [largest_shift(one.model, other.model) for one, other in itertools.pairwise(history)]
+    shifts = [largest_shift(before.model, after.model) for before, after in itertools.pairwise(history)]
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 2))
     marker = "o" if len(numbers) <= MARKED else None
     objectives = plots.convergence_series("", [iteration.objective for iteration in history], iterated.run)
@@ -60,7 +60,7 @@ def _textbook_words(iterated: Iterated) -> str:
 
 
 def _scale_shifts(axes: Axes, shifts: Sequence[float]) -> None:
-    """A logarithmic axis, with 0 below it where a last step moved nothing."""
+    """Make the axis logarithmic, with 0 at its lower end if a last step moved nothing."""
     positive = [shift for shift in shifts if shift > 0]
     if not positive:
         axes.set_ylim(-1, 1)
@@ -98,7 +98,7 @@ def elbow(figure: Figure, data: FigureData) -> str:
 
 
 def ticks_of_k(axes: Axes, ks: Sequence[int]) -> None:
-    """A logarithmic axis of k with a tick at each, where they do not touch."""
+    """Make the x axis logarithmic, with a tick at each k as far as the ticks do not touch."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
     axes.set_xscale("log", base=2)

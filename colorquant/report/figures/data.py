@@ -1,4 +1,4 @@
-"""What a figure of one fit is drawn from."""
+"""The data from which the figures of one fit are drawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from colorquant.report.quantized_file import QuantizedFile
 from colorquant.report.words import METHOD_NAMES, base_name
 from colorquant.types import FloatArray, IntArray, UInt8Array
 
-GRAY_LEVEL = "gray level"  # stands in for a lightness where the space has none
+GRAY_LEVEL = "gray level"  # used in place of a lightness where the space has none
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class FigureData:
 
     @property
     def k(self) -> int:
-        """The number of colours that the run was to have."""
+        """The number of colours that the options request."""
         return self.quantized.options.k
 
     @cached_property
@@ -90,7 +90,7 @@ class FigureData:
         return shares
 
     def columns(self, bands: Sequence[str]) -> list[int]:
-        """Where the model has these clustered bands."""
+        """The columns of these clustered bands in the model."""
         return [self.projection.bands.index(band) for band in bands]
 
     def values(self, bands: Sequence[str]) -> FloatArray:
@@ -101,7 +101,7 @@ class FigureData:
         return space.forward(self.colors)[:, [space.bands.index(band) for band in bands]]
 
     def widest(self, bands: int) -> tuple[str, ...]:
-        """As many of the clustered bands, those in which the pixels differ most."""
+        """The ``bands`` clustered bands in which the pixels differ most."""
         values = self.values(self.projection.bands)
         mean = np.average(values, axis=0, weights=self.counts)
         variance = np.average((values - mean) ** 2, axis=0, weights=self.counts)
@@ -110,7 +110,7 @@ class FigureData:
 
     @property
     def words(self) -> str:
-        """What was run: EM, k = 4, ycrcb, full covariance."""
+        """The options of the run in words: EM, k = 4, ycrcb, full covariance."""
         options = self.quantized.options
         words = [METHOD_NAMES[options.method], f"k = {options.k}", options.space]
         if options.covariance is not None:

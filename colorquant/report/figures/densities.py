@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LABELLED = 16  # clusters up to which the legend names each
-FEW = 8  # clusters up to which each has a colour of its own, and a thick line
-SHOWN = 256  # clusters that are drawn apart
+LABELLED = 16  # most clusters that the legend names
+FEW = 8  # most clusters that have a colour of their own and a thick line each
+SHOWN = 256  # most clusters that are drawn separately
 FINE = 2000  # points of a curve
-USUAL = 0.97  # quantile of the bars' heights that counts as usual
+USUAL = 0.97  # quantile of the heights of the bars that is taken as the usual height
 CUT = 3.0  # times the usual height at which a peak is cut
-NAMED = 2  # cut bars that have their share beside them
+NAMED = 2  # most cut bars that are labelled with their share
 
 
 def axis_words(data: FigureData, band: str) -> str:
@@ -31,7 +31,7 @@ def axis_words(data: FigureData, band: str) -> str:
 
 
 def edges(data: FigureData, band: str, values: FloatArray) -> FloatArray:
-    """The edges (bins + 1,) of bins of one 8-bit level: all 256 where the band has no others, else as far as needed."""
+    """The edges (bins + 1,) of bins one 8-bit level wide: all 256 levels for 8-bit bands, else as many as needed."""
     space = data.projection.space
     width = 1.0 if band == GRAY_LEVEL else space.level
     whole = width == 1 or (space.luma is not None and band == space.bands[space.luma])
@@ -105,7 +105,7 @@ def component_densities(model: GaussianMixture, column: int, at: FloatArray) -> 
 
 
 def curve_points(model: GaussianMixture, column: int, low: float, high: float) -> FloatArray:
-    """Where to draw the curves: evenly, and densely about each mean, however narrow its component."""
+    """The points at which curves are computed: evenly spaced, and dense about each mean, so that narrow ones show."""
     deviations = np.sqrt(model.covariances[:SHOWN, column, column])
     near = model.means[:SHOWN, column, None] + deviations[:, None] * np.linspace(-4, 4, 33)
     points: FloatArray = np.unique(np.concatenate([np.linspace(low, high, FINE), near.reshape(-1)]))
@@ -113,10 +113,10 @@ def curve_points(model: GaussianMixture, column: int, low: float, high: float) -
 
 
 def ceiling(heights: FloatArray, curve: FloatArray) -> float:
-    """Where the axis of densities ends, so that single peaks do not flatten all else.
+    """The upper limit of the axis of densities, chosen so that single peaks do not flatten all else.
 
     ``heights`` (bins,) are those of the histogram, ``curve`` (m,) those of the mixture. Clipped pixels make a bar, and
-    with it often a component, many times as high as the rest; such peaks are cut at twice the height of all others.
+    with it often a component, many times as high as the rest; such peaks are cut at twice the usual height.
     """
     top = float(max(np.max(heights), np.max(curve)))
     usual = float(np.quantile(heights[heights > 0], USUAL))
@@ -174,7 +174,7 @@ def _draw_components(
 
 
 def _name_cut_bars(axes: Axes, heights: FloatArray, cuts: FloatArray, top: float) -> None:
-    """The share of the pixels beside each of the highest bars that the axis cuts."""
+    """Write the share of the pixels beside each of the highest bars that the axis cuts."""
     cut = np.flatnonzero(heights > top)
     for place in cut[np.argsort(-heights[cut], kind="stable")][:NAMED]:
         share = 100 * heights[place] * (cuts[place + 1] - cuts[place])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TILE = 2.6  # inches across a tile
 WORDS = TILE - 0.3  # inches across its words
-LARGE = 1.6  # times as wide: the original beside several rows
+LARGE = 1.6  # how many times wider the original is when it stands beside several rows
 TITLE, SMALL = 10.5, 8.5  # points of its title, and of the lines below
 LINE = SMALL * 1.35 / 72  # inches of a line
 HEAD, HEADLESS = 0.85, 0.15  # inches above the tiles, with a title and without
@@ -50,7 +50,7 @@ def _height(tile: Tile) -> float:
 
 
 def _set(tile: Tile) -> Tile:
-    """The tile with its words in lines that fit."""
+    """The tile with its words broken into lines that fit."""
     words = [line for words in tile.words for line in canvas.broken(words, SMALL, WORDS)]
     return Tile(canvas.elided(tile.title, TITLE, WORDS), words, tile.pixels)
 
@@ -87,7 +87,7 @@ def _show(axes: Axes, tile: Tile) -> None:
     lines = len(tile.words)
     axes.set_title(tile.title, loc="left", fontsize=TITLE, pad=72 * LINE * lines + 5)
     words = axes.annotate("\n".join(tile.words), (0, 1), (0, 3), xycoords="axes fraction", textcoords="offset points")
-    words.set(fontsize=SMALL, color=canvas.FAINT, in_layout=False)  # the title above keeps its room
+    words.set(fontsize=SMALL, color=canvas.FAINT, in_layout=False)  # so that the layout leaves room for the title only
     if tile.pixels is None:
         return
     axes.imshow(tile.pixels, interpolation="nearest" if max(tile.pixels.shape) < 100 else "antialiased")

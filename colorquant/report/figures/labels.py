@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 SIZE = 9  # points of the font
 POINT = 5.0  # radius of a marked point, in points of print
-REACHES = (11, 18, 26, 36)  # how far a number may stand from its point, nearest first, in points
-DIRECTIONS = 16  # in which it may stand
-NEAR = 11  # reach from which a line leads to the point
+REACHES = (11, 18, 26, 36)  # possible distances of a number from its point, nearest first, in points of print
+DIRECTIONS = 16  # directions in which a number may stand
+NEAR = 11  # distance beyond which a line connects a number to its point
 
 
 def places(points: FloatArray, sizes: FloatArray, box: FloatArray) -> FloatArray:
-    """Where the middles of labels stand, (n, 2), given ``points`` (n, 2) and the ``sizes`` (n, 2) of the labels.
+    """Place labels of ``sizes`` (n, 2) beside ``points`` (n, 2). Returns the middles of the labels, (n, 2).
 
-    All are in points of print; ``box`` is (left, bottom, right, top). One after the other, each takes the nearest place
-    that covers the least of the points and of the labels before it, and lies inside the box.
+    All are in points of print; ``box`` is (left, bottom, right, top). One after the other, each label takes the nearest
+    place inside the box that covers the least of the points and of the labels before it.
     """
     chosen = np.empty_like(points)
     angles = np.pi / 4 + 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS  # up and to the right first
@@ -48,10 +48,10 @@ def _overlap(middles: FloatArray, half: FloatArray, other: FloatArray, other_hal
 
 
 def number_points(axes: Axes, points: FloatArray) -> None:
-    """Write its number beside each of ``points`` (n, 2), in the units of the axes, whose limits are final."""
+    """Write its number beside each of ``points`` (n, 2), in the units of the axes, whose limits must be final."""
     figure = axes.get_figure(root=True)
     assert figure is not None
-    figure.draw_without_rendering()  # the layout says how large the axes are
+    figure.draw_without_rendering()  # computes the layout, and with it the size of the axes
     scale = 72 / figure.dpi
     at = axes.transData.transform(points) * scale
     box = axes.get_window_extent()

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D  # type: ignore[import-untyped]
 
 SIGMAS = 2.0  # Mahalanobis distance of the outlines: 86 % of a Gaussian in two bands, 74 % in three
-POINTS = 20_000  # of the picture's colours, at most
-LABELLED = 16  # clusters up to which the legend names each
-NUMBERED = 16  # clusters up to which each has its number beside it
-DETAILED = 8  # ellipsoids up to which each has many lines
-SHOWN = 256  # clusters whose centre and outline are drawn
+POINTS = 20_000  # most colours of the picture that are drawn
+LABELLED = 16  # most clusters that the legend names
+NUMBERED = 16  # most clusters that have their number beside them
+DETAILED = 8  # most ellipsoids that are drawn with many lines each
+SHOWN = 256  # most clusters whose centre and outline are drawn
 REGION = 400  # points across, each tinted by its nearest centre
 
 
@@ -39,7 +39,7 @@ def ellipsoid(
 ) -> list[FloatArray]:
     """Closed lines (points, 3) on the surface at the Mahalanobis distance ``radius`` from ``mean`` (3,).
 
-    The sections through each two axes; if ``detailed`` also meridians between them, and parallels.
+    They are the sections through each pair of axes and, if ``detailed``, also meridians between them and parallels.
     """
     circles = [_circle(points, 3, plane) for plane in ((0, 1), (0, 2), (1, 2))]
     if detailed:
@@ -59,7 +59,7 @@ def _circle(points: int, dimensions: int, plane: tuple[int, int]) -> FloatArray:
 
 
 def _axes(covariance: FloatArray) -> FloatArray:
-    """The half axes (d, d) at distance 1, in columns; of length 0 where rounding made a variance negative."""
+    """The half axes (d, d) at distance 1, as columns; of length 0 where rounding made a variance negative."""
     variances, directions = np.linalg.eigh(covariance)
     axes: FloatArray = directions * np.sqrt(np.maximum(variances, 0))
     return axes
@@ -76,9 +76,9 @@ def plane(data: FigureData) -> tuple[str, ...]:
 
 
 def thinned(values: FloatArray, labels: IntArray, counts: IntArray) -> tuple[FloatArray, IntArray, IntArray]:
-    """Points that lie on each other under one label as one, and POINTS of them at most, the largest first.
+    """Merge points of the same label and place, and keep at most POINTS of them, the largest first.
 
-    ``values`` (n, 2), with ``labels`` (n,) and ``counts`` (n,); which points are left out is the same each time.
+    ``values`` (n, 2), with ``labels`` (n,) and ``counts`` (n,). The choice of points is the same each time.
     """
     rows, index = np.unique(np.column_stack([values, labels]), axis=0, return_inverse=True)
     sizes = np.bincount(index.reshape(-1), counts).astype(np.int64)
@@ -90,13 +90,13 @@ def thinned(values: FloatArray, labels: IntArray, counts: IntArray) -> tuple[Flo
 
 
 def areas(counts: IntArray, least: float, most: float) -> FloatArray:
-    """The areas (n,) of the points, in squared points of print: by the logarithm of their pixels."""
+    """The areas (n,) of the points, in squared points of print, which grow with the logarithm of their pixel counts."""
     scale = np.log1p(counts) / np.log1p(np.max(counts))
     return np.asarray(least + (most - least) * scale**2, np.float64)
 
 
 def ellipses(figure: Figure, data: FigureData) -> str:
-    """Colours in two bands in the colour of their cluster, with an ellipse or a centre for each cluster."""
+    """Colours in two bands, drawn in the colour of their cluster, with an ellipse or a centre for each cluster."""
     bands = plane(data)
     columns = data.columns(bands)
     values, labels, counts = thinned(data.values(bands), data.labels, data.counts)
@@ -134,7 +134,7 @@ def ellipses(figure: Figure, data: FigureData) -> str:
 
 
 def _spans(points: FloatArray, least: float) -> list[tuple[float, float]]:
-    """The limits of both axes about ``points`` (n, 2): at one scale they fill a figure that is a little wide."""
+    """The limits of both axes about ``points`` (n, 2), such that at the same scale they fill a landscape figure."""
     x, y = (canvas.limits(column, least) for column in points.T)
     across, down = x[1] - x[0], y[1] - y[0]
     return [canvas.limits(np.array(x), max(across, 1.6 * down)), canvas.limits(np.array(y), max(down, across / 1.6))]
@@ -161,7 +161,7 @@ def _regions(axes: Axes, data: FigureData, spans: Sequence[tuple[float, float]],
 
 
 def _mark_centers(axes: Axes, data: FigureData, centers: FloatArray) -> None:
-    """Each centre as a disc of its label's colour, with its number where there are few."""
+    """Mark each centre by a disc in its label's colour."""
     palette = data.quantized.palette.colors[: len(centers)] / 255
     few = len(data.model.points) <= NUMBERED
     faces = np.ones((len(centers), 3))
@@ -172,7 +172,7 @@ def _mark_centers(axes: Axes, data: FigureData, centers: FloatArray) -> None:
 
 
 def _name_clusters(axes: Axes, data: FigureData, colors: Sequence[str], gap: float = 0.02) -> None:
-    """The legend: labels with their colours and shares where there are few."""
+    """Draw the legend, labels with their colours and shares, if there are few."""
     from matplotlib.lines import Line2D
 
     if len(data.model.points) > LABELLED:
@@ -231,14 +231,14 @@ def colors3d(figure: Figure, data: FigureData) -> str:
 
 
 def upright(data: FigureData) -> tuple[str, ...]:
-    """The space's three bands, the lightness last: it stands upright."""
+    """The space's three bands, the lightness last, since the last axis is vertical."""
     space = data.projection.space
     order = sorted(range(len(space.bands)), key=lambda band: band == space.luma)
     return tuple(space.bands[band] for band in order)
 
 
 def _centers_in_space(data: FigureData, bands: Sequence[str], values: FloatArray) -> FloatArray:
-    """The centres (k, 3) in all bands: in one that was not clustered, where their pixels are on the mean."""
+    """The centres (k, 3) in all bands; in a band that was not clustered, the mean of their pixels."""
     points = data.model.points[:SHOWN]
     centers = np.repeat(np.average(values, axis=0, weights=data.counts)[None], len(points), axis=0)
     weights = np.bincount(data.labels, data.counts, minlength=len(points))[: len(points)]
@@ -252,7 +252,7 @@ def _centers_in_space(data: FigureData, bands: Sequence[str], values: FloatArray
 
 
 def _surfaces(data: FigureData, bands: Sequence[str], centers: FloatArray) -> list[FloatArray]:
-    """The lines (m, 3) of all ellipsoids, as many for each; flat where a band was not clustered."""
+    """The lines (m, 3) of all ellipsoids, the same number for each; flat where a band was not clustered."""
     if data.mixture is None:
         return []
     names = [name for name in bands if name in data.projection.bands]
@@ -272,7 +272,7 @@ def _surfaces(data: FigureData, bands: Sequence[str], centers: FloatArray) -> li
 
 
 def _mark_centers_in_space(axes: Axes3D, data: FigureData, centers: FloatArray) -> None:
-    """Each centre as a disc of its label's colour on top of all points."""
+    """Mark each centre by a disc in its label's colour, on top of all points."""
     palette = data.quantized.palette.colors[: len(centers)] / 255
     few = len(data.model.points) <= NUMBERED
     used = centers[: len(palette)]

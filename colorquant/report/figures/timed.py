@@ -14,7 +14,7 @@ from colorquant.report.words import base_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST = 60  # bars or lines, so that each can be read
+MOST = 60  # most bars or lines, so that each can be read
 ROW = 0.34  # inches of a bar
 LABEL = 3.2  # inches of its words
 
@@ -25,7 +25,7 @@ def encode(timings: Sequence[Timing], suffix: str, title: str | None = None) -> 
 
 
 def draw(figure: Figure, timings: Sequence[Timing], title: str | None = None) -> None:
-    """Bars, or where an image was timed at several scales, lines over its sizes."""
+    """Draw bars or, if an image was timed at several scales, lines over its sizes."""
     done = [row for row in timings if row.timed]
     names = list(dict.fromkeys(row.input for row in timings))
     protocol = timings[0].protocol
@@ -42,13 +42,13 @@ def draw(figure: Figure, timings: Sequence[Timing], title: str | None = None) ->
 
 
 def _words(row: Timing, several: bool) -> str:
-    """What a row is called: with its image where there are several."""
+    """The name of a row, with that of its image if there are several."""
     words = f"{base_name(row.input)}: {row.combination}" if several else row.combination
     return canvas.elided(words, canvas.WORDS, LABEL)
 
 
 def _bars(figure: Figure, rows: Sequence[Timing], several: bool) -> None:
-    """The median of each row as a bar, and each round as a stroke on it."""
+    """Draw the median of each row as a bar, and each round as a stroke on it."""
     shown = rows[:MOST]
     figure.set_figheight(max(2.5, 1.6 + ROW * len(shown)))
     axes = figure.add_subplot()
@@ -71,7 +71,7 @@ def _left_out(rows: int) -> str:
 
 
 def _lines(figure: Figure, growth: plots.Plot) -> None:
-    """The median of each row against its megapixels, both logarithmic."""
+    """Draw the median of each row against its megapixels, both logarithmic."""
     from matplotlib.ticker import LogLocator
 
     axes = figure.add_subplot()
