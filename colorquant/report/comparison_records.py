@@ -30,7 +30,6 @@ LEGEND = (
     "PSNR: higher is better.",
     "CIEDE2000: mean difference of colours as seen, lower is better; 1 is just visible.",
 )
-WIDEST = 5  # most thumbnails side by side that fit a screen well
 METHODS = {"kmeans": "k-means", "em": "EM", "quantizer": "quantizer"}
 SPREAD_MEASURES = ("mse", "log_likelihood")  # measures whose statistics over seeds have columns of their own
 COLUMNS = (  # the keys of a record, in order; those with a heading are columns of every table
@@ -209,10 +208,8 @@ def tile_rows(comparison: Comparison, thumbnails: Mapping[str, UInt8Array]) -> l
     variants = list(dict.fromkeys(cell.variant for cell in comparison.cells))
     sizes = (len(ks), len(variants))
     if len(ks) == 1:
-        across = min(4, max(2, math.ceil(math.sqrt(len(variants)))))
-        starts = range(0, len(variants), across)
-        return [[tiles[variant, ks[0]] for variant in variants[start : start + across]] for start in starts]
-    if len(ks) == max((size for size in sizes if size <= WIDEST), default=min(sizes)):
+        return sheets.filled_rows([tiles[variant, ks[0]] for variant in variants])
+    if len(ks) == max((size for size in sizes if size <= sheets.MOST_ACROSS), default=min(sizes)):
         return [[tiles.get((variant, k)) for k in ks] for variant in variants]
     return [[tiles.get((variant, k)) for variant in variants] for k in ks]
 

@@ -28,7 +28,10 @@ Line = tuple[str, int, tuple[int, int, int]]  # text, size, colour
 
 @dataclass(frozen=True)
 class Tile:
-    """A thumbnail (h, w, 3) uint8 of :func:`thumbnail` under its ``title`` and ``words``; None where it failed."""
+    """A picture of a contact sheet under its ``title`` and ``words``, each of which is a paragraph.
+
+    ``pixels`` (h, w, 3) uint8 are those of :func:`thumbnail`; None where there is no result.
+    """
 
     title: str
     words: Sequence[str]
@@ -45,7 +48,7 @@ def filled_rows(tiles: Sequence[Tile]) -> list[list[Tile | None]]:
 
 
 def thumbnail(rgb: UInt8Array, alpha: UInt8Array | None) -> UInt8Array:
-    """Pixels (h, w, 3) uint8, with alpha (h, w) uint8 on white, as large as a column: (h', w', 3) uint8.
+    """Scale pixels (h, w, 3) uint8, with alpha (h, w) uint8 on white, to a column's width: (h', w', 3) uint8.
 
     A larger picture is averaged down; a much smaller one is enlarged, each pixel to a square.
     """
@@ -63,7 +66,7 @@ def thumbnail(rgb: UInt8Array, alpha: UInt8Array | None) -> UInt8Array:
 
 
 def contact_sheet(head: Tile, rows: Sequence[Sequence[Tile | None]]) -> bytes:
-    """The sheet as a PNG: ``head`` with its words beside it, then the rows; None leaves a place empty."""
+    """Encode a sheet as PNG: ``head`` with its words beside it, then the ``rows``; None leaves a place empty."""
     columns = max(2, *(len(row) for row in rows))
     width = columns * (COLUMN + GAP) + GAP
     beside = _set(head, width - COLUMN - 3 * GAP)
@@ -91,14 +94,14 @@ def contact_sheet(head: Tile, rows: Sequence[Sequence[Tile | None]]) -> bytes:
 
 
 def _show(sheet: Image.Image, pixels: UInt8Array, left: int, top: int) -> None:
-    """Paste a thumbnail in a frame, which keeps a white picture apart from the paper."""
+    """Paste a thumbnail in a frame, so that a white picture can be told from the paper."""
     height, width = pixels.shape[:2]
     sheet.paste(Image.fromarray(pixels), (left, top))
     ImageDraw.Draw(sheet).rectangle((left - 1, top - 1, left + width, top + height), outline=FRAME)
 
 
 def _set(tile: Tile, width: int) -> list[Line]:
-    """The lines of a tile's text, broken so that none is wider than ``width``."""
+    """Break a tile's text into lines that are at most ``width`` pixels wide."""
     lines: list[Line] = [(line, TITLE, INK) for line in _broken(tile.title, TITLE, width)]
     for words in tile.words:
         lines += [(line, WORDS, FAINT) for line in _broken(words, WORDS, width)]

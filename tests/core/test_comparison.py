@@ -381,7 +381,7 @@ def test_a_sheet_holds_every_tile():
         ((2, 3, 4), ("rgb",), 3),
         ((2, 3), ("rgb", "lab", "oklab"), 3),
         ((2, 3, 4, 5, 6, 7), ("rgb", "lab"), 2),
-        ((2,), ("rgb", "gray", "ycrcb", "lab", "oklab"), 3),
+        ((2,), ("rgb", "gray", "ycrcb", "lab", "oklab"), 5),
     ],
 )
 def test_a_sheet_suits_a_screen(photo, tmp_path, ks, spaces, across):

@@ -96,14 +96,14 @@ def title(figure: Figure, name: str, words: str, text: str | None) -> None:
 
 
 def note(figure: Figure, text: str) -> None:
-    """A sentence in place of a drawing."""
+    """Write a sentence where there is nothing to draw."""
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.text(0.5, 0.5, text, ha="center", va="center", color=FAINT, fontsize=11)
 
 
 def width(text: str, size: float) -> float:
-    """The inches that a text in ``size`` points takes."""
+    """The width in inches of a text in ``size`` points."""
     font = _font()
     font.set_size(size, 72)
     font.set_text(text)
@@ -146,7 +146,7 @@ def broken(text: str, size: float, inches: float) -> list[str]:
 
 
 def distinct_colors(points: FloatArray) -> list[str]:
-    """A colour of DISTINCT for each cluster at ``points`` (k, d), the same for two only if they are far apart."""
+    """A colour of DISTINCT for each cluster at ``points`` (k, d). Only clusters that are far apart share one."""
     turns = [number % len(DISTINCT) for number in range(len(points))]
     if len(DISTINCT) < len(points) <= FAR:
         for number in range(len(DISTINCT), len(points)):
@@ -157,7 +157,7 @@ def distinct_colors(points: FloatArray) -> list[str]:
 
 
 def legend_right(axes: Axes, handles: Sequence[Artist], heading: str | None = None) -> None:
-    """A legend beside the axes, where it hides nothing."""
+    """Put a legend beside the axes, where it hides nothing."""
     axes.legend(
         handles=list(handles),
         title=heading,
@@ -181,7 +181,7 @@ class KeyRow:
 
 
 def key(axes: Axes, headings: Sequence[str], rows: Sequence[KeyRow], gap: float = 0.02) -> None:
-    """A legend beside the axes as a table: for each row its artist, a swatch of its true colour, and aligned cells.
+    """Put a legend beside the axes as a table: for each row its artist, a swatch of its true colour, and aligned cells.
 
     The first column is aligned left, the others right. ``gap`` is a fraction of the width of the axes.
     """
@@ -228,14 +228,14 @@ def limits(values: FloatArray, least: float) -> tuple[float, float]:
 
 
 def thousands(axis: Axis, unit: str = "") -> None:
-    """Ticks such as 20 k and 1.5 M, not 1e6 above the axis."""
+    """Write ticks such as 20 k and 1.5 M, instead of 1e6 above the axis."""
     from matplotlib.ticker import EngFormatter
 
     axis.set_major_formatter(EngFormatter(unit=unit))
 
 
 def plain_powers(axis: Axis) -> None:
-    """Ticks of a logarithmic axis such as 0.01 and 100."""
+    """Write the ticks of a logarithmic axis as plain numbers, such as 0.01 and 100."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -243,7 +243,7 @@ def plain_powers(axis: Axis) -> None:
 
 
 def whole_ticks(axis: Axis) -> None:
-    """Ticks at whole numbers only."""
+    """Put ticks at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True))

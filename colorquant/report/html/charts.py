@@ -17,7 +17,7 @@ UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 @dataclass(frozen=True)
 class Axis:
-    """Values from ``low`` to ``high`` (their logarithms, with ``log``) on a way from ``start`` to ``end``."""
+    """Maps values from ``low`` to ``high`` (with ``log`` their logarithms) to places from ``start`` to ``end``."""
 
     low: float
     high: float
@@ -27,7 +27,7 @@ class Axis:
 
     @classmethod
     def over(cls, values: Sequence[float], start: float, end: float, *, log: bool = False) -> Axis:
-        """With some room around finite ``values``, which are positive where the axis is logarithmic."""
+        """An axis with some room around finite ``values``, which must be positive where the axis is logarithmic."""
         scaled = [math.log10(value) for value in values] if log else values
         low, high = min(scaled), max(scaled)
         room = (high - low) * 0.04 or (0.5 if log else max(abs(low) * 0.1, 0.5))
@@ -35,11 +35,11 @@ class Axis:
 
     @property
     def unit(self) -> float:
-        """How far one unit of the values reaches on the way."""
+        """The length of one unit of the values on the axis."""
         return (self.end - self.start) / (self.high - self.low)
 
     def place(self, value: float) -> float:
-        """Where a value stands."""
+        """The place of a value on the axis."""
         return round(self.start + ((math.log10(value) if self.log else value) - self.low) * self.unit, 2)
 
     def ticks(self, exact: Sequence[float] = ()) -> tuple[tuple[float, str], ...]:
@@ -78,7 +78,7 @@ class Line:
 
     @property
     def path(self) -> str:
-        """The points as an SVG polyline has them."""
+        """The points in the form of an SVG polyline."""
         return " ".join(f"{x},{y}" for x, y in self.points)
 
 
@@ -99,7 +99,7 @@ class Chart:
 
     @property
     def bottom(self) -> int:
-        """Where the horizontal axis stands."""
+        """The place of the horizontal axis."""
         return self.height - BOTTOM
 
 
