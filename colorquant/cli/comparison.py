@@ -17,7 +17,7 @@ from colorquant.batch.compare_job import CompareJob
 from colorquant.batch.comparison import CompareRequest
 from colorquant.batch.inputs import Input, expand
 from colorquant.batch.time_left import TimeLeft
-from colorquant.cli.console import Console, open_console
+from colorquant.cli.console import Console, open_console, print_result
 from colorquant.cli.streams import check_stdin, display_name
 from colorquant.images.decoding import Reading
 from colorquant.report.comparison_records import ComparedImage, agreement_words, failure, records, table_title
@@ -158,7 +158,7 @@ class _Results:
             _print_table(table_title(called, image), lambda width: comparison_table(rows, width))
             agreement = agreement_words(image.comparison)
             if agreement is not None:
-                click.echo(agreement)
+                print_result(agreement)
 
     def summarize(self) -> None:
         """Print the summary of several images."""
@@ -169,7 +169,7 @@ class _Results:
         if not (self.as_json or self.quiet):
             click.echo()
             _print_table(f"{len(self.images)} images", lambda width: summary_table(summaries, width))
-            click.echo(NOTE)
+            print_result(NOTE)
 
 
 def _print_table(title: str, table: Callable[[int | None], tuple[Table, list[str]]]) -> None:
@@ -179,12 +179,12 @@ def _print_table(title: str, table: Callable[[int | None], tuple[Table, list[str
         return
     from colorquant.report import terminal
 
-    click.echo(title)
+    print_result(title)
     fitted, left_out = table(terminal.width())
     terminal.show_table(fitted)
     line = left_out_words(left_out)
     if line is not None:
-        click.echo(line)
+        print_result(line)
 
 
 def _said(images: tuple[str, ...], axes: dict[str, Any]) -> dict[str, str]:

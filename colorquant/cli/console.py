@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -122,18 +121,7 @@ class TerminalConsole(Console):
             self.fit = None
 
     def _print(self, text: str) -> None:
-        lines = [
-            textwrap.fill(
-                line,
-                max(20, self.rich.width),
-                subsequent_indent="  ",
-                replace_whitespace=False,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-            for line in text.split("\n")
-        ]
-        self.rich.print("\n".join(lines), markup=False)
+        self.rich.print(self.terminal.wrapped(text, self.rich.width), markup=False)
 
 
 @contextmanager
@@ -148,3 +136,12 @@ def open_console(total: int, *, quiet: bool) -> Iterator[Console]:
             yield console
     finally:
         console.close()
+
+
+def print_result(text: str) -> None:
+    """Print a line of results on standard output; on a terminal it is broken between words."""
+    if sys.stdout.isatty():
+        from colorquant.report import terminal
+
+        text = terminal.wrapped(text, terminal.width())
+    click.echo(text)

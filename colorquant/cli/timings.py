@@ -14,7 +14,7 @@ from colorquant.analysis.protocol import Criteria, Estimate, Protocol, Timing
 from colorquant.analysis.timing import Watch
 from colorquant.batch.inputs import Input, expand
 from colorquant.batch.timings import TimingRequest, sources
-from colorquant.cli.console import Console, open_console
+from colorquant.cli.console import Console, open_console, print_result
 from colorquant.cli.streams import check_stdin
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
@@ -111,14 +111,14 @@ def _print(timings: Sequence[Timing], machine: Machine, criteria: str) -> None:
     """Print the lines above the table and the table on standard output: in colour on a terminal, else aligned."""
     table, _ = timing_records.table(timings)
     for line in timing_records.head(timings, machine, criteria):
-        click.echo(line)
+        print_result(line)
     if sys.stdout.isatty():
         from colorquant.report import terminal
 
         terminal.show_table(table)
     else:
         click.echo(f"\n{table.plain()}")
-    click.echo(timing_records.NOTE)
+    print_result(timing_records.NOTE)
 
 
 def _end(timings: Sequence[Timing], console: Console, verbose: bool) -> None:

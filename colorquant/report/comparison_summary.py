@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from colorquant.analysis.compare import TRUTH_MEASURES, Statistics
@@ -113,10 +113,11 @@ def summary_table(summaries: Sequence[CombinationSummary], width: int | None = N
 
 
 def summary_columns(summaries: Sequence[CombinationSummary]) -> list[Column]:
-    """The columns of a table of summaries; the number of failures is one of them only where there are any."""
+    """The columns of a table of summaries; the numbers of images and of failures only where there are failures."""
     some_failed = any(summary.failed for summary in summaries)
-    combination = [column for column in COMBINATION if column.key != "failed" or some_failed]
-    return [*combination, *(column for column in MEASURED if column.heading), DIFFERENCE]
+    combination = [column for column in COMBINATION if some_failed or column.key not in ("images", "failed")]
+    measured = [replace(column, rank=1) if column.key == "mse" else column for column in MEASURED]
+    return [*combination, *(column for column in measured if column.heading), DIFFERENCE]
 
 
 def value_of(column: Column, summary: CombinationSummary) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 
 from rich.box import SIMPLE_HEAD
@@ -53,6 +54,21 @@ def palette_table(row: FileRecord, width: int) -> Text:
 def stderr_console() -> Console:
     """A console on standard error; rich honours NO_COLOR and the number of colours of the terminal."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def wrapped(text: str, columns: int) -> str:
+    """A text of one or more lines, broken between words so that no line is wider than ``columns`` characters."""
+    return "\n".join(
+        textwrap.fill(
+            line,
+            max(20, columns),
+            subsequent_indent="  ",
+            replace_whitespace=False,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.split("\n")
+    )
 
 
 def width() -> int:

@@ -107,5 +107,6 @@ def test_a_narrow_table_names_what_it_left_out():
     summaries = summarize(TWO_IMAGES)
     table, left_out = report.summary_table(summaries, 80)
     assert "SSIM" in left_out
+    assert "images" not in table.headers, "all have the same number: the title says it"
     assert {*table.headers, *left_out} == {*report.summary_table(summaries)[0].headers}
     assert all(len(line) <= 80 for line in table.plain().splitlines())
