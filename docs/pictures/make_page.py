@@ -1,4 +1,4 @@
-"""Make malaga-page.png: the page of the sample image in a browser, in few colours. It needs playwright and chromium.
+"""Make the pictures of pages: photograph the tops of two in a browser, in few colours. Needs playwright and chromium.
 
 python docs/pictures/make_page.py
 """
@@ -11,13 +11,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-PICTURE = ROOT / "docs" / "pictures" / "malaga-page.png"
-SIZE = {"width": 1280, "height": 1140}
+PICTURES = ROOT / "docs" / "pictures"
+SAMPLE = "sample_images/malaga.png"
 PIXEL = (0.72, 0.62)  # where the pointer is, as shares of the width and height of the image on the page
 COLORS = "96"
+COMMANDS = {  # the picture's name, the command, and the size of the browser's window
+    "malaga-page.png": (("kmeans", SAMPLE, "-k", "8"), (1280, 1140)),
+    "malaga-compare-page.png": (("compare", SAMPLE, "-k", "4,16"), (1080, 1640)),
+}
 
 
 def colorquant(*words: str) -> None:
@@ -25,28 +29,32 @@ def colorquant(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "colorquant", *words, "-q", "-f"], cwd=ROOT, check=True)
 
 
+def point_at_a_pixel(page: Page) -> None:
+    """Move the pointer over the picture, so that its colours are read."""
+    page.wait_for_selector("[data-inspector][data-ready]", state="attached")
+    box = page.locator("[data-frame]").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + PIXEL[0] * box["width"], box["y"] + PIXEL[1] * box["height"])
+
+
 def main() -> None:
-    """Write the page, photograph its top, and reduce the photograph's colours."""
-    with tempfile.TemporaryDirectory() as folder:
-        page_file, photograph = Path(folder) / "page.html", Path(folder) / "page.png"
-        colorquant(
-            *("kmeans", "sample_images/malaga.png", "-k", "8"),
-            *("-o", f"{folder}/out.png", "--html", str(page_file)),
+    """Write each page, photograph its top, and reduce the photograph's colours."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--force-color-profile=srgb"]
         )
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--force-color-profile=srgb"]
-            )
-            page = browser.new_page(viewport=SIZE)
+        for name, (words, (width, height)) in COMMANDS.items():
+            page_file, photograph = Path(folder) / f"{name}.html", Path(folder) / name
+            output = ("-o", f"{folder}/out.png") if words[0] == "kmeans" else ()
+            colorquant(*words, *output, "--html", str(page_file))
+            page = browser.new_page(viewport={"width": width, "height": height})
             page.goto(page_file.as_uri())
-            page.wait_for_selector("[data-inspector][data-ready]", state="attached")
-            box = page.locator("[data-frame]").first.bounding_box()
-            assert box is not None
-            page.mouse.move(box["x"] + PIXEL[0] * box["width"], box["y"] + PIXEL[1] * box["height"])
+            if words[0] == "kmeans":
+                point_at_a_pixel(page)
             page.wait_for_timeout(300)
             page.screenshot(path=photograph)
-            browser.close()
-        colorquant("kmeans", str(photograph), "-k", COLORS, "--space", "oklab", "-o", str(PICTURE))
+            colorquant("kmeans", str(photograph), "-k", COLORS, "--space", "oklab", "-o", str(PICTURES / name))
+        browser.close()
 
 
 if __name__ == "__main__":
