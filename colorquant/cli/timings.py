@@ -126,6 +126,6 @@ def _end(timings: Sequence[Timing], console: Console, verbose: bool) -> None:
     for row in timings if verbose else ():
         console.print(row.details or f"{printable(row.words)}: seconds {list(row.seconds)}")
     for line in timing_records.not_run(timings):
-        console.print(f"Not run: {line}")
+        console.print(line)
     for line in timing_records.failures(timings):
         console.print_error(line)

@@ -162,7 +162,7 @@ def notes_on(timings: Sequence[Timing], left_out: Sequence[str]) -> list[str]:
     """Lines about the rows that failed, that did not run or ran fewer rounds, and the combinations left out."""
     return [
         *(f"Failed: {line}" for line in failures(timings)),
-        *(f"Not run: {line}" for line in not_run(timings)),
+        *not_run(timings),
         *(f"Left out: {line}" for line in left_out),
     ]
 
@@ -174,14 +174,14 @@ def failures(timings: Sequence[Timing]) -> list[str]:
 
 def not_run(timings: Sequence[Timing]) -> list[str]:
     """Lines that name the rows that did not run, and the images of which fewer rounds ran."""
-    lines = [f"{printable(row.words)}: {row.not_run}" for row in timings if row.not_run is not None]
+    lines = [f"Not run: {printable(row.words)}: {row.not_run}" for row in timings if row.not_run is not None]
     for name in dict.fromkeys(row.input for row in timings):
         counts = {len(row.seconds) for row in timings if row.input == name and row.timed}
         repeat = timings[0].protocol.repeat
         if counts and min(counts) < repeat:
             few, many = min(counts), max(counts)
             ran = f"{few}" if few == many else f"{few} or {many}"
-            lines.append(f"{printable(name)}: {ran} of {repeat} rounds ran")
+            lines.append(f"Fewer rounds: {ran} of {repeat} of {printable(name)}")
     return lines
 
 
