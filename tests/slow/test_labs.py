@@ -340,7 +340,9 @@ def test_em_becomes_k_means_as_equal_variances_shrink(malaga):
 
 def test_a_full_mixture_on_z_scores(malaga):
     """The lab's E- and M-step on z-scores, pixel by pixel, from the same start."""
-    options = FitOptions("em", 3, init="kmeans", max_iter=25, tol=1e-10, standardize=True, reg_covar=1e-9)
+    options = FitOptions(
+        "em", 3, covariance="full", init="kmeans", max_iter=25, tol=1e-10, standardize=True, reg_covar=1e-9
+    )
     quantized = quantize(malaga, options, record=True)
     pixels = malaga.reshape(-1, 3).astype(float)
     mean, deviation = pixels.mean(axis=0), pixels.std(axis=0)
