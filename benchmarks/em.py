@@ -159,7 +159,7 @@ def defaults(settings: Settings) -> Table:
     """Means over pictures of our default, and of diagonal mixtures by OpenCV and scikit-learn with theirs."""
     rivals = {name: options for name, options in DEFAULTS.items() if missing(name) is None}
     step = 2 if settings.slow else DEFAULT_STEP
-    chosen = pictures.small(settings.folder, settings.images if settings.slow else 2)
+    chosen = pictures.small(settings.folder, settings.images if settings.slow else 4)
     rows: list[list[Cell]] = []
     for space, k in itertools.product(SPACES, LIKELIHOOD_KS):
         fits: dict[str, list[Quantized]] = {name: [] for name in rivals}

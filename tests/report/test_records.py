@@ -6,6 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
+from colorquant.fitting.models import SearchStep
 from colorquant.report import records, terminal
 
 
@@ -14,6 +15,7 @@ def row(**changes):
         "input": "malaga.png",
         "output": "malaga-kmeans16.png",
         "status": "written",
+        "command": "kmeans",
         "untouched": False,
         "k": 16,
         "colors_in": 31_716,
@@ -23,6 +25,7 @@ def row(**changes):
         "bytes_out": 74_400,
         "n_iter": 12,
         "converged": True,
+        "searched": False,
         "inertia": 123456.7,
         "seconds": {"read": 0.1, "write": 0.02},
         "palette": [["#102030", 3], ["#ffffff", 1]],
@@ -37,6 +40,10 @@ LINES = {
     "one colour": ({"colors_out": 1}, "31,716 → 1 colour · "),
     "megabytes": ({"bytes_in": 23_400_000, "bytes_out": 999_600}, "23 → 1.0 MB (−96 %)"),
     "no loss": ({"psnr": None}, "16 colours · no loss · "),
+    "empty components": (
+        {"command": "em", "k": 4, "colors_out": 2},
+        "→ 2 colours (2 of 4 components empty) · 29.27 dB",
+    ),
     "untouched": ({"untouched": True, "colors_out": 9}, "malaga-kmeans16.png: 9 colours, all kept · 620 → 74 kB"),
     "pipe": ({"input": "-", "output": "-"}, "standard input: 31,716 → "),
     "skipped": ({"status": "skipped"}, "malaga-kmeans16.png: skipped, it exists"),
@@ -75,6 +82,9 @@ def test_details():
     assert records.detail_lines(mixture)[0] == (
         "  log-likelihood -11.2346 per pixel · 1 iteration on all colours, not converged"
     )
+    searched = records.detail_lines(row(searched=True, n_iter=1))[0]
+    assert searched.endswith(" · search on coarse cells, then 1 iteration on all colours, converged")
+    assert records.progress_words(SearchStep("start", 3, 12)) == "searching: start 3 of 12"
     assert "OpenCV does not report iterations" in records.detail_lines(row(n_iter=None))[0]
 
 
