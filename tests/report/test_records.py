@@ -42,7 +42,7 @@ LINES = {
     "no loss": ({"psnr": None}, "16 colours · no loss · "),
     "empty components": (
         {"command": "em", "k": 4, "colors_out": 2},
-        "→ 2 colours (2 of 4 components empty) · 29.27 dB",
+        "2 colours (2 of 4 components empty) · 29.27 dB",
     ),
     "untouched": ({"untouched": True, "colors_out": 9}, "malaga-kmeans16.png: 9 colours, all kept · 620 → 74 kB"),
     "pipe": ({"input": "-", "output": "-"}, "standard input: 31,716 → "),
