@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from colorquant.analysis.baselines import BaselineOptions
 from colorquant.analysis.grid import Combination
@@ -34,18 +35,21 @@ class TimeLeft:
     jobs: int = 1
     times: dict[Combination, list[float]] = field(default_factory=dict)
     started: Counter[Combination] = field(default_factory=Counter)
+    lock: Lock = field(default_factory=Lock)  # images on other threads begin and end combinations, too
 
     def start(self, options: Combination) -> float | None:
         """Note that a combination begins on an image. Returns the seconds left with it; None before any has ended."""
-        self.started[options] += 1
-        if not self.times:
-            return None
-        waiting = sum(self._expected(one) * (self.images - self.started[one]) for one in self.combinations)
-        return (waiting + self._expected(options)) / self.jobs
+        with self.lock:
+            self.started[options] += 1
+            if not self.times:
+                return None
+            waiting = sum(self._expected(one) * (self.images - self.started[one]) for one in self.combinations)
+            return (waiting + self._expected(options)) / self.jobs
 
     def end(self, options: Combination, seconds: float) -> None:
         """Note how long a combination took on an image."""
-        self.times.setdefault(options, []).append(seconds)
+        with self.lock:
+            self.times.setdefault(options, []).append(seconds)
 
     def _expected(self, options: Combination) -> float:
         if options in self.times:

@@ -9,6 +9,7 @@ from colorquant.analysis.measures import Column, Value
 from colorquant.report.comparison_records import COLUMNS, Row
 from colorquant.report.tables import STAR, Table
 
+NEARLY = 2  # ranks between columns of nearly the same importance
 BETWEEN = 3  # characters between two columns, on a terminal
 LEFT = frozenset({"method", "engine", "space", "covariance"})
 
@@ -40,17 +41,21 @@ def fitting(
 ) -> tuple[list[Column], list[str]]:
     """The columns that fit into ``width`` characters with their ``words``, and the headings of those that do not.
 
-    Columns of rank 0 are always kept; of the others, those of a lower rank are kept first.
+    Columns of rank 0 are always kept. Of the others, those of a lower rank are kept first; once one has no room, only
+    columns that are nearly as important may take what is left.
     """
     needed = {
         column.key: max(len(column.heading), *(len(cell) + len(STAR) for cell in cells)) + BETWEEN
         for column, cells in zip(columns, words, strict=True)
     }
     kept: set[str] = set()
+    highest = math.inf  # rank
     for column in sorted(columns, key=lambda column: column.rank):
         used = sum(needed[key] for key in kept) + needed[column.key]
-        if width is None or column.rank == 0 or used <= width:
+        if width is None or column.rank == 0 or (used <= width and column.rank <= highest):
             kept.add(column.key)
+        else:
+            highest = min(highest, column.rank + NEARLY)
     return (
         [column for column in columns if column.key in kept],
         [column.heading for column in columns if column.key not in kept],
