@@ -1,4 +1,4 @@
-"""What quantizing costs: combinations take turns on an image, and their seconds are measured beside the quality."""
+"""Timing: combinations take turns on an image, and their seconds and the quality of their results are measured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MEMORY = "use a smaller picture or scale"  # where there is not enough
 
 @dataclass(frozen=True)
 class Source:
-    """An image to be timed: what the user calls it, and a function that reads it."""
+    """An image to be timed: the name that the user gave, and a function that reads it."""
 
     name: str
     read: Callable[[], Picture]
@@ -40,21 +40,21 @@ class Source:
 
 @dataclass(frozen=True)
 class Work(Generic[R]):
-    """``run`` is what the clock sees; ``quality`` takes its result and returns the MSE, outside the clock.
+    """``run`` is timed; ``quality`` takes its result and returns the MSE, and is not timed.
 
-    ``before`` are seconds of work that was done once for all rounds and belongs to each.
+    ``before`` is the time in seconds of work that was done once for all rounds; it is added to each round.
     """
 
     run: Callable[[], R]
     quality: Callable[[R], float]
     before: float = 0.0
 
-    def once(self, clock: Clock, *, judged: bool) -> tuple[float, float | None]:
-        """The seconds of one run, and the MSE of its result if it is to be ``judged``."""
+    def once(self, clock: Clock, *, measure: bool) -> tuple[float, float | None]:
+        """The seconds of one run, and with ``measure`` the MSE of its result."""
         start = clock()
         result = self.run()
         seconds = clock() - start + self.before
-        return seconds, self.quality(result) if judged else None
+        return seconds, self.quality(result) if measure else None
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ STAGES: dict[str, Callable[[TimedImage, FitOptions], AnyWork]] = {"quantize": _w
 
 @dataclass
 class _Row:
-    """A row while it is measured: the seconds of the rounds so far, those of warm-up apart."""
+    """A row while it is timed: the seconds of the rounds so far, with those of warm-up kept apart."""
 
     image: TimedImage
     options: FitOptions
@@ -113,7 +113,7 @@ class _Row:
 
     @property
     def seconds(self) -> list[float]:
-        """The rounds that count; where the time was not enough for any, the last one of warm-up."""
+        """The seconds of the counted rounds; if there was time for none, those of the last warm-up round."""
         return self.counted or self.warmup[-1:]
 
     def once(self, clock: Clock, *, counted: bool) -> None:
@@ -129,45 +129,48 @@ class _Row:
         if self.work is None:
             engines.load(self.options)
             self.work = STAGES[self.stage](self.image, self.options)
-        seconds, mse = self.work.once(clock, judged=self.mse is None)
+        seconds, mse = self.work.once(clock, measure=self.mse is None)
         if mse is not None:  # every round has the same seed, so the same result
             self.mse = mse
         return seconds
 
 
-def _quiet(row: str, left: float | None) -> None:
+def _no_progress(row: str, left: float | None) -> None:
     """Default for ``progress``: does nothing."""
 
 
-def _unheard(estimate: Estimate) -> None:
+def _no_estimate(estimate: Estimate) -> None:
     """Default for ``estimated``: does nothing."""
 
 
 @dataclass(frozen=True)
-class Watch:
+class Callbacks:
     """The callbacks and clocks of a run.
 
-    ``progress`` is called before each run with the words for its row and the wall seconds that are left (None in the
-    first round), ``estimated`` after the first round of each image. ``clock`` stands in for that of the protocol,
-    ``wall`` measures the budget.
+    ``progress`` is called before each run with the name of its row and the wall seconds that are left (None in the
+    first round), ``estimated`` after the first round of each image. ``clock`` replaces that of the protocol, ``wall``
+    measures the budget.
     """
 
-    progress: Callable[[str, float | None], None] = _quiet
-    estimated: Callable[[Estimate], None] = _unheard
+    progress: Callable[[str, float | None], None] = _no_progress
+    estimated: Callable[[Estimate], None] = _no_estimate
     clock: Clock | None = None
     wall: Clock = time.perf_counter
 
 
 def run(
-    sources: Sequence[Source], combinations: Sequence[FitOptions], protocol: Protocol, watch: Watch = Watch()
+    sources: Sequence[Source],
+    combinations: Sequence[FitOptions],
+    protocol: Protocol,
+    callbacks: Callbacks = Callbacks(),
 ) -> Iterator[list[Timing]]:
-    """The rows of each image in turn: its scales, and for each the ``combinations``.
+    """Time each image at each scale with each of the ``combinations``. Yields the rows of each image.
 
-    All rows of an image run once a round, in their order, so that a drift of the machine hits them alike. A row that
-    fails says so. After KeyboardInterrupt the rows so far are returned before it is raised again.
+    All rows of an image run once per round, in their order, so that a drift of the machine affects them alike. A row
+    that fails has an error. After KeyboardInterrupt the rows so far are returned before it is raised again.
     """
-    clock = watch.clock or CLOCKS[protocol.clock]
-    ends = None if protocol.budget is None else watch.wall() + protocol.budget
+    clock = callbacks.clock or CLOCKS[protocol.clock]
+    ends = None if protocol.budget is None else callbacks.wall() + protocol.budget
     for number, source in enumerate(sources):
         left = len(sources) - number
         rows: list[_Row] = []
@@ -179,9 +182,9 @@ def run(
                     failed.append(image)
                 else:
                     rows += [_Row(image, options, protocol.stage) for options in combinations]
-            now = watch.wall()
+            now = callbacks.wall()
             deadline = None if ends is None else now + max(0.0, ends - now) / left
-            _Rounds(rows, protocol, watch, clock, deadline, images_left=left - 1).run()
+            _Rounds(rows, protocol, callbacks, clock=clock, deadline=deadline, images_left=left - 1).run()
         except KeyboardInterrupt as interruption:
             interrupted = interruption
         first = next((row.seconds for row in rows if row.failure is None and row.seconds), [])
@@ -197,7 +200,7 @@ class _Rounds:
 
     rows: Sequence[_Row]
     protocol: Protocol
-    watch: Watch
+    callbacks: Callbacks
     clock: Clock
     deadline: float | None
     images_left: int
@@ -206,8 +209,8 @@ class _Rounds:
     def run(self) -> None:
         """Run as many rounds as the protocol and the deadline allow, and of the first as many rows.
 
-        From the second round on BLAS stays on one thread between the fits, too: where it gets its threads back after
-        each, they spin for some milliseconds, for which the next row would pay.
+        From the second round on BLAS stays on one thread between the fits as well: if it got its threads back after
+        each fit, they would spin for some milliseconds at the cost of the next row.
         """
         if not self.rows:
             return
@@ -217,24 +220,24 @@ class _Rounds:
                     stack.enter_context(one_thread())
                 if not self._has_time():
                     return
-                start = self.watch.wall()
+                start = self.callbacks.wall()
                 self._round(number)
-                seconds = self.watch.wall() - start
+                seconds = self.callbacks.wall() - start
                 if self.slowest is None:
                     self._estimate(seconds)
                 self.slowest = max(seconds, self.slowest or 0.0)
 
     def _round(self, number: int) -> None:
-        gc.collect()  # garbage of what went before is no row's cost
-        started = self.watch.wall()
+        gc.collect()  # so that no row pays for earlier garbage
+        started = self.callbacks.wall()
         for row in self.rows:
             if number == 0 and not self._has_time():
                 return
-            self.watch.progress(row.words, self._left(number, self.watch.wall() - started))
+            self.callbacks.progress(row.words, self._left(number, self.callbacks.wall() - started))
             row.once(self.clock, counted=number >= self.protocol.warmup)
 
     def _has_time(self) -> bool:
-        return self.deadline is None or self.watch.wall() + (self.slowest or 0.0) < self.deadline
+        return self.deadline is None or self.callbacks.wall() + (self.slowest or 0.0) < self.deadline
 
     def _left(self, number: int, elapsed: float) -> float | None:
         """The wall seconds that are left when a round has run for ``elapsed`` seconds; None in the first round."""
@@ -246,17 +249,17 @@ class _Rounds:
     def _estimate(self, seconds: float) -> None:
         rounds = self.protocol.rounds - 1
         total = seconds * (rounds + self.images_left * self.protocol.rounds)
-        self.watch.estimated(Estimate(self.rows[0].image.name, seconds, rounds, self._within_budget(total)))
+        self.callbacks.estimated(Estimate(self.rows[0].image.name, seconds, rounds, self._within_budget(total)))
 
     def _within_budget(self, seconds: float) -> float:
         if self.deadline is None:
             return seconds
-        left = max(0.0, self.deadline - self.watch.wall())
+        left = max(0.0, self.deadline - self.callbacks.wall())
         return min(seconds, left * (1 + self.images_left))
 
 
 def _timed_images(source: Source, protocol: Protocol, clock: Clock) -> Iterator[TimedImage | Timing]:
-    """The image at each scale, or the row that says why not."""
+    """The image at each scale, or the row with the reason why there is none."""
     picture = attempt(source.read, memory=MEMORY)
     if isinstance(picture, Failure):
         yield _failed(source.name, 1.0, protocol, picture)

@@ -1,4 +1,4 @@
-"""A run on one input as a command for a shell."""
+"""The shell command that repeats a run on one input."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def command_line(
 ) -> str:
     """The ``colorquant`` command that quantizes the input ``name`` in the same way, quoted for a POSIX shell.
 
-    ``options`` as :func:`colorquant.fitting.engines.resolve` returns them; those that have the default's value are left
-    out. ``image`` is the picture's file, None for standard output, and with ``in_place`` the input itself; ``others``
-    maps flags of other outputs to their values.
+    ``options`` are as :func:`colorquant.fitting.engines.resolve` returns them; those with default values are left out.
+    ``image`` is the picture's file, None for standard output, and with ``in_place`` the input itself; ``others`` maps
+    flags of other outputs to their values.
     """
-    file = f"./{name}" if name.startswith("-") and name != "-" else name  # it would be taken for an option
+    file = f"./{name}" if name.startswith("-") and name != "-" else name  # else it would be read as an option
     words = ["colorquant", options.method, file, *_fit_words(options)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
     for field in fields(Reading):
@@ -50,7 +50,7 @@ def command_line(
 
 
 def _fit_words(options: FitOptions) -> list[str]:
-    """The flags of the options that differ from the method's and engine's defaults; always -k."""
+    """The flags of the options that differ from the defaults of the method and the engine, and always -k."""
     defaults = resolve(FitOptions(options.method, engine=options.engine)).replace(engine=FitOptions.engine)
     words = ["-k", str(options.k)]
     for field in fields(FitOptions):
@@ -64,7 +64,7 @@ def _flag(name: str) -> str:
 
 
 def _words(flag: str, value: object, default: object) -> list[str]:
-    """The flag with its value, or nothing where the value is the default."""
+    """The flag with its value, or nothing if the value is the default."""
     if value == default or value is None:
         return []
     if isinstance(value, bool):

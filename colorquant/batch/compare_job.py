@@ -28,9 +28,10 @@ from colorquant.types import LabelArray, UInt8Array
 class CompareOutputs:
     """The files of one image.
 
-    Pictures and contact sheet go into ``folder`` and are named after ``stem``; None writes neither. ``truth`` is read:
-    a label map. ``figure`` is a file, ``figure_kind`` a key of COMPARED, and ``figure_title`` its title, if it is not
-    the usual one. ``previews`` are made for a page. Existing files are overwritten only with ``force``.
+    Pictures and contact sheet go into ``folder`` and are named after ``stem``; None writes neither. ``truth`` is a
+    label map that is read. ``figure`` is a file, ``figure_kind`` a key of COMPARED, and ``figure_title`` its title,
+    None for the default one. ``previews`` says whether previews are made for a page. Existing files are overwritten
+    only with ``force``.
     """
 
     folder: Path | None
@@ -59,10 +60,10 @@ class CompareOutputs:
 
 @dataclass(frozen=True)
 class CompareJob:
-    """Compares one image by a grid and writes what its outputs ask for: a call for each image of a batch.
+    """Runs a grid on one image and writes the files of its outputs; it is called for each image of a batch.
 
-    ``progress`` and ``stopped`` as :func:`colorquant.analysis.compare.compare` takes them, the former with the image as
-    its first argument. Without these two a job can be pickled.
+    ``progress`` and ``stopped`` are those of :func:`colorquant.analysis.compare.compare`, the former with the image as
+    an additional first argument. Without these two a job can be pickled.
     """
 
     grid: Grid
@@ -116,9 +117,9 @@ def _read_truth(path: Path, picture: Picture, reading: Reading) -> LabelArray:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """What is kept of each cell's pixels: its PNG file, a thumbnail and a page's preview, as far as they are wanted.
+    """Collects the pictures of the cells: PNG files, thumbnails, and previews for a page, as far as they are needed.
 
-    ``side`` is the longest side of a preview. The dictionaries have the names of cells as keys.
+    ``side`` is the longest side of a preview. The keys of the dictionaries are the names of cells.
     """
 
     picture: Picture
@@ -129,7 +130,7 @@ class _Pictures:
     previews: dict[str, bytes] = field(default_factory=dict)
 
     def keep(self, cell: Cell, rendering: Rendering) -> None:
-        """Make what is wanted of a cell while its pixels are there."""
+        """Make the pictures that are needed of a cell, while its pixels are in memory."""
         alpha, path = self.picture.alpha, self.outputs.picture(cell.options)
         if path is not None:
             self.files[cell.name] = path, rendering.png
@@ -139,9 +140,9 @@ class _Pictures:
             self.previews[cell.name] = encode_preview(rendering.rgb, alpha, self.side)
 
     def finish(self, image: ComparedImage) -> ComparedImage:
-        """Write the pictures, the contact sheet and the figure. Returns the image with previews where they are wanted.
+        """Write the pictures, the contact sheet and the figure. Returns the image, with previews if they are needed.
 
-        Nothing is written of a comparison that was interrupted before its first cell.
+        Nothing is written if the comparison was interrupted before its first cell.
         """
         outputs, files = self.outputs, list(self.files.values())
         if not image.comparison.cells:

@@ -23,7 +23,7 @@ from colorquant.report.records import printable
 
 @dataclass(frozen=True)
 class CompareRequest:
-    """A grid with the names of the files that the user wants: the values of the options of the same names.
+    """A grid with the files that the user wants; each field is the value of the option of the same name.
 
     ``output`` is a folder; ``truth`` and ``figure`` may hold ``{stem}``. ``csv``, ``markdown``, ``summary`` and
     ``html`` are written once for all images, and so is a figure of a kind that shows all of them. ``figure_title`` is
@@ -68,12 +68,12 @@ class CompareRequest:
 
     @property
     def notes(self) -> list[str]:
-        """What is left out of the results, and why, in lines."""
+        """Lines on what is left out of the results, and why."""
         no_ssim = [] if measures.has_ssim() else ["no SSIM: it needs scikit-image, pip install 'colorquant[metrics]'"]
         return [*(f"left out: {printable(reason)}" for reason in self.grid.left_out), *no_ssim]
 
     def write(self, images: Sequence[ComparedImage], failures: Sequence[tuple[str, str]]) -> None:
-        """Write the files of all images; ``failures`` are names of images with the reasons.
+        """Write the files of all images; ``failures`` has the name of each image that failed, and the reason.
 
         Nothing is written where there is neither: the run was interrupted before its first result.
         """
@@ -98,7 +98,7 @@ class CompareRequest:
         write_whole(files, force=self.force)
 
     def _figure_kind(self) -> str:
-        """The kind of the figure. Raises OptionError for one that cannot be drawn, or that no file was named for."""
+        """The kind of the figure. Raises OptionError if it cannot be drawn, or if it is described but has no file."""
         if self.figure is None:
             if self.figure_kind is not None or self.figure_title is not None:
                 flag = "--figure-title" if self.figure_kind is None else "--figure-kind"

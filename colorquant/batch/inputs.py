@@ -1,4 +1,4 @@
-"""The inputs of a run: files that are named, and the images of folders that are named."""
+"""The inputs of a run: the files, and the images of the folders, that the user named."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EARLIER_OUTPUT = re.compile(  # group 1 is the stem of the input
 class Input:
     """One input, as the user named it (``-`` is standard input) or as it was found in a folder (``listed``).
 
-    ``folder`` is its place below the folder that was named; it is empty for a file that was named itself. ``problem``
+    ``folder`` is its folder relative to the one that was named, empty for a file that was named itself. ``problem``
     says why it cannot be read. ``data`` holds the bytes of standard input once they have been read. An Input is small,
     since a run may have a hundred thousand of them.
     """
@@ -41,7 +41,7 @@ class Input:
 
     @property
     def source(self) -> Path | bytes:
-        """What the image is read from: the file, or the bytes of standard input, which must have been read."""
+        """The source of the image: the file, or the bytes of standard input, which must have been read."""
         if self.data is not None:
             return self.data
         if self.path is None:
@@ -75,7 +75,7 @@ class FoundInputs:
 
 
 class RealPaths:
-    """Finds where names lead when links are followed. Each folder is resolved once, since it may hold many files."""
+    """Resolves the links in file names. Each folder is resolved only once, since it may hold many files."""
 
     def __init__(self) -> None:
         self._folders: dict[str, tuple[str, bool]] = {}
@@ -93,9 +93,9 @@ class RealPaths:
 
 
 def find_inputs(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()) -> FoundInputs:
-    """Find the files and the images of folders that ``names`` stand for, in the order of their names.
+    """Find the files and the images of folders that ``names`` stand for, in the order of the names.
 
-    A file that is named twice is taken once. Sub-folders in ``outputs`` are left out. A folder without images, or one
+    A file that is named twice is used once. Sub-folders in ``outputs`` are left out. A folder without images, or one
     that cannot be listed, becomes an input with a problem. Raises OptionError for an empty name.
     """
     inputs: dict[str, Input] = {}
@@ -114,7 +114,7 @@ def find_inputs(names: Sequence[str], *, recursive: bool, outputs: Iterable[str]
 
 
 def expand(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()) -> list[Input]:
-    """The inputs of :func:`find_inputs` alone."""
+    """Only the inputs of :func:`find_inputs`."""
     return find_inputs(names, recursive=recursive, outputs=outputs).inputs
 
 
@@ -127,14 +127,14 @@ def _expanded(name: str, recursive: bool, closed: frozenset[str], passed_over: l
         empty = False
         yield item
     if empty:
-        hint = "give a folder that holds some" if recursive else "take -r for its sub-folders"
+        hint = "give a folder that holds some" if recursive else "use -r to read its sub-folders"
         yield Input(name, problem=ImageReadError(f"no images in this folder: {hint}"))
 
 
 def _images_in(top: str, recursive: bool, closed: frozenset[str], passed_over: list[str]) -> Iterator[Input]:
-    """Yield the image files below ``top``, by their ending, folder by folder.
+    """Yield the image files below ``top``, recognized by their ending, folder by folder.
 
-    Left out are hidden files, links to folders (they can run in circles), and sub-folders whose real path is in
+    Left out are hidden files, links to folders (they can form circles), and sub-folders whose real path is in
     ``closed``. Files that are named like an earlier output and lie beside its input are added to ``passed_over``.
     """
     waiting = [""]  # folders below top, the next one last

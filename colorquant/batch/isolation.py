@@ -1,9 +1,9 @@
 """An executor whose worker processes may die: only the call that killed its process fails.
 
-Why not a library: of pebble 5.2's ``ProcessPool``, which comes closest, a worker that ends with exit code 0 leaves its
-call waiting forever, workers import the main program's module (so click), Ctrl-C while one starts prints its traceback,
-and after ``kill -9`` of the program busy workers go on with their file. Of ``concurrent.futures.ProcessPoolExecutor``,
-one dead worker fails all calls.
+Why not a library? With pebble 5.2's ``ProcessPool``, which comes closest, a worker that ends with exit code 0 leaves
+its call waiting forever, workers import the main program's module (and so click), Ctrl-C while one starts prints its
+traceback, and after ``kill -9`` of the program busy workers go on with their file. With
+``concurrent.futures.ProcessPoolExecutor`` one dead worker fails all calls.
 """
 
 from __future__ import annotations
@@ -26,24 +26,29 @@ from colorquant.files import abandon
 
 P = ParamSpec("P")
 T = TypeVar("T")
-PATIENCE = 2.0  # seconds for a worker to end by itself
-GRACE = 0.5  # seconds in which a worker that is ended may still answer its call
+PATIENCE = 2.0  # seconds that a worker has to end by itself
+GRACE = 0.5  # seconds in which a worker that is being ended may still answer its call
 START = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
     "from colorquant.batch.isolation import serve; serve()"
 )
-BROKEN = (EOFError, OSError, ValueError, pickle.UnpicklingError)  # of the pipes to and from a process that has ended
+BROKEN = (
+    EOFError,
+    OSError,
+    ValueError,
+    pickle.UnpicklingError,
+)  # of the pipes, if a process has ended
 
 
 class IsolatingExecutor(Executor):
-    """Runs calls in ``max_workers`` processes of its own; what it calls must be picklable, and its result, too.
+    """Runs calls in ``max_workers`` processes of its own; each call and its result must be picklable.
 
     A call whose process dies fails with CrashError, and so does one that takes longer than ``timeout`` seconds (its
-    process is ended). No other call is affected, and a fresh process takes over. As an earlier call may have damaged a
-    process, a call that kills one that has worked before is tried once more, in a fresh one.
+    process is ended). No other call is affected, and a fresh process takes over. Since an earlier call may have
+    damaged a process, a call that kills a used process is tried once more, in a fresh one.
 
     Each of ``max_workers`` threads writes to a process and awaits its answer. A process ends when its standard input
-    does, so none outlives the program, however that ends. Processes ignore Ctrl-C, and what their Python code writes to
+    ends, so none outlives the program, however that ends. Processes ignore Ctrl-C, and what their Python code writes to
     standard error goes to that of the program.
     """
 
@@ -66,7 +71,7 @@ class IsolatingExecutor(Executor):
             self.terminate_workers()
 
     def terminate_workers(self) -> None:
-        """End all processes at once, whatever they are doing; the calls that they were at fail."""
+        """End all processes at once, whatever they are doing; their current calls fail."""
         with self._lock:
             self._terminated = True
             workers = list(self._workers)
@@ -132,7 +137,7 @@ class _Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
-        with suppress(*BROKEN):  # the first call will find it dead
+        with suppress(*BROKEN):  # the first call will find out that it is dead
             pickle.dump(sys.path, self._input)
             self._input.flush()
 
@@ -181,12 +186,12 @@ class _Worker:
         if code >= 0:
             return f"its worker process ended with exit code {code}: leave this file out, and please report it"
         name = signal.Signals(-code).name if -code in set(signal.Signals) else "unknown"
-        memory = ", perhaps for want of memory: use fewer --jobs, or" if -code == signal.SIGKILL else ":"
+        memory = ", perhaps since memory ran out: use fewer --jobs, or" if -code == signal.SIGKILL else ":"
         return f"its worker process was killed by signal {-code} ({name}){memory} leave this file out"
 
 
 def _stderr_number() -> int | None:
-    """The file descriptor of standard error as Python has it; None, the inherited one, where it has none."""
+    """The file descriptor of Python's standard error; None, which means the inherited one, if there is none."""
     with suppress(OSError, AttributeError, ValueError):
         return sys.stderr.fileno()
     return None
@@ -194,7 +199,7 @@ def _stderr_number() -> int | None:
 
 @contextmanager
 def _sigint_blocked() -> Iterator[None]:
-    """Processes started in this block never get Ctrl-C, which is for the program; it ends its workers itself."""
+    """Processes that are started in this block never get Ctrl-C; the program gets it and ends its workers itself."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -208,8 +213,8 @@ def _sigint_blocked() -> Iterator[None]:
 def serve() -> None:
     """The main function of a worker: read calls from standard input and write answers to what was standard output.
 
-    The calls run on a thread, so that the end of standard input is noticed at once. Then no more files are written,
-    and a call that has written its own may still say so before the process ends.
+    The calls run on a thread, so that the end of standard input is noticed at once. From then on no more files are
+    written, but a call that has written its files may still answer before the process ends.
     """
     calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     hush_libraries()
@@ -227,13 +232,13 @@ def serve() -> None:
 
 
 def _exit_on_error(details: threading.ExceptHookArgs) -> None:
-    """End the process with its thread: the program would wait for the answer forever."""
+    """End the process if its thread fails, since the program would wait for the answer forever."""
     threading.__excepthook__(details)
     os._exit(1)
 
 
 def _redirect_stdout() -> None:
-    """Keep what a library prints out of the answers: it goes where libraries' words on standard error go."""
+    """Keep what a library prints out of the answers: send it where the standard error of libraries goes."""
     try:
         os.dup2(2, 1)
     except OSError:  # standard error is closed
@@ -244,7 +249,7 @@ def _answer_calls(queue: SimpleQueue[bytes], answers: BinaryIO, busy: threading.
     """Answer the calls in the queue, one by one; ``busy`` is held meanwhile."""
     while True:
         call = queue.get()
-        with busy, suppress(OSError):  # nobody may wait any more
+        with busy, suppress(OSError):  # perhaps nobody waits any more
             answers.write(_answer(call))
             answers.flush()
 

@@ -1,4 +1,4 @@
-"""The names of outputs. They are known, and checked for every command in one place, before anything runs."""
+"""The names of outputs, which are known and checked before anything runs, for every command in one place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from colorquant.files import check_place, check_writable
 from colorquant.images import SUFFIXES
 
 D = TypeVar("D")
-FIELDS = ("stem",)  # what may stand in braces in the name of an output
+FIELDS = ("stem",)  # fields that the name of an output may have in braces
 BRACES = re.compile(r"\{[^{}]*\}")
 
 
@@ -25,7 +25,7 @@ class OutputName:
     """A file or a folder that the user named with an option.
 
     ``flag`` is the option, such as ``--csv``, and ``name`` what the user wrote. ``suffixes`` are the endings that it
-    may have; any, where there are none. A file is written for each input, and its name may hold ``{stem}``, unless it
+    may have; an empty tuple allows any. A file is written for each input, and its name may hold ``{stem}``, unless it
     is written ``once`` for the whole run. With ``folder`` it is a folder for many files.
     """
 
@@ -40,7 +40,7 @@ class OutputName:
         return Path(self.name.replace("{stem}", item.stem))
 
     def check(self, inputs: Sequence[Input]) -> None:
-        """Raises OptionError where the name cannot be used for these inputs, whatever is on the disk beside it."""
+        """Raises OptionError if the name cannot be used for these inputs, whatever files exist."""
         self._check_word()
         self._check_fields()
         if self.folder:
@@ -57,7 +57,7 @@ class OutputName:
             raise OptionError(f"{self.flag} has an empty name: is a variable unset?")
         if self.name == STDIN:
             hint = "name a folder" if self.folder else "only -o can write to standard output"
-            raise OptionError(f"{self.flag} - is no {'folder' if self.folder else 'file'}: {hint}")
+            raise OptionError(f"{self.flag} - is not a {'folder' if self.folder else 'file'}: {hint}")
         if not self.folder and os.path.isdir(self.name):
             raise OptionError(f"{self.flag} {self.name} is a folder: name a file")
 
@@ -87,11 +87,11 @@ def check_names(
 ) -> None:
     """Check all names of a run before anything is read or written: the one check that every command calls.
 
-    ``names`` are what the user named. ``files`` holds the files that each input would write, in the order of
-    ``inputs``; it is iterated only after ``names`` have been checked. With ``in_place`` an input may be written over by
-    itself. Raises OptionError for a name that cannot be used, and where two inputs would write one file, or an output
-    would fall on an input. Raises OutputError where a file that is written once for the whole run exists already and
-    ``force`` is not given, or cannot be written where it would lie.
+    ``names`` are those that the user gave. ``files`` holds the files that each input would write, in the order of
+    ``inputs``; it is iterated only after ``names`` have been checked. With ``in_place`` an input may be overwritten by
+    its own output. Raises OptionError for a name that cannot be used, and where two inputs would write one file, or an
+    output would fall on an input. Raises OutputError where a file that is written once for the whole run exists already
+    and ``force`` is not given, or cannot be written to its folder.
     """
     for name in names:
         name.check(inputs)
@@ -121,7 +121,7 @@ def _check_clashes(
     real_paths: RealPaths,
     in_place: bool,
 ) -> None:
-    """Raises OptionError where two inputs would write one file, or one would write over another or a run's file.
+    """Raises OptionError if two inputs would write one file, or one would overwrite another or a file of the run.
 
     The keys of ``run_files`` and ``sources`` are real paths.
     """
@@ -143,7 +143,7 @@ def _check_clashes(
 
 
 class Plan(Generic[D]):
-    """Inputs, each with what ``planned`` makes of it when it is needed: only names are held."""
+    """Inputs, each with the result of ``planned``, which is computed when needed, so that only names are in memory."""
 
     def __init__(self, inputs: Sequence[Input], planned: Callable[[Input], D]) -> None:
         self.inputs, self._planned = inputs, planned
@@ -163,9 +163,9 @@ class OutputNaming:
     """How the outputs of ``kmeans`` and ``em`` are named.
 
     ``tag``, such as ``kmeans16``, is a part of the default name. ``k`` is the largest number of labels. ``output`` is
-    the value of ``-o``. ``others`` maps keys of OUTPUTS to what the user gave: an ending, or a name that may hold
-    ``{stem}``. ``report`` is a file for the whole run. With ``in_place`` a picture replaces its input; ``force`` and
-    ``skip_existing`` are those of :class:`OutputPaths`.
+    the value of ``-o``. ``others`` maps keys of OUTPUTS to the value that the user gave: an ending, or a name that may
+    hold ``{stem}``. ``report`` is a file for the whole run. With ``in_place`` a picture replaces its input; ``force``
+    and ``skip_existing`` are those of :class:`OutputPaths`.
     """
 
     tag: str
@@ -273,13 +273,13 @@ class OutputNaming:
 
 
 def _replaceable(item: Input) -> Input:
-    """The input, with a problem where ``--in-place`` is impossible: the name stays, and the content becomes a PNG."""
+    """The input, with a problem if ``--in-place`` is impossible, since the name stays and the content becomes a PNG."""
     if item.problem is not None or not os.path.lexists(item.name):
         return item
     if os.path.splitext(item.name)[1].lower() != ".png":
         return replace(item, problem=OutputError("--in-place writes PNG: only a name that ends in .png can be kept"))
     if not os.path.isfile(item.name):
-        return replace(item, problem=OutputError("--in-place replaces files, and this is none: leave it out"))
+        return replace(item, problem=OutputError("--in-place replaces files, and this is not a file: leave it out"))
     real = os.path.realpath(item.name)
     if os.path.splitext(real)[1].lower() in SUFFIXES - {".png"}:
         reason = f"--in-place writes PNG: this link leads to {os.path.basename(real)}, whose name says otherwise"

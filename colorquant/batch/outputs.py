@@ -1,6 +1,6 @@
 """The kinds of files that are written for a quantized image, and their paths for one input.
 
-The table OUTPUTS is what options, names, jobs and docs read.
+Options, names, jobs and docs read the table OUTPUTS.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Files = list[tuple[Path, bytes]]
 class OutputKind:
     """A kind of file that can be written beside the quantized image.
 
-    ``encode`` makes its files, given the path. ``suffixes`` are the endings that its name may have, and with those in
+    ``encode`` makes its files, given the path. ``suffixes`` are the endings that its name may have; with those in
     ``per_label`` there is a file for each label, named by :func:`numbered`. With ``beside`` the user gives only the
     ending, and the file is named after the image; else the user names the file, or with ``folder`` the folder.
     ``history`` says that the iterations of the fit are needed, ``watches`` that they are used if the engine reports
-    them. ``methods`` are those that can have it.
+    them. ``methods`` are those for which it is possible.
     """
 
     flag: str
@@ -143,7 +143,10 @@ class OutputPaths:
         ]
 
     def is_complete(self, k: int) -> bool:
-        """Whether all files exist. Of numbered ones the first is looked at, since the image is written after them."""
+        """Whether all files exist.
+
+        Of numbered files only the first is checked, since the image is written after them.
+        """
         files = [self.image, *(path for path, _ in self.series(k))]
         return all(path is not None and os.path.isfile(path) for path in files)
 
@@ -156,9 +159,9 @@ class OutputPaths:
 
 
 def check_kinds(options: FitOptions, kinds: Iterable[str]) -> None:
-    """Raises OptionError for one of ``kinds``, keys of OUTPUTS, that a fit with ``options`` cannot have.
+    """Raises OptionError for one of ``kinds``, keys of OUTPUTS, that is not possible for a fit with ``options``.
 
-    ``options`` as :func:`colorquant.fitting.engines.resolve` returns them.
+    ``options`` are as :func:`colorquant.fitting.engines.resolve` returns them.
     """
     for kind in kinds:
         output = OUTPUTS[kind]

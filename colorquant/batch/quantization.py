@@ -19,10 +19,10 @@ from colorquant.report import figures
 
 @dataclass(frozen=True)
 class QuantizeRequest:
-    """What a user asks ``kmeans`` or ``em`` to do with images.
+    """A run of ``kmeans`` or ``em`` as the user requests it.
 
-    ``options`` may leave defaults open. ``output`` is the value of ``-o``, and ``others`` maps keys of OUTPUTS to
-    theirs. ``report``, ``force``, ``in_place`` and ``skip_existing`` are as in
+    ``options`` may leave fields to the engine's defaults. ``output`` is the value of ``-o``; ``others`` maps keys of
+    OUTPUTS to the values of their options. ``report``, ``force``, ``in_place`` and ``skip_existing`` are as in
     :class:`colorquant.batch.naming.OutputNaming`; the other fields as in
     :class:`colorquant.batch.quantize_job.JobOptions`. Raises OptionError where options do not go together.
     """
@@ -65,7 +65,7 @@ class QuantizeRequest:
         return find_inputs(names, recursive=recursive, outputs=[name for name in (*folders, self.output) if name])
 
     def plan(self, inputs: Sequence[Input]) -> Plan[OutputPaths]:
-        """Each input with its outputs. Raises OptionError and OutputError where they cannot be."""
+        """Each input with its outputs. Raises OptionError and OutputError if a name cannot be used."""
         naming = OutputNaming(
             f"{self.options.method}{self.k}",
             self.k,
@@ -79,7 +79,7 @@ class QuantizeRequest:
         return naming.plan(inputs)
 
     def job(self, progress: Progress | None = None) -> QuantizeJob:
-        """What is done with each input. It is picklable without ``progress``."""
+        """The job for each input. It is picklable without ``progress``."""
         settings = JobOptions(
             self.options,
             paint=self.paint,
@@ -91,7 +91,7 @@ class QuantizeRequest:
         return QuantizeJob(settings, progress)
 
     def _drawing(self) -> figures.Drawing | None:
-        """The figure to draw, if any. Raises OptionError where it cannot be, or is described but not wanted."""
+        """The figure to draw, if any. Raises OptionError if it is impossible, or described but not requested."""
         if "figure" in self.others:
             return figures.choose(self.options, self.figure_kind, self.figure_bands, self.figure_title)
         described = {"kind": self.figure_kind, "bands": self.figure_bands or None, "title": self.figure_title}

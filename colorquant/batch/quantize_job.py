@@ -23,11 +23,11 @@ from colorquant.report import figures, records
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What is done with every input of a run.
+    """The options of every input of a run.
 
-    ``options`` of the fit; ``paint`` and ``assign`` as :func:`colorquant.quantization.quantize` takes them; ``reading``
-    of the image. With ``keep_metadata`` the metadata of the input are written into the image. ``drawing`` is a choice
-    of :func:`colorquant.report.figures.choose`; None draws the usual figure.
+    ``options`` are those of the fit, ``paint`` and ``assign`` those of :func:`colorquant.quantization.quantize`,
+    ``reading`` says how the image is read. With ``keep_metadata`` the metadata of the input are written into the image.
+    ``drawing`` is a choice of :func:`colorquant.report.figures.choose`; None draws the default figure.
     """
 
     options: FitOptions
@@ -40,10 +40,10 @@ class JobOptions:
 
 @dataclass(frozen=True)
 class FileResult:
-    """The result of one file; ``png`` holds the image's bytes where no file was asked for.
+    """The result of one file; ``png`` holds the bytes of the image if no file was requested.
 
-    ``seconds`` are wall time per stage. ``notes`` are sentences about what was lost or changed; ``warnings`` are those
-    of them that are shown without ``-v``.
+    ``seconds`` maps each stage to its wall time. ``notes`` are sentences about what was lost or changed; ``warnings``
+    are the notes that are shown without ``-v``.
     """
 
     quantized: Quantized
@@ -57,9 +57,9 @@ class FileResult:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a :class:`QuantizeJob` returns: small enough to be sent between processes, unless ``png`` is set.
+    """The result of a :class:`QuantizeJob`: small enough to be sent between processes, unless ``png`` is set.
 
-    ``record`` is the input's JSON object, ``png`` the image where no file was asked for, and ``command`` a shell
+    ``record`` is the input's JSON object, ``png`` the image if no file was requested, and ``command`` a shell
     command that quantizes this input in the same way, empty for an input that was skipped.
     """
 
@@ -136,7 +136,7 @@ def quantize_file(
     png = encode_png(quantized, chunks)
     encoded: Files = []
     if shown is not None:
-        from colorquant.report.quantized_file import QuantizedFile  # a plain run does without
+        from colorquant.report.quantized_file import QuantizedFile  # a plain run does not need it
 
         file = QuantizedFile(
             name=paths.name,
@@ -176,7 +176,7 @@ def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:
 
 
 def _check_single_frame(picture: images.Picture) -> None:
-    """Raises OutputError for an image that would replace a file with more frames than it has itself."""
+    """Raises OutputError if the image would replace a file with several frames."""
     if picture.frames == 1:
         return
     count = "several" if picture.frames is None else f"{picture.frames}"
@@ -184,7 +184,7 @@ def _check_single_frame(picture: images.Picture) -> None:
 
 
 def _uncounted_alpha(quantized: Quantized) -> tuple[str, ...]:
-    """A note if the engine could not weigh partly transparent pixels by their alpha, and there are some."""
+    """A note if there are partly transparent pixels and the engine could not weight them by alpha."""
     options = quantized.options
     fits_pixels = engines.ENGINES[options.engine][options.method].per_pixel
     if not fits_pixels or quantized.palette.counts is None or quantized.weight == int(quantized.palette.counts.sum()):
@@ -193,7 +193,7 @@ def _uncounted_alpha(quantized: Quantized) -> tuple[str, ...]:
 
 
 def _empty_clusters(quantized: Quantized) -> tuple[str, ...]:
-    """A note if clusters of the fit have no pixel, so that the image has fewer colours than was asked for."""
+    """A note if clusters of the fit have no pixel, so that the image has fewer colours than k."""
     clusters = len(quantized.model.points)
     empty = clusters - len(quantized.palette)
     if quantized.untouched or empty <= 0:

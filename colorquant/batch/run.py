@@ -20,12 +20,12 @@ P = TypeVar("P")
 R = TypeVar("R")
 Job = Callable[[Input, P], R]
 SAVE_MEMORY = "use a smaller picture or fewer --jobs"
-GRACE = 0.5  # seconds that an input under way still has after an interruption
+GRACE = 0.5  # seconds that inputs in progress still have after an interruption
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
-    """What became of an input: a ``result``, or an ``error`` in one line with its ``details``, the traceback."""
+    """The outcome of an input: a ``result``, or an ``error`` in one line with its ``details``, the traceback."""
 
     input: Input
     result: R | None
@@ -39,10 +39,10 @@ def open_executor(
 ) -> Iterator[Executor | None]:
     """The executor for a run: with ``isolate`` ``jobs`` worker processes, else ``jobs`` threads.
 
-    One job alone needs no executor (None), and then runs in the calling thread, where Ctrl-C interrupts it. With
-    ``threaded`` it gets a thread all the same: for a job that Python cannot interrupt, or must not. ``timeout`` is in
-    seconds per input, for worker processes only. When the block ends by an exception, nothing more is begun, threads
-    are left behind and worker processes are ended.
+    A single job needs no executor (None): it runs in the calling thread, where Ctrl-C interrupts it. With ``threaded``
+    it gets a thread all the same, for a job that Python cannot or must not interrupt. ``timeout`` is in seconds per
+    input, for worker processes only. If the block ends with an exception, nothing more is started, threads are left
+    running and worker processes are ended.
     """
     if isolate:
         from colorquant.batch.isolation import IsolatingExecutor
@@ -72,13 +72,13 @@ def run(
     in_flight: int = 2,
     fail_fast: bool = False,
 ) -> Run[P, R]:
-    """Run ``job`` for each input and what is planned for it; the outcomes come in the order of ``plan``.
+    """Run ``job`` on each input with what is planned for it; the outcomes come in the order of ``plan``.
 
-    ``executor`` may be any :class:`concurrent.futures.Executor`; where it sends work to other processes, the job, the
+    ``executor`` may be any :class:`concurrent.futures.Executor`; if it sends work to other processes, the job, the
     plan's items and the results must be picklable. Without one the job runs in the calling thread. At most
     ``in_flight`` inputs are submitted at a time (twice the number of workers keeps them all busy), so that memory does
-    not grow with the plan. A failure becomes an outcome, and the run goes on; with ``fail_fast`` nothing more is begun
-    after it, and what is under way is finished.
+    not grow with the plan. A failure becomes an outcome, and the run goes on; with ``fail_fast`` nothing more is
+    started after it, and jobs in progress are finished.
     """
     return Run(plan, job, executor, in_flight=in_flight, fail_fast=fail_fast)
 
@@ -105,14 +105,14 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
         return next(self._outcomes)
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start nothing more."""
         self._outcomes.close()
 
     def stop(self, grace: float = GRACE) -> list[Outcome[R]]:
-        """After an interruption: begin nothing more, and return the outcomes of inputs that were finished all the same.
+        """After an interruption, start nothing more, and return the outcomes of the inputs that were still finished.
 
-        Inputs under way have ``grace`` seconds to end; then they are left behind. The executor's worker processes are
-        ended, if it has them. To keep threads from writing files after this, call
+        Inputs in progress have ``grace`` seconds to end; then they are abandoned. The worker processes of the executor
+        are ended, if it has any. To keep threads from writing files after this, call
         :func:`colorquant.files.abandon` first.
         """
         self._outcomes.close()
@@ -148,7 +148,7 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
                 yield self._first()
 
     def _first(self) -> Outcome[R]:
-        outcome = _awaited(*self._waiting[0])  # it stays in line while it is waited for: see stop()
+        outcome = _awaited(*self._waiting[0])  # it stays in the queue while it is awaited: see stop()
         self._waiting.popleft()
         if self._fail_fast and outcome.error is not None:
             self._failed = True
@@ -157,14 +157,17 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
 
 
 def _terminate_workers(executor: Executor | None) -> None:
-    """End worker processes: ours, and those of executors with a method of this name, as Python 3.14's has."""
+    """End the worker processes of an executor that has a method for it, as ours and Python 3.14's do."""
     terminate: Callable[[], None] | None = getattr(executor, "terminate_workers", None)
     if terminate is not None:
         terminate()
 
 
 def attempt(job: Job[P, R], item: Input, planned: P) -> R | Failure:
-    """Run ``job`` for one input and catch its failure. Raises OptionError: wrong usage, the same for every input."""
+    """Run ``job`` for one input and catch its failure.
+
+    Raises OptionError, since wrong usage concerns every input alike.
+    """
 
     def checked() -> R:
         if item.problem is not None:
@@ -181,6 +184,6 @@ def _outcome(item: Input, result: R | Failure) -> Outcome[R]:
 
 
 def _awaited(item: Input, future: Future[R | Failure]) -> Outcome[R]:
-    """The outcome of a future. Raises OptionError; what went wrong in the executor itself becomes a failure, too."""
+    """The outcome of a future. Raises OptionError; an error of the executor itself becomes a failure as well."""
     result: R | Failure = attempts.attempt(future.result, memory=SAVE_MEMORY)
     return _outcome(item, result)

@@ -1,4 +1,4 @@
-"""What libraries in C write to standard error is kept from the user's terminal."""
+"""Keeping the standard error of C libraries away from the user's terminal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import suppress
 
 
 def hush_libraries() -> None:
-    """Send what libraries in C write to standard error nowhere; Python's own ``sys.stderr`` still reaches the user.
+    """Discard what C libraries write to standard error; Python's own ``sys.stderr`` still reaches the user.
 
-    LibTIFF, for one, complains there about broken files, beside our own line. It changes the whole process, so only
-    programs call it.
+    LibTIFF, for example, complains there about broken files, in addition to our own line. The change concerns the whole
+    process, so only programs call this.
     """
     if os.name == "nt":
-        return  # a console there is no file descriptor
+        return  # a console on Windows is not a file descriptor
     with suppress(OSError):
         own, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)

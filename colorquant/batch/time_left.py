@@ -1,4 +1,4 @@
-"""How long a comparison still takes."""
+"""Estimating how long a comparison will still take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Lock
 from colorquant.analysis.baselines import BaselineOptions
 from colorquant.analysis.grid import Combination
 
-# What a colour costs, compared with our k-means: the order of magnitude, until something like it has been timed.
+# The cost of a colour relative to our k-means: an order of magnitude, used until something similar has been timed.
 COSTS = {
     ("numpy", "kmeans"): 1.0,
     ("numpy", "em"): 3.0,
@@ -24,10 +24,10 @@ COSTS = {
 
 @dataclass
 class TimeLeft:
-    """Estimates the wall seconds that are left of ``combinations``, each of which runs on ``images`` images.
+    """Estimates the wall seconds that are left for ``combinations``, each of which runs on ``images`` images.
 
-    The estimate for a combination is the mean of its own times; else that of its method and engine, in proportion to
-    k; else by the costs above, in proportion to what has been timed. ``jobs`` images run at a time.
+    The estimate for a combination is the mean of its own times; if it has none, the times of its method and engine are
+    scaled by k; if they have none, all times are scaled by the costs above. ``jobs`` images run at a time.
     """
 
     combinations: Sequence[Combination]
@@ -54,13 +54,13 @@ class TimeLeft:
     def _expected(self, options: Combination) -> float:
         if options in self.times:
             return statistics.fmean(self.times[options])
-        like = [one for one in self.times if (one.engine, one.method) == (options.engine, options.method)]
-        return self._in_proportion(options, like or list(self.times), (lambda one: one.k) if like else _cost)
+        similar = [other for other in self.times if (other.engine, other.method) == (options.engine, options.method)]
+        return self._in_proportion(options, similar or list(self.times), (lambda other: other.k) if similar else _cost)
 
     def _in_proportion(
         self, options: Combination, others: Sequence[Combination], cost: Callable[[Combination], float]
     ) -> float:
-        """The time of a combination, if all cost as ``cost`` says."""
+        """The time of a combination, if times are proportional to ``cost``."""
         seconds = sum(statistics.fmean(self.times[other]) for other in others)
         return seconds / sum(cost(other) for other in others) * cost(options)
 

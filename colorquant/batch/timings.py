@@ -1,4 +1,4 @@
-"""``timing`` over many images: the names of its files, checked before anything runs, and what is written into them."""
+"""``timing`` over many images: the names of its files, checked before anything runs, and their contents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from colorquant.report.timing_records import csv_table, markdown
 
 @dataclass(frozen=True)
 class TimingRequest:
-    """What is timed and how, and the names of the files that the user wants: the values of the options of their names.
+    """What is timed and how, and the files that the user wants, each the value of the option of the same name.
 
     ``figure_title`` is as in :class:`colorquant.report.figures.Drawing`. Files that exist are overwritten only with
     ``force``.
@@ -51,7 +51,7 @@ class TimingRequest:
         return [options for options in self.grid().combinations if isinstance(options, FitOptions)]
 
     def check(self, inputs: Sequence[Input]) -> None:
-        """Raises OptionError or OutputError before minutes are spent on what cannot be written."""
+        """Raises OptionError or OutputError for a file that cannot be written, before minutes are spent on it."""
         suffixes = {"--figure": figures.SUFFIXES, "--html": OUTPUTS["html"].suffixes}
         named = {"--csv": self.csv, "--markdown": self.markdown, "--figure": self.figure, "--html": self.html}
         names = [
@@ -86,7 +86,7 @@ class TimingRequest:
 
 
 def sources(inputs: Sequence[Input], reading: Reading, noted: Callable[[Input, Picture], None]) -> list[Source]:
-    """The images of the inputs, each read when its turn comes; ``noted`` is called with each that was read."""
+    """The images of the inputs, each read when it is needed; ``noted`` is then called with it."""
     return [Source(item.name, partial(_read, item, reading, noted)) for item in inputs]
 
 

@@ -35,7 +35,7 @@ INTERRUPTED = 130  # the exit code that shells expect after Ctrl-C
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in modules of their names. All errors are turned into click's here."""
+    """A group whose commands are in modules of their names. It turns all errors into click's."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -63,7 +63,7 @@ class LazyGroup(click.Group):
         write_examples(EXAMPLES, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """Commands, without loading their modules, and the options of the group."""
+        """Complete commands, without loading their modules, and the options of the group."""
         from click.shell_completion import CompletionItem
 
         items = [CompletionItem(name, help=words) for name, words in COMMANDS.items() if name.startswith(incomplete)]
@@ -115,8 +115,8 @@ def _printable(words: str) -> str:
 
 def main() -> None:
     """The ``colorquant`` command."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix product here gains from threads
-    gc.disable()  # a process for one image ends before there is garbage; saves 5 % of its time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix product here is faster on several threads
+    gc.disable()  # a process for one image ends before there is much garbage; this saves 5 % of its time
     _open_streams()
     hush_libraries()
     code: str | int | None = 1

@@ -1,6 +1,6 @@
 """The names that options offer, and the defaults that their help shows.
 
-The tables of these names (``ENGINES``, ``SPACES`` and so on) stand where they are used, in modules that load numpy and
+The tables of these names (``ENGINES``, ``SPACES`` and so on) are where they are used, in modules that load numpy and
 Pillow. ``--help`` and shell completion load this module instead, which imports nothing.
 ``tests/core/test_architecture.py`` checks that each entry agrees with its table.
 """

@@ -45,7 +45,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
     help="Numbers of colours.",
 )
 @list_option("--method", choices.METHODS, default="kmeans,em", words="Methods of the engines:")
-@list_option("--engine", [*choices.ENGINES, *choices.BASELINES], default="numpy", words="Engines and other quantizers:")
+@list_option("--engine", [*choices.ENGINES, *choices.BASELINES], default="numpy", words="Engines and baselines:")
 @list_option("--covariance", choices.COVARIANCES, default="", words="Shapes of em's Gaussians, by default diagonal:")
 @option(
     FIT,
@@ -63,7 +63,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
     metavar="N",
     default=1,
     show_default=True,
-    help="Number of seeds from which each combination runs; results have a mean and a standard deviation.",
+    help="Number of seeds with which each combination runs; several give a mean and a standard deviation.",
 )
 @list_option("--space", choices.SPACES, default="rgb", words="Colour spaces:", group=COLOUR)
 @reading_options
@@ -81,7 +81,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
     "--html",
     type=ANY_PATH,
     metavar="FILE.html",
-    help="Write a page that shows the results beside each other.",
+    help="Write a page that shows the results side by side.",
 )
 @option(OUTPUT, "--csv", type=ANY_PATH, metavar="FILE", help="Write the results of all images as CSV.")
 @option(OUTPUT, "--markdown", type=ANY_PATH, metavar="FILE", help="Write the tables of all images as markdown.")
@@ -121,7 +121,7 @@ def command(**settings: Any) -> None:
     """Compare methods, engines, spaces and numbers of colours on images.
 
     IMAGES are files, folders, or - for standard input. Every combination is measured in the same way; impossible ones
-    are left out and named.
+    are left out and listed.
     """
     from colorquant.cli.comparison import run_comparison
 

@@ -26,7 +26,7 @@ from colorquant.report.comparison_table import comparison_table, left_out_words
 from colorquant.report.records import notes_line, printable
 from colorquant.report.tables import Table
 
-FINISH = 30.0  # seconds that writing what was finished may take after Ctrl-C; a second Ctrl-C ends it at once
+FINISH = 30.0  # seconds that unfinished work has after Ctrl-C; a second Ctrl-C ends it at once
 
 
 def run_comparison(
@@ -66,7 +66,7 @@ def run_comparison(
         summary=summary,
         html=html,
         force=force,
-        options=_said(images, axes),
+        options=_option_words(images, axes),
     )
     inputs = expand(images, recursive=recursive, outputs=[] if output is None else [output])
     check_stdin(inputs)
@@ -108,7 +108,7 @@ class _Results:
         self.errors: list[str] = []
 
     def progress(self, item: Input, options: Combination, seconds: float | None) -> None:
-        """Show which combination runs on which image, or count one that ended."""
+        """Show which combination runs on which image, or advance the bar when one has ended."""
         if seconds is None:
             left = self.time_left.start(options)
             self.console.show_current(f"{combination_words(options)}: {printable(item.name)}", left)
@@ -118,31 +118,31 @@ class _Results:
 
     def add(self, outcome: batch.Outcome[ComparedImage]) -> None:
         """Print the results of one image."""
-        called, image = display_name(outcome.input), outcome.result
+        name, image = display_name(outcome.input), outcome.result
         if image is None:
             reason = outcome.error or ""
             self.failures.append((outcome.input.name, reason))
-            self._fail(called, reason, outcome.details)
+            self._fail(name, reason, outcome.details)
             self._print_json([failure(outcome.input.name, reason)])
             return
         for cell in image.comparison.cells:
             if cell.error is not None:
-                self._fail(f"{called}, {cell.name}", cell.error, cell.details)
+                self._fail(f"{name}, {cell.name}", cell.error, cell.details)
         if image.comparison.not_run:
-            self.console.print(f"{called}: not run: {', '.join(image.comparison.not_run)}")
+            self.console.print(f"{name}: not run: {', '.join(image.comparison.not_run)}")
         if not image.comparison.cells:
             return
         self.images.append(image)
         self._print_json(records(image))
-        self._print_table(called, image)
+        self._print_table(name, image)
         if image.sheet is not None:
             self.console.print(f"contact sheet: {printable(str(image.sheet))}")
         notes = image.notes if self.verbose else image.warnings
         if notes:
             self.console.print(notes_line(notes))
 
-    def _fail(self, called: str, reason: str, details: str) -> None:
-        self.errors.append(f"{called}: {printable(reason)}")
+    def _fail(self, name: str, reason: str, details: str) -> None:
+        self.errors.append(f"{name}: {printable(reason)}")
         if self.verbose:
             self.console.print(details)
 
@@ -150,12 +150,12 @@ class _Results:
         for row in rows if self.as_json else ():
             click.echo(json.dumps(row))
 
-    def _print_table(self, called: str, image: ComparedImage) -> None:
+    def _print_table(self, name: str, image: ComparedImage) -> None:
         if not (self.as_json or self.quiet):
             rows = records(image)
             if len(self.images) > 1:
                 click.echo()
-            _print_table(table_title(called, image), lambda width: comparison_table(rows, width))
+            _print_table(table_title(name, image), lambda width: comparison_table(rows, width))
             agreement = agreement_words(image.comparison)
             if agreement is not None:
                 print_result(agreement)
@@ -173,7 +173,7 @@ class _Results:
 
 
 def _print_table(title: str, table: Callable[[int | None], tuple[Table, list[str]]]) -> None:
-    """Print a table on standard output: on a terminal in colour and no wider, else all columns, aligned."""
+    """Print a table on standard output: on a terminal in colour and as wide as it, else aligned with all columns."""
     if not sys.stdout.isatty():
         click.echo(f"{title}\n\n{table(None)[0].plain()}")
         return
@@ -187,11 +187,11 @@ def _print_table(title: str, table: Callable[[int | None], tuple[Table, list[str
         print_result(line)
 
 
-def _said(images: tuple[str, ...], axes: dict[str, Any]) -> dict[str, str]:
-    """The images and options of the run as a page lists them."""
-    said = {"images": ", ".join(images)}
+def _option_words(images: tuple[str, ...], axes: dict[str, Any]) -> dict[str, str]:
+    """The images and options of the run, as a page lists them."""
+    words = {"images": ", ".join(images)}
     for name, value in axes.items():
         if value not in (None, ()):
             flag = "-k" if name == "k" else f"--{name.replace('_', '-')}"
-            said[flag] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return said
+            words[flag] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return words

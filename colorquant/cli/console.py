@@ -47,13 +47,13 @@ class Console:
         self.print(f"  {printable(command)}")
 
     def show_current(self, text: str, left: float | None = None) -> None:
-        """Show what is being worked on, and the seconds that are left in all, where there is a progress bar."""
+        """Show the current work and the total seconds left, if there is a progress bar."""
 
     def advance(self) -> None:
         """Move the progress bar by one image, or by one of its cells or runs, finished or failed."""
 
-    def show_progress(self, now: Iteration | SearchStep) -> None:
-        """Show a step of a fit's search, its start, or an iteration, where there is a terminal."""
+    def show_progress(self, step: Iteration | SearchStep) -> None:
+        """Show a step of a fit's search, its start, or an iteration, if there is a terminal."""
 
     def _print(self, text: str) -> None:
         with suppress(OSError):  # a closed standard error must not stop the work
@@ -61,7 +61,7 @@ class Console:
 
 
 class TerminalConsole(Console):
-    """Prints on a terminal: lines that are broken between words, swatches, and a progress bar for several images."""
+    """Prints on a terminal: lines broken between words, swatches, and a progress bar for several images."""
 
     def __init__(self, total: int) -> None:
         from colorquant.report import terminal
@@ -103,19 +103,19 @@ class TerminalConsole(Console):
         if self.bar and self.task is not None:
             self.bar.advance(self.task)
 
-    def show_progress(self, now: Iteration | SearchStep) -> None:
+    def show_progress(self, step: Iteration | SearchStep) -> None:
         if self.bar:
             return  # one bar is enough
         self.fit_since = min(self.fit_since, time.monotonic())
         if self.fit is None and time.monotonic() - self.fit_since > FIT_BAR_AFTER:
             bar = self.terminal.fit_bar(self.rich)
             bar.start()
-            self.fit = bar, bar.add_task(progress_words(now), total=None)
+            self.fit = bar, bar.add_task(progress_words(step), total=None)
         if self.fit is not None:
-            self.fit[0].update(self.fit[1], description=progress_words(now))
+            self.fit[0].update(self.fit[1], description=progress_words(step))
 
     def close(self) -> None:
-        """Remove what moves from the terminal."""
+        """Remove the spinner from the terminal."""
         if self.fit is not None:
             self.fit[0].stop()
             self.fit = None

@@ -24,8 +24,8 @@ COLORS = {OK: "green", OPTIONAL: "yellow", WRONG: "red"}
 def command(as_json: bool) -> None:
     """Check the installation: packages, OpenCV, engines, extras, formats.
 
-    Each engine fits a tiny image. The last lines say what to do where something is missing or wrong. The exit code is 1
-    where it is something that colorquant needs.
+    Each engine fits a tiny image. If something is missing or wrong, the last lines say what to do. The exit code is 1
+    if it is something that colorquant needs.
     """
     findings: list[Finding] = []
     for finding in examine():
@@ -40,13 +40,13 @@ def command(as_json: bool) -> None:
         for finding in findings:
             if finding.remedy is not None:
                 click.echo(f"{finding.group} {finding.name}, {finding.state}: {finding.remedy}")
-        click.echo(f"{len(wrong)} wrong" if wrong else "All that is needed works.")
+        click.echo(f"{len(wrong)} wrong" if wrong else "Everything that is needed works.")
     if wrong:
         raise click.exceptions.Exit(1)
 
 
 def _colored(finding: Finding) -> str:
-    """The finding's line; on a terminal, unless NO_COLOR is set, with its state in colour."""
+    """The finding's line; on a terminal its state is in colour, unless NO_COLOR is set."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return finding.line
     state = click.style(finding.state, fg=COLORS[finding.state])

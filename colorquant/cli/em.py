@@ -69,7 +69,8 @@ colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
     COLOUR,
     "--assign",
     type=click.Choice(choices.ASSIGNMENTS),
-    help="Label of a pixel: its most probable component, or the nearest mean by Euclidean or city-block distance."
+    help="How a pixel gets its label: the most probable component, or the nearest mean by Euclidean or city-block "
+    "distance."
     "  [default: posterior]",
 )
 @reading_options
@@ -85,7 +86,7 @@ colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
         "--uncertainty",
         type=ANY_PATH,
         metavar="FILE.png",
-        help="Write the entropy of each pixel's posterior: black where one component is certain.",
+        help="Write the entropy of each pixel's posterior as a gray PNG: black where one component is certain.",
     ),
 )
 @batch_options

@@ -37,7 +37,7 @@ colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
         FIT,
         "--init",
         type=click.Choice(choices.INITS["kmeans"]),
-        help="First centres: from splitting clusters (numpy only), k-means++ (pp), or random colours.  "
+        help="Start: by splitting clusters (numpy only), by k-means++ (pp), or from random colours.  "
         "[default: split; pp with other engines]",
     ),
     option(

@@ -1,4 +1,4 @@
-"""Wrong command lines: one line for each, which says what is wrong, where, and what to do."""
+"""Messages for wrong command lines: each is one line that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class WrongUsage(click.UsageError):
 
 
 def explain(error: click.UsageError, commands: Iterable[str]) -> str:
-    """The line for an error of click's parser, whose context is that of the command; ``commands`` are all of them."""
+    """The message for an error of click's parser, whose context is that of the command, one of ``commands``."""
     context = error.ctx
     if context is None or isinstance(error, WrongUsage):
         return error.format_message()
@@ -34,7 +34,7 @@ def explain(error: click.UsageError, commands: Iterable[str]) -> str:
 
 
 def unknown_command(name: str, commands: Sequence[str]) -> str:
-    """The line for a command that does not exist."""
+    """The message for a command that does not exist."""
     close = get_close_matches(name.lower(), commands, 1)
     if close:
         return f"there is no command {name}. Did you mean {close[0]}?"
@@ -44,7 +44,7 @@ def unknown_command(name: str, commands: Sequence[str]) -> str:
 
 
 def dashed_file(error: click.UsageError, arguments: Sequence[str]) -> str | None:
-    """The argument that was parsed as options, with ``error`` as the result, though it is the name of an image."""
+    """The argument that is the name of an image but was parsed as options, which led to ``error``."""
     before = arguments[: arguments.index("--")] if "--" in arguments else arguments
     for argument in before:
         if len(argument) > 2 and argument.startswith("-") and _is_picture(argument):
@@ -76,7 +76,7 @@ def _flags(name: str, context: click.Context) -> list[str]:
 
 
 def _is_picture(name: str) -> bool:
-    """Whether ``name`` is that of a file, or ends like an image file's."""
+    """Whether ``name`` is that of an existing file, or has the ending of an image file."""
     from colorquant.images import SUFFIXES
 
     return os.path.lexists(name) or PurePath(name).suffix.lower() in SUFFIXES

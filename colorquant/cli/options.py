@@ -34,7 +34,7 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]
             return tuple(value)
         words = [word.strip() for word in value.split(",")]
         if not all(words):
-            self.fail(f"{value!r} has an empty place: write it like a,b", param, ctx)
+            self.fail(f"{value!r} has an empty entry: write it like a,b", param, ctx)
         return tuple(dict.fromkeys(self.item.convert(word, param, ctx) for word in words))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
@@ -75,7 +75,7 @@ def list_option(flag: str, names: Iterable[str], default: str, words: str, group
     )
 
 
-# The command itself says which files cannot be read: click would call that wrong usage.
+# The command itself reports files that cannot be read; click would report wrong usage.
 ANY_PATH = click.Path(readable=False)
 images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGES...", type=ANY_PATH)
 
@@ -101,7 +101,7 @@ figure_title_option = option(
 
 
 def fit_options(method: str, *own: Decorator) -> Decorator:
-    """The options of a fit with ``method``, of which ``own`` are those that only this method has.
+    """The options of a fit with ``method``; ``own`` are those that only this method has.
 
     The command gets a :class:`colorquant.fitting.options.FitOptions` as ``options``.
     """
@@ -177,7 +177,7 @@ def _fit_stack(own: Iterable[Decorator]) -> Decorator:
 
 
 def reading_options(function: Function) -> Function:
-    """How images are read; the command gets a :class:`colorquant.images.decoding.Reading` as ``reading``."""
+    """Options on how images are read; the command gets a :class:`colorquant.images.decoding.Reading` as ``reading``."""
 
     @wraps(function)
     def command(*args: Any, frame: int | None, max_pixels: int, strict: bool, alpha: str, **rest: Any) -> Any:
@@ -210,7 +210,7 @@ def reading_options(function: Function) -> Function:
             show_default=True,
             help="Refuse images with more pixels before decoding them.",
         ),
-        option(READING, "--strict", is_flag=True, help="Look for damage in all of the data of a PNG or JPEG (slower)."),
+        option(READING, "--strict", is_flag=True, help="Check all data of a PNG or JPEG for damage (slower)."),
     )(command)
 
 
@@ -256,7 +256,7 @@ def output_options(*own: Decorator) -> Decorator:
             "--html",
             type=ANY_PATH,
             metavar="FILE.html",
-            help="Write a page: before and after, other numbers of colours, the iterations, the palette, every pixel.",
+            help="Write a page that shows before and after, pixels, palette, other numbers of colours and iterations.",
         ),
         option(
             OUTPUT,
@@ -264,7 +264,7 @@ def output_options(*own: Decorator) -> Decorator:
             "palette",
             type=ANY_PATH,
             metavar="FILE",
-            help=f"Write the palette; the ending says how: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
+            help=f"Write the palette in the format of the ending: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
         ),
         option(
             OUTPUT,
@@ -323,23 +323,23 @@ batch_options = _stack(
     recursive_option,
     jobs_option,
     option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),
-    option(BATCH, "--skip-existing", is_flag=True, help="Skip inputs whose outputs all exist: resume a run."),
-    option(BATCH, "--dry-run", is_flag=True, help="Print what would be written; write nothing."),
-    option(BATCH, "--fail-fast", is_flag=True, help="Start no other image after the first failure."),
-    option(BATCH, "--isolate", is_flag=True, help="Work in processes: a file that crashes one fails alone."),
+    option(BATCH, "--skip-existing", is_flag=True, help="Skip inputs whose outputs all exist, to resume a run."),
+    option(BATCH, "--dry-run", is_flag=True, help="Print the names of the files that would be written; write nothing."),
+    option(BATCH, "--fail-fast", is_flag=True, help="Start no more images after the first failure."),
+    option(BATCH, "--isolate", is_flag=True, help="Work in separate processes: a crash fails only its own file."),
     option(
         BATCH,
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="With --isolate: give up a file that takes longer.",
+        help="With --isolate: abandon a file that takes longer.",
     ),
     option(
         BATCH,
         "--report",
         type=ANY_PATH,
         metavar="FILE",
-        help="Write a JSON object per input: its record, or why it failed.",
+        help="Write a JSON object per input: its results, or why it failed.",
     ),
 )
 message_options = _stack(json_option, quiet_option, verbose_option)

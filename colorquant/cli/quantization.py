@@ -1,4 +1,4 @@
-"""``kmeans`` and ``em``: quantize the inputs and print what became of them."""
+"""``kmeans`` and ``em``: quantize the inputs and print the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from colorquant.errors import OptionError
 from colorquant.files import LineFile
 from colorquant.fitting.options import FitOptions
 
-M_ARENA_MAX = -8  # of malloc.h
+M_ARENA_MAX = -8  # from malloc.h
 
 
 def run_quantization(
@@ -78,9 +78,9 @@ def _open_report(request: QuantizeRequest) -> closing[LineFile] | nullcontext[No
 
 
 def _prepare_for_many() -> None:
-    """Collect garbage, and let all threads take memory from one arena.
+    """Turn on the garbage collector, and let all threads take memory from one arena.
 
-    Else glibc would reserve 64 MB for each thread, and keep what each gave back.
+    Otherwise glibc reserves 64 MB for each thread, and keeps the memory that each has freed.
     """
     gc.enable()
     if sys.platform == "linux":
@@ -92,7 +92,7 @@ def _prepare_for_many() -> None:
 
 
 def _check_streams(plan: Plan[OutputPaths], as_json: bool) -> None:
-    """Raises OptionError where standard input or output cannot carry what is asked of them."""
+    """Raises OptionError if standard input or output cannot carry what the options request."""
     check_stdin(plan.inputs)
     piped = [number for number, item in enumerate(plan.inputs) if number == 0 or item.path is None]
     if any(plan[number][1].image is None for number in piped):

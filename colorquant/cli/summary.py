@@ -23,7 +23,7 @@ from colorquant.report.records import FileRecord, printable
 
 
 class BatchSummary:
-    """Prints what became of each input, then the counts and the failures; writes the lines of ``--report``.
+    """Prints a line for each input, then the counts and the failures; writes the lines of ``--report``.
 
     ``passed_over`` are the files of folders that were left out as outputs of earlier runs. ``failures`` has a message
     for each input that failed.
@@ -44,7 +44,7 @@ class BatchSummary:
         self.failures: list[str] = []
 
     def collect(self, run: batch.Run[OutputPaths, JobResult], total: int) -> None:
-        """Report each outcome as it comes, then the summary of ``total`` inputs; after Ctrl-C, too."""
+        """Report each outcome as it comes, then the summary of ``total`` inputs, also after Ctrl-C."""
         try:
             for outcome in run:
                 self._add(outcome)
@@ -99,7 +99,7 @@ class BatchSummary:
             self.console.print(records.notes_line(notes))
 
     def _write_report(self, line: str) -> None:
-        """Add a line to the report; a report that cannot be written any more is one failure, and the run goes on."""
+        """Add a line to the report; if it cannot be written any more, that is one failure, and the run goes on."""
         if self.report is None:
             return
         try:
@@ -110,7 +110,7 @@ class BatchSummary:
 
 
 def print_dry_run(plan: Plan[OutputPaths], k: int, report: str | None, as_json: bool) -> None:
-    """Print on standard output what each input would become; exit with 1 where one is known to fail.
+    """Print on standard output the files that each input would become; exit with 1 if one is certain to fail.
 
     Raises OptionError for a report, since nothing is written.
     """
@@ -152,7 +152,7 @@ def _would_be_skipped(item: Input, paths: OutputPaths, k: int) -> bool:
 
 
 def _file_words(paths: OutputPaths, k: int) -> Iterator[str]:
-    """The names of the outputs; of numbered ones the first and the last."""
+    """The names of the outputs; of numbered files only the first and the last."""
     yield STDIN if paths.image is None else printable(str(paths.image))
     for path, last in paths.series(k):
         yield printable(str(path)) + ("" if last is None else f" … {printable(last.name)}")

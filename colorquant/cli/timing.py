@@ -73,7 +73,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     metavar="N",
     default=5,
     show_default=True,
-    help="Number of rounds that count.",
+    help="Number of rounds that are counted.",
 )
 @option(
     TIMING,
@@ -82,14 +82,14 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     metavar="N",
     default=1,
     show_default=True,
-    help="Number of rounds before them that do not count.",
+    help="Number of rounds before them that are not counted.",
 )
 @option(
     TIMING,
     "--budget",
     type=float,
     metavar="SECONDS",
-    help="Run only as many rounds as fit into this time, shared evenly by the images.  [default: all rounds]",
+    help="Run only as many rounds as fit into this time, which the images share evenly.  [default: all rounds]",
 )
 @option(TIMING, "--cpu/--wall", default=True, help="Measure the CPU time of all threads, or wall time.  [default: cpu]")
 @option(
@@ -116,7 +116,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     "--html",
     type=ANY_PATH,
     metavar="FILE.html",
-    help="Write a page: bars, a table of the rows that sorts, the growth with --scale.",
+    help="Write a page with bars, a sortable table of the rows and, with --scale, the growth with the pixels.",
 )
 @option(OUTPUT, "--csv", type=ANY_PATH, metavar="FILE", help="Write the rows as CSV.")
 @option(OUTPUT, "--markdown", type=ANY_PATH, metavar="FILE", help="Write the table as markdown.")
@@ -125,7 +125,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     "--figure",
     type=ANY_PATH,
     metavar="FILE",
-    help="Draw the seconds with matplotlib: .png, .svg or .pdf; with --scale as lines.",
+    help="Draw the seconds with matplotlib, as bars or, with --scale, as lines: .png, .svg or .pdf.",
 )
 @figure_title_option
 @recursive_option

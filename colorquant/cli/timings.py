@@ -11,7 +11,7 @@ import click
 from colorquant.analysis import timing
 from colorquant.analysis.grid import Axes
 from colorquant.analysis.protocol import Criteria, Estimate, Protocol, Timing
-from colorquant.analysis.timing import Watch
+from colorquant.analysis.timing import Callbacks
 from colorquant.batch.inputs import Input, expand
 from colorquant.batch.timings import TimingRequest, sources
 from colorquant.cli.console import Console, open_console, print_result
@@ -66,11 +66,11 @@ def run_timing(
     with open_console(len(inputs) * len(protocol.scales) * len(combinations) * protocol.rounds, quiet=quiet) as console:
         for line in left_out:
             console.print(f"Left out: {line}")
-        pictures = sources(inputs, reading, lambda item, picture: _say_notes(console, item, picture, verbose))
+        pictures = sources(inputs, reading, lambda item, picture: _print_notes(console, item, picture, verbose))
         try:
-            for rows in timing.run(pictures, combinations, protocol, _watch(console)):
+            for rows in timing.run(pictures, combinations, protocol, _callbacks(console)):
                 timings += rows
-                machine = Machine.this()  # anew for each image: libraries load with the first rows
+                machine = Machine.this()  # for each image anew, since libraries load with the first rows
                 for row in rows if as_json else ():
                     click.echo(json.dumps(timing_records.record(row, machine)))
         except KeyboardInterrupt as error:
@@ -86,8 +86,8 @@ def run_timing(
         raise click.exceptions.Exit(1)
 
 
-def _watch(console: Console) -> Watch:
-    """Shows the row that runs and the time that is left."""
+def _callbacks(console: Console) -> Callbacks:
+    """The callbacks that show the current row and the time that is left."""
 
     def progress(row: str, left: float | None) -> None:
         console.show_current(printable(row), left)
@@ -98,10 +98,10 @@ def _watch(console: Console) -> Watch:
         if line is not None:
             console.print(line)
 
-    return Watch(progress, estimated)
+    return Callbacks(progress, estimated)
 
 
-def _say_notes(console: Console, item: Input, picture: Picture, verbose: bool) -> None:
+def _print_notes(console: Console, item: Input, picture: Picture, verbose: bool) -> None:
     notes = picture.notes if verbose else picture.warnings
     if notes:
         console.print(f"{printable(item.name)}: {notes_line(notes).strip()}")

@@ -117,7 +117,7 @@ def test_an_input_that_kills_its_worker_fails_alone(count):
     errors = {outcome.input.name: outcome.error for outcome in outcomes if outcome.error}
     assert list(errors) == ["signal 11", "bad", "signal 9", "exit 3", "exit 0"]
     assert "killed by signal 11 (SIGSEGV)" in errors["signal 11"]
-    assert "want of memory" in errors["signal 9"]
+    assert "memory ran out" in errors["signal 9"]
     assert "exit code 3" in errors["exit 3"]
     assert "exit code 0" in errors["exit 0"]
     assert errors["bad"] == "damaged"

@@ -101,7 +101,7 @@ WRONG = {
     "argument": (["doctor", "PHOTO"], "unexpected extra argument"),
     "choice": (["kmeans", "PHOTO", "--space", "cmyk"], "'cmyk' is not one of 'rgb', 'gray'"),
     "list": (["compare", "PHOTO", "--space", "rgb,cmyk"], "'cmyk' is not one of 'rgb', 'gray'"),
-    "empty place": (["compare", "PHOTO", "-k", "4,"], "has an empty place"),
+    "empty place": (["compare", "PHOTO", "-k", "4,"], "has an empty entry"),
     "range": (["kmeans", "PHOTO", "--jobs", "0"], "0 is not in the range 1<=x<=256"),
 }
 

@@ -195,7 +195,7 @@ def test_a_budget_runs_fewer_rounds(run, photo):
     ("words", "said"),
     [
         (["--method", "median-cut"], "'median-cut' is not one of"),
-        (["--engine", "numpy,"], "empty place"),
+        (["--engine", "numpy,"], "empty entry"),
         (["-k", "2,x"], "not a valid integer"),
         (["-k", "0"], "-k 0 is out of range"),
         (["--scale", "-1"], "--scale -1 is out of range"),
@@ -208,7 +208,7 @@ def test_a_budget_runs_fewer_rounds(run, photo):
         (["--html", "{date}.html"], "unknown field {date}"),
         (["--figure-title", "x"], "--figure-title describes a figure"),
         (["--csv", ""], "--csv has an empty name"),
-        (["--markdown", "-"], "--markdown - is no file"),
+        (["--markdown", "-"], "--markdown - is not a file"),
         (["--csv", "PHOTO", "-f"], "is an input, too"),
         (["--csv", "a", "--markdown", "./a"], "is --csv, too"),
     ],

@@ -151,7 +151,7 @@ def test_folders_that_exist_may_have_braces_in_their_names(tree):
         (["a.png"], {"output": "{stem}.png"}, r"-o \{stem\}.png: unknown field \{stem\}, this name takes none"),
         (["a.png"], {"report": "{stem}.jsonl"}, r"--report .*unknown field \{stem\}"),
         (["a.png"], {"report": "."}, r"--report \. is a folder: name a file"),
-        (["a.png"], {"others": {"palette": "-"}}, "--palette-out - is no file"),
+        (["a.png"], {"others": {"palette": "-"}}, "--palette-out - is not a file"),
         (["a.png", "b.jpg"], {"output": "-"}, "give one input"),
         (["a.png", "b.jpg"], {"others": {"palette": "p.gpl"}}, "{stem}"),
         (["a.png"], {"output": "-", "others": {"labels": "png"}}, "--labels needs a file"),

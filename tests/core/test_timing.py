@@ -12,7 +12,7 @@ from support.pictures import random_picture
 from colorquant.analysis import timing
 from colorquant.analysis.grid import Axes, cell_name
 from colorquant.analysis.protocol import Criteria, Protocol
-from colorquant.analysis.timing import Source, Watch, Work
+from colorquant.analysis.timing import Callbacks, Source, Work
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import EngineError, ImageReadError, OptionError
 from colorquant.fitting import engines
@@ -43,7 +43,7 @@ def combinations(criteria=LAB, **axes):
     return criteria.grid(lab_axes(**axes)).combinations
 
 
-def timed(cells=TWO, *, durations=None, errors=None, reader=read, watch=None, **protocol):
+def timed(cells=TWO, *, durations=None, errors=None, reader=read, callbacks=None, **protocol):
     """The rows of one image. With ``durations`` each run takes the next of them; ``errors`` {k: error} are raised."""
     now, left = [100.0], iter(durations or ())
 
@@ -60,8 +60,8 @@ def timed(cells=TWO, *, durations=None, errors=None, reader=read, watch=None, **
         if durations is not None:
             patch.setitem(timing.STAGES, "quantize", prepare)
         clock = None if durations is None else lambda: now[0]
-        watch = dataclasses.replace(watch or Watch(), clock=clock)
-        (rows,) = timing.run([Source("noise.png", reader)], cells, Protocol(**protocol), watch)
+        callbacks = dataclasses.replace(callbacks or Callbacks(), clock=clock)
+        (rows,) = timing.run([Source("noise.png", reader)], cells, Protocol(**protocol), callbacks)
     return rows
 
 
@@ -87,7 +87,7 @@ def test_a_clock_too_coarse_has_no_ratio():
 
 def test_rows_take_turns():
     order = []
-    timed(repeat=2, warmup=1, watch=Watch(progress=lambda row, left: order.append(row)))
+    timed(repeat=2, warmup=1, callbacks=Callbacks(progress=lambda row, left: order.append(row)))
     assert order == ["numpy kmeans, rgb, k = 2: noise.png", "numpy kmeans, rgb, k = 3: noise.png"] * 3
 
 
@@ -138,8 +138,8 @@ def test_ctrl_c_keeps_the_rounds_so_far():
         if len(calls) == 6:
             raise KeyboardInterrupt
 
-    watch = Watch(progress=progress, clock=itertools.count(0.0, 1.0).__next__)
-    rounds = timing.run([Source("noise.png", read)], TWO, Protocol(repeat=3, warmup=1), watch)
+    callbacks = Callbacks(progress=progress, clock=itertools.count(0.0, 1.0).__next__)
+    rounds = timing.run([Source("noise.png", read)], TWO, Protocol(repeat=3, warmup=1), callbacks)
     first, second = next(rounds)
     assert (len(first.seconds), len(second.seconds)) == (2, 1)
     assert second.ratio == pytest.approx(second.seconds[0] / first.seconds[0])
@@ -153,7 +153,7 @@ def test_ctrl_c_in_the_first_round_names_what_did_not_run():
         if "k = 3" in row:
             raise KeyboardInterrupt
 
-    rounds = timing.run([Source("noise.png", read)], TWO, Protocol(repeat=3, warmup=0), Watch(progress=progress))
+    rounds = timing.run([Source("noise.png", read)], TWO, Protocol(repeat=3, warmup=0), Callbacks(progress=progress))
     first, second = next(rounds)
     assert (len(first.seconds), second.seconds, second.not_run) == (1, (), "interrupted")
     assert report.record(second, Machine.this())["not_run"] == "interrupted"
@@ -173,11 +173,13 @@ def walled(seconds_per_run, budget, *, images=1, **protocol):
 
         return Work(run, float)
 
-    watch = Watch(estimated=estimates.append, clock=lambda: now[0], wall=lambda: now[0])
+    callbacks = Callbacks(estimated=estimates.append, clock=lambda: now[0], wall=lambda: now[0])
     sources = [Source(f"{number}.png", read) for number in range(images)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(timing.STAGES, "quantize", prepare)
-        rows = [row for rows in timing.run(sources, TWO, Protocol(budget=budget, **protocol), watch) for row in rows]
+        rows = [
+            row for rows in timing.run(sources, TWO, Protocol(budget=budget, **protocol), callbacks) for row in rows
+        ]
     return rows, estimates, now[0]
 
 
@@ -232,7 +234,7 @@ def test_no_clock_sees_an_import(monkeypatch):
 def test_counting_is_part_of_each_round_of_the_whole():
     ticks = itertools.count(0.0, 1.0)
     rows = [
-        next(timing.run([Source("noise.png", read)], TWO, Protocol(stage=stage), Watch(clock=ticks.__next__)))[0]
+        next(timing.run([Source("noise.png", read)], TWO, Protocol(stage=stage), Callbacks(clock=ticks.__next__)))[0]
         for stage in timing.STAGES
     ]
     assert [row.counting for row in rows] == [1, 1]

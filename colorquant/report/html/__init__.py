@@ -21,9 +21,9 @@ Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table that can be sorted: its ``words``, and the ``value`` to sort by.
+    """A cell of a sortable table: its text, ``words``, and the ``value`` to sort by.
 
-    ``best`` marks the best of its column; ``long`` words may be broken into lines.
+    ``best`` marks the best of its column; ``long`` text may be broken into lines.
     """
 
     words: str
@@ -33,7 +33,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """The value as the page's script reads it: empty where there is none."""
+        """The value as the page's script reads it; empty if there is none."""
         if self.value is None:
             return ""
         return "Infinity" if self.value == math.inf else str(self.value)
@@ -59,7 +59,7 @@ def _finite(value: Json) -> Json:
 
 
 def render(template: str, title: str, data: Mapping[str, Json], **content: object) -> bytes:
-    """The page that ``template`` makes of ``content``; ``data`` is what the page's script reads.
+    """The page of ``template`` filled with ``content``; ``data`` is what the page's script reads.
 
     All texts are escaped; they must be printable (:func:`colorquant.report.records.printable`).
     """

@@ -1,4 +1,4 @@
-"""Charts as SVG: where the template draws the axes, ticks and lines of a plot."""
+"""Charts as SVG: the coordinates at which the template draws the axes, ticks and lines of a plot."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from colorquant.report.plots import Plot, Point
 
-WIDTH, HEIGHT = 420, 250  # of the view box: words of 12 units stay readable on a phone
+WIDTH, HEIGHT = 420, 250  # of the view box: text of 12 units stays readable on a phone
 LEFT, RIGHT, TOP, BOTTOM = 64, 14, 12, 42  # margins
-MOST_EXACT = 12  # values of a logarithmic axis up to which its ticks stand at them
+MOST_EXACT = 12  # most values of a logarithmic axis that each get a tick
 LEAST_APART = 30.0  # units of the view box between ticks
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -43,7 +43,7 @@ class Axis:
         return round(self.start + ((math.log10(value) if self.log else value) - self.low) * self.unit, 2)
 
     def ticks(self, exact: Sequence[float] = ()) -> tuple[tuple[float, str], ...]:
-        """Places and words of round values, or of ``exact`` ones, as far as they do not touch."""
+        """Coordinates and texts of ticks at round values, or at ``exact`` ones, as far as they do not touch."""
         if not exact and not self.log:
             values, step = self._round_values()
             return tuple((self.place(value), tick_words(value, step)) for value in values)
@@ -84,7 +84,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over labelled axes; ``x_ticks`` and ``y_ticks`` are places in the view box with their words."""
+    """Lines over labelled axes; ``x_ticks`` and ``y_ticks`` are coordinates in the view box with their texts."""
 
     x_label: str
     y_label: str
@@ -104,7 +104,7 @@ class Chart:
 
 
 def line_chart(plot: Plot) -> Chart:
-    """The chart of a plot; a logarithmic horizontal axis of few values has its ticks at them."""
+    """The chart of a plot; a logarithmic horizontal axis with few values has a tick at each."""
     xs, ys = ([point[place] for series in plot.series for point in series.points] for place in (0, 1))
     x_axis = Axis.over(xs, LEFT, WIDTH - RIGHT, log=plot.log_x)
     y_axis = Axis.over(ys, HEIGHT - BOTTOM, TOP, log=plot.log_y)
@@ -116,7 +116,7 @@ def line_chart(plot: Plot) -> Chart:
 
 
 def tick_words(value: float, step: float) -> str:
-    """A value as a tick says it: 12, 0.5, 3.2M; with the digits in which ticks at ``step`` differ, if it is not 0."""
+    """The text of a tick: 12, 0.5, 3.2M. If ``step`` is not 0, it has as many digits as ticks ``step`` apart need."""
     size, unit = next(((size, unit) for size, unit in UNITS if abs(value) >= 10 * size), (1.0, ""))
     if not step:
         return f"{value / size:.4g}{unit}" if value >= 1 else f"{value:.2g}"

@@ -1,4 +1,4 @@
-"""The page of ``compare``: the results of each image beside each other."""
+"""The page of ``compare``: the results of each image side by side."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST = ("method", "k", "psnr", "seconds", "engine", "space")  # columns of the 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture, as a data URI, with its ``title``, ``kind`` and ``words``; None where the cell failed."""
+    """A ``picture`` as a data URI, None where the cell failed, with its ``title``, ``kind`` and ``words``."""
 
     title: str
     kind: str
@@ -33,7 +33,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Section:
-    """One image: its ``tiles``, the original first, its table as headings, rows and ranks, and the agreement of labels.
+    """One image: its ``tiles``, the original first, its table as headings, rows and ranks, and the labels' agreement.
 
     ``matrix`` has a row for each cell that did not fail: its name, and the adjusted Rand index with each of them.
     """

@@ -1,4 +1,4 @@
-"""What the page of a quantized picture shows: its pixels, other numbers of colours, iterations, posteriors.
+"""The content of a quantized picture's page: its pixels, other numbers of colours, iterations, posteriors.
 
 Pictures are the bytes of a PNG, or of a JPEG where they are only looked at.
 """
@@ -24,17 +24,26 @@ from colorquant.report.quantized_file import QuantizedFile
 from colorquant.types import AnyArray, Float32Array, FloatArray, Int32Array, IntArray, UInt8Array
 
 SHOWN_SIDE, SLIDER_SIDE, COMPONENT_SIDE = 960, 640, 480  # longest sides: the result, a slider's pictures, posteriors
-MANY_COLORS, MANY_COLORS_SIDE = 64, 448  # a slider's pictures of so many colours compress badly: they are smaller
+MANY_COLORS, MANY_COLORS_SIDE = (
+    64,
+    448,
+)  # pictures of more colours compress badly: a slider's are smaller
 MOST_ITERATIONS = 24  # iterations shown
 MOST_CENTERS = 64  # centres drawn over the colours
 MOST_COMPONENTS = 16  # components whose posteriors are shown
 STRONGEST = 3  # components named at a pixel
-UNCERTAINTY_COLORS = ("#000004", "#56106e", "#bb3754", "#f98c0a", "#fcffa4")  # matplotlib's inferno: certain to not
+UNCERTAINTY_COLORS = (
+    "#000004",
+    "#56106e",
+    "#bb3754",
+    "#f98c0a",
+    "#fcffa4",
+)  # matplotlib's inferno, from certain to uncertain
 
 
 @dataclass(frozen=True)
 class SweepImage:
-    """The picture with ``k`` colours: the ``run`` that made it, and the ``image``."""
+    """The picture with ``k`` colours: the ``run`` that made it, and the encoded ``image``."""
 
     k: int
     run: Quantized
@@ -62,8 +71,8 @@ class IterationImage:
 class IterationImages:
     """Some of a fit's iterations as ``images``, with the ``objectives`` of all of them.
 
-    ``pixels`` is the weight of all pixels fitted, of which a partly transparent one counts as its alpha / 255.
-    ``words`` say whose iterations these are, ``own`` is true for those of the run that the page is about.
+    ``pixels`` is the weight of all pixels fitted, each weighted by alpha / 255.
+    ``words`` say where the iterations come from; ``own`` is true for those of the run that the page is about.
     """
 
     words: str
@@ -78,9 +87,9 @@ class IterationImages:
 class PosteriorImages:
     """Posteriors at the pixels of the picture as shown.
 
-    ``strongest`` has an image for the most probable component and for each next one, a number in the bytes of red,
-    green and blue; ``shares`` their probabilities in red, green and blue, 255 for 1. ``components`` has the posteriors
-    of the first components in gray, and ``uncertainty`` the entropy in UNCERTAINTY_COLORS.
+    ``strongest`` has images of the most probable component, the second, and so on: its number in the bytes of red,
+    green and blue. ``shares`` has their probabilities in red, green and blue, 255 for 1. ``components`` has the
+    posteriors of the first components in gray, and ``uncertainty`` the entropy in UNCERTAINTY_COLORS.
     """
 
     strongest: tuple[bytes, ...]
@@ -94,9 +103,9 @@ class PageContent:
     """Everything on the page of ``file``.
 
     ``shown`` is the size, width first, of the picture ``before`` and ``after`` as the page shows it; ``opaque`` are
-    both without their alpha, None where there is none. ``labels`` has a label in the bytes of red, green and blue;
+    both without their alpha, None where there is none. ``labels`` has each label in the bytes of red, green and blue;
     ``transparent`` is that of fully transparent pixels, None where there are none. ``sweep_note`` has sentences about
-    the ``sweep``, or is empty.
+    the ``sweep``, if any.
     """
 
     file: QuantizedFile
@@ -136,7 +145,7 @@ def page_content(file: QuantizedFile) -> PageContent:
 
 
 def fitted(quantized: Quantized) -> bool:
-    """Whether there was anything to fit: not where each colour became a cluster of its own."""
+    """Whether there was anything to fit: False where each colour became a cluster of its own."""
     return quantized.n_iter != 0
 
 
@@ -144,7 +153,7 @@ def fitted(quantized: Quantized) -> bool:
 class _Rendering:
     """A quantized picture as a page shows it.
 
-    ``labels`` (h, w) are rows of ``palette``, one past its end where a pixel is fully transparent. ``painted``
+    ``labels`` (h, w) are rows of ``palette``, or one past its end where a pixel is fully transparent. ``painted``
     (h, w, 3) is the picture where pixels keep their own lightness, else None.
     """
 
@@ -167,17 +176,17 @@ class _Rendering:
         return np.concatenate([self.palette, np.zeros((1, 3), np.uint8)])[self.labels]
 
     def lossless(self) -> bytes:
-        """As a PNG."""
+        """The picture as a PNG."""
         if self.painted is not None:
             return encoding.encode_rgb(self.painted, self.alpha)
         return encoding.encode_labels(self.labels, self.palette, self.alpha, gray=False)
 
     def opaque(self) -> bytes:
-        """As a PNG without alpha: a browser rounds the colours of partly transparent pixels."""
+        """The picture as a PNG without alpha, since browsers round the colours of partly transparent pixels."""
         return encoding.encode_rgb(self.rgb, None)
 
     def compact(self) -> bytes:
-        """To be looked at: as a JPEG where an indexed PNG is not possible."""
+        """The picture as a small file for viewing: a JPEG where an indexed PNG is not possible."""
         indexed = self.painted is None and len(self.palette) <= 256
         return self.lossless() if indexed or self.alpha is not None else encoding.encode_jpeg(self.rgb)
 
@@ -292,9 +301,9 @@ class _IterationPainter:
 
 
 def seen_colors(index: Int32Array, n: int) -> tuple[IntArray, IntArray]:
-    """The colours of some pixels: their rows (m,) among ``n``, and for each pixel the place of its row in them.
+    """The colours that occur in some pixels: their rows (m,) among ``n``, and for each pixel its position among them.
 
-    ``index`` (h, w) are the rows of the pixels, n for a fully transparent one, whose place is m.
+    ``index`` (h, w) has the row of each pixel, n for a fully transparent one, whose position is m.
     """
     rows, places = np.unique(index, return_inverse=True)
     return rows[rows < n].astype(np.int64), places.reshape(index.shape).astype(np.int64)
@@ -314,7 +323,10 @@ def _posterior_images(posteriors: Posteriors, sample: Downsampling, rgb: UInt8Ar
 
 
 def _uncertainty_palette() -> UInt8Array:
-    """The colour of each level of entropy, (256, 3): along UNCERTAINTY_COLORS by its root, as most entropy is low."""
+    """The colour of each level of entropy, (256, 3).
+
+    It is interpolated in UNCERTAINTY_COLORS at the root of the level, since most levels are low.
+    """
     anchors = np.array([list(bytes.fromhex(color[1:])) for color in UNCERTAINTY_COLORS], np.float64)
     places = np.sqrt(np.arange(256) / 255) * (len(anchors) - 1)
     bands = [np.interp(places, np.arange(len(anchors)), band) for band in anchors.T]
@@ -327,7 +339,7 @@ def _color_posteriors(
 ) -> tuple[IntArray, Float32Array, Float32Array, UInt8Array]:
     """The strongest components of the colours ``seen``, their shares, the first components' shares, the entropy.
 
-    Each has a row more, of zeros, for transparent pixels.
+    Each has an additional row of zeros for transparent pixels.
     """
     k, rows = posteriors.k, len(seen) + 1
     strongest, shares = np.zeros((rows, STRONGEST), np.int64), np.zeros((rows, STRONGEST), np.float32)

@@ -1,4 +1,4 @@
-"""The page of ``kmeans`` and ``em``: one quantized picture to look at from all sides."""
+"""The page of ``kmeans`` and ``em``, which shows one quantized picture in detail."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from colorquant.report.quantized_file import QuantizedFile
 from colorquant.report.records import printable, size_words
 from colorquant.report.words import METHOD_NAMES, OBJECTIVE_NAMES, base_name, counted, psnr_words, quality_words
 
-MOST_ENTRIES = 256  # of the palette that are listed
-STRIP = 64  # colours in a strip under a slider
+MOST_ENTRIES = 256  # most entries of the palette that are listed
+STRIP = 64  # most colours in a strip under a slider
 
 
 @dataclass(frozen=True)
@@ -161,14 +161,14 @@ def _quality(run: Quantized) -> list[Fact]:
 
 
 def _elbows(sweep: Sequence[SweepImage]) -> list[tuple[dict[int, Point], Chart]]:
-    """The charts over k, each with the places of its first line's points by k.
+    """The charts over k, each with the coordinates of its first line's points by k.
 
-    EM is about the likelihood, so its criteria come before the MSE.
+    EM maximizes the likelihood, so its criteria come before the MSE.
     """
     runs = [one.run for one in sweep]
     drawn = plots.elbow_plots(runs)
     if not drawn or runs[0].options.method == "em" or runs[0].options.space != "rgb":
-        drawn = [*drawn, *plots.mse_plots(runs)]  # of k-means in rgb the inertia per pixel is the MSE
+        drawn = [*drawn, *plots.mse_plots(runs)]  # for k-means in rgb the inertia per pixel is the MSE
     return [(_places(plot), line_chart(plot)) for plot in drawn]
 
 
@@ -178,7 +178,7 @@ def _places(plot: Plot) -> dict[int, Point]:
 
 
 def _sweep_table(sweep: Sequence[SweepImage]) -> tuple[list[str], list[list[Cell]]]:
-    """The heads and rows of the table under the slider of k."""
+    """The headings and rows of the table under the slider for k."""
     kmeans = sweep[0].run.options.method == "kmeans"
     heads = ["k", "colours", "PSNR dB", "MSE", *(["inertia per pixel"] if kmeans else ["log-likelihood", "BIC"])]
     rows = []
@@ -259,7 +259,7 @@ def _metrics(file: QuantizedFile) -> list[Fact]:
 
 
 def _options(file: QuantizedFile) -> list[Fact]:
-    """Every option of the fit, the engine's defaults included, under its flag."""
+    """Every option of the fit by its flag, the engine's defaults included."""
     options = dataclasses.asdict(file.quantized.options)
     method = options.pop("method")
     values = {**options, "paint": file.paint, "assign": file.assign}
@@ -287,7 +287,7 @@ def _notes(content: PageContent) -> list[str]:
     if content.transparent is not None:
         notes.append("Fully transparent pixels are not counted and have no label.")
     if quantized.n_iter == 0:
-        notes.append("Nothing was fitted: the picture has no more different colours than were asked for.")
+        notes.append("Nothing was fitted: the picture has no more distinct colours than k.")
     if quantized.painted is not None:
         notes.append("Every pixel keeps its own lightness: a palette entry is the mean colour of its label's pixels.")
     return notes

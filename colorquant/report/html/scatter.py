@@ -14,10 +14,10 @@ from colorquant.report.html.charts import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Axis,
 from colorquant.types import FloatArray, IntArray, UInt8Array
 
 HEIGHT = 380  # of the view box
-CELL = 2  # units of the view box that a dot of the picture covers
-SIGMAS = 2  # how far an ellipse reaches
-BAND_RADIUS = 8.0  # of the ellipse in the direction that a single band lacks, units of the view box
-MARGIN = 0.5  # of the colours' range, that the axes may reach beyond it on each side to hold ellipses
+CELL = 2  # size of a dot, in units of the view box
+SIGMAS = 2  # Mahalanobis distance of the ellipses
+BAND_RADIUS = 8.0  # of an ellipse across a single band, in units of the view box
+MARGIN = 0.5  # share of the colours' range by which the axes may exceed it on each side to show ellipses
 
 Ellipse = tuple[float, float, float]  # two radii, and an angle in degrees
 
@@ -45,8 +45,9 @@ class Scatter:
     ) -> Scatter:
         """The scatter of ``colors`` (n, 3) uint8 with ``counts`` (n,) pixels each; ``names`` are those of the bands.
 
-        ``features`` are (n, d), n at least 1. The bands are the pair that spreads most: of the greatest determinant
-        of its covariance. The axes also hold the centres and ellipses of ``models``, as far as MARGIN allows.
+        ``features`` are (n, d), n at least 1. The bands drawn are the pair with the
+        widest spread, that is, the greatest determinant of its covariance. The axes also include the centres and
+        ellipses of ``models``, as far as MARGIN allows.
         """
         bands = _widest(features, counts)
         x = Axis.over(_ends(features, bands[0], models), LEFT, WIDTH - RIGHT)
@@ -64,7 +65,7 @@ class Scatter:
         return cls(chart, image, bands, (x, y))
 
     def places(self, points: FloatArray) -> list[tuple[float, float]]:
-        """Where ``points`` (k, d) stand, in the view box."""
+        """The coordinates of ``points`` (k, d) in the view box."""
         x, y = self.axes
         if len(self.bands) == 1:
             return [(x.place(float(value)), y.place(0.5)) for value in points[:, 0]]
@@ -86,7 +87,7 @@ class Scatter:
 
 
 def _widest(features: FloatArray, counts: IntArray) -> tuple[int, ...]:
-    """The pair of bands that spreads most; the one that there is."""
+    """The pair of bands with the widest spread, or the only band."""
     if features.shape[1] == 1:
         return (0,)
     covariance = np.atleast_2d(np.cov(features.T, fweights=counts, bias=True))
@@ -95,7 +96,7 @@ def _widest(features: FloatArray, counts: IntArray) -> tuple[int, ...]:
 
 
 def _ends(features: FloatArray, band: int, models: Sequence[Model]) -> list[float]:
-    """The least and the greatest value of a band: of the colours, and of the models' centres and ellipses."""
+    """The least and the greatest value in a band of the colours and of the models' centres and ellipses."""
     low, high = float(np.min(features[:, band])), float(np.max(features[:, band]))
     least, most = low - MARGIN * (high - low), high + MARGIN * (high - low)
     for model in models:
@@ -113,7 +114,7 @@ def _cells(values: FloatArray, axis: Axis, cells: int) -> IntArray:
 
 
 def _dots(row: IntArray, column: IntArray, colors: UInt8Array, counts: IntArray, shape: tuple[int, int]) -> bytes:
-    """A dot of the pixels' mean colour in each cell that has some; transparent elsewhere."""
+    """A picture with a dot of the pixels' mean colour in each cell that has pixels; transparent elsewhere."""
     cell, size = row * shape[1] + column, shape[0] * shape[1]
     pixels = np.bincount(cell, counts, size)
     sums = np.stack([np.bincount(cell, counts * band.astype(np.float64), size) for band in colors.T], axis=1)

@@ -20,7 +20,7 @@ FIRST = ("image", "median s", "ratio")  # columns of the table from the left, wh
 
 @dataclass(frozen=True)
 class Bar:
-    """A row's median: ``width`` in per cent of the slowest row of all."""
+    """A row's median; ``width`` is in per cent of the slowest row of all."""
 
     name: str
     words: str
@@ -47,7 +47,7 @@ def timing_page(timings: Sequence[Timing], machine: Machine, criteria: str, left
 
 
 def _groups(timings: Sequence[Timing]) -> list[tuple[str, list[Bar]]]:
-    """The bars of each image at each scale, all of them in one scale of seconds."""
+    """The bars of each image at each scale, all relative to the same longest time."""
     longest = max((timing.median for timing in timings if timing.timed), default=0) or 1.0
     groups = []
     for (name, scale), rows in itertools.groupby(timings, key=lambda timing: (timing.input, timing.scale)):
