@@ -19,8 +19,8 @@ LEAST_VARIANCE = 1e-6  # squared 8-bit levels: far below any real one, far above
 def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
     """Labels and centres are bit for bit those of a direct ``cv2.kmeans`` call after ``cv2.setRNGSeed(seed)``.
 
-    ``max_iter`` and ``tol`` go into TermCriteria as they are. OpenCV does not tell how many iterations it took, nor
-    whether it stopped by itself.
+    ``max_iter`` and ``tol`` go into TermCriteria as they are. OpenCV does not report how many iterations it
+    made, nor whether it converged.
     """
     import cv2
 
@@ -45,9 +45,9 @@ def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progres
 def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
     """Labels and means are bit for bit those of ``cv2.ml.EM.trainEM`` after ``cv2.setRNGSeed(seed)``.
 
-    Its own log-likelihood is wrong for spherical covariances and is not used. It lets a component collapse onto one
-    colour: such a variance is raised to ``LEAST_VARIANCE``. Raises EngineError where this OpenCV has no ``cv2.ml``, or
-    where the training fails.
+    OpenCV's own log-likelihood is wrong for spherical covariances and is not used. OpenCV lets a component collapse
+    onto one colour: such a variance is raised to ``LEAST_VARIANCE``. Raises EngineError where this OpenCV has no
+    ``cv2.ml``, or where the training fails.
     """
     import cv2
 
@@ -86,7 +86,7 @@ def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, i
 
 
 def _invertible(covariances: FloatArray, least: float) -> FloatArray:
-    """Covariances (k, d, d) without eigenvalues below ``least``; those that have none stay as they are, to the bit."""
+    """Raise eigenvalues of covariances (k, d, d) that are below ``least``; other covariances keep their bits."""
     values, vectors = np.linalg.eigh(covariances)
     raised = (vectors * np.maximum(values, least)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     collapsed = values.min(axis=1, keepdims=True)[:, :, None] < least

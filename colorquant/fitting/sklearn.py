@@ -20,10 +20,10 @@ TYPES = {"spherical": "spherical", "diagonal": "diag", "full": "full", "tied": "
 
 
 def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
-    """scikit-learn's Lloyd.
+    """Fit with Lloyd's algorithm of scikit-learn.
 
-    It stops by the Frobenius norm of all shifts, relative to the features' variance; ``tol`` is converted so that no
-    centre moved further than ``tol`` when it stops.
+    scikit-learn stops by the Frobenius norm of all shifts, relative to the variance of the features. ``tol`` is
+    converted, so that no centre moved further than ``tol`` in the last iteration.
     """
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
@@ -50,7 +50,10 @@ def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progres
 
 
 def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
-    """scikit-learn's EM. ``init`` kmeans is its own; random starts from k distinct colours, drawn by their counts."""
+    """Fit with EM of scikit-learn.
+
+    ``init`` kmeans is its own start; random starts from k distinct colours, drawn by their counts.
+    """
     mean, deviation = np.zeros(samples.features.shape[1]), np.ones(samples.features.shape[1])
     scaled = samples
     if options.standardize:

@@ -42,7 +42,11 @@ KMEANS_BUDGET = {"fast": 1, "balanced": 256, "best": 4096}  # starts times compo
 
 @dataclass(frozen=True)
 class Frame:
-    """The samples centred and scaled to a deviation of one, in which EM runs: small numbers lose no digits."""
+    """The coordinates in which EM runs: the features, centred, in units of their root mean square deviation.
+
+    Small numbers lose no digits. ``data`` and ``constraint`` are in these units; ``center`` (d,) and ``scale`` convert
+    them back to those of ``samples``.
+    """
 
     samples: WeightedFeatures
     data: ExpandedFeatures
@@ -52,63 +56,63 @@ class Frame:
 
     @classmethod
     def around(cls, samples: WeightedFeatures, covariance: str, reg_covar: float) -> Frame:
-        """``reg_covar`` in squared units of the samples' features."""
+        """The frame of ``samples``; ``covariance`` is one of COVARIANCES, ``reg_covar`` in their squared units."""
         center = np.average(samples.features, axis=0, weights=samples.weights)
         points = samples.features - center
         squares = np.square(points)
         scale = float(np.sqrt(np.average(squares.mean(axis=1), weights=samples.weights))) or 1.0
         largest = float(squares.sum(axis=1).max()) / scale**2
-        rows = ExpandedFeatures(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
+        data = ExpandedFeatures(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
         level = samples.projection.space.level
         variance = max(reg_covar / scale**2, LEAST_VARIANCE, LEAST_OF_SQUARE * largest)
-        return cls(samples, rows, CovarianceConstraint(covariance, variance, level**2 / scale**2), center, scale)
+        return cls(samples, data, CovarianceConstraint(covariance, variance, level**2 / scale**2), center, scale)
 
     def inside(self, model: GaussianMixture) -> Mixture:
-        """A mixture in the samples' units, in the frame's."""
+        """Convert a mixture from the units of the samples to those of the frame."""
         return Mixture(model.weights, (model.means - self.center) / self.scale, model.covariances / self.scale**2)
 
     def outside(self, mixture: Mixture) -> GaussianMixture:
-        """A mixture in the frame's units, in the samples'."""
+        """Convert a mixture from the units of the frame to those of the samples."""
         means, covariances = mixture.means * self.scale + self.center, mixture.covariances * self.scale**2
         return GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.constraint.covariance)
 
     def iterated(self, start: Mixture, max_iter: int, tol: float, progress: Progress) -> Fit:
-        """Exact iterations from ``start``, told in the samples' units; its labels are left to the caller."""
+        """Iterate over every colour from ``start``; the result has the units of the samples, and no labels yet."""
         shift = self.data.d * float(np.log(self.scale))
 
         def watch(number: int, value: float, mixture: Mixture, statistics: SufficientStatistics) -> None:
             progress(Iteration(number, value - shift, self.outside(mixture), statistics.moments[:, 0].copy()))
 
         mixture, trace, converged = iterate(self.data, start, self.constraint, max_iter=max_iter, tol=tol, watch=watch)
-        told = tuple(value - shift for value in trace)
-        return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, told, told[-1])
+        objectives = tuple(value - shift for value in trace)
+        return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, objectives, objectives[-1])
 
 
 def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
-    """The best of ``attempts`` fits; see the module's text."""
+    """Return the most likely of ``attempts`` fits; the module's docstring describes one."""
     scaled, mean, deviation = samples, np.zeros(1), np.ones(1)
     if options.standardize:
         scaled, mean, deviation = standardized(samples)
     frame = Frame.around(scaled, str(options.covariance), options.reg_covar or default_reg_covar(samples, deviation))
     shift = float(np.log(deviation).sum()) if options.standardize else 0.0
 
-    def undone(model: Model) -> GaussianMixture:
+    def in_bands(model: Model) -> GaussianMixture:
         assert isinstance(model, GaussianMixture)
         return unstandardized(model, mean, deviation) if options.standardize else model
 
-    def tell(now: Iteration | SearchStep) -> None:
+    def report(now: Iteration | SearchStep) -> None:
         if isinstance(now, Iteration):
-            now = replace(now, objective=now.objective - shift, model=undone(now.model))
+            now = replace(now, objective=now.objective - shift, model=in_bands(now.model))
         progress(now)
 
-    found = [
-        found
+    fits = [
+        fitted
         for attempt in range(options.attempts or 1)
-        for found in _attempt(frame, options, options.seed + attempt, tell)
+        for fitted in _attempt(frame, options, options.seed + attempt, report)
     ]
-    best = max(found, key=lambda fit: fit.trace[-1])
-    told = tuple(value - shift for value in best.trace)
-    best = replace(best, model=undone(best.model), trace=told, objective=told[-1], searched=_searches(options))
+    best = max(fits, key=lambda fitted: fitted.trace[-1])
+    trace = tuple(value - shift for value in best.trace)
+    best = replace(best, model=in_bands(best.model), trace=trace, objective=trace[-1], searched=_searches(options))
     return replace(best, labels=best.model.predict(samples.features))
 
 

@@ -29,7 +29,7 @@ def standardized(samples: WeightedFeatures) -> tuple[WeightedFeatures, FloatArra
 
 
 def unstandardized(model: GaussianMixture, mean: FloatArray, deviation: FloatArray) -> GaussianMixture:
-    """A mixture fitted to z-scores, in the space's own units again."""
+    """Convert a mixture that was fitted to z-scores back to the units of the colour space."""
     return dataclasses.replace(
         model,
         means=model.means * deviation + mean,

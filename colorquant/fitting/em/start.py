@@ -39,18 +39,18 @@ def grid_steps(points: FloatArray, bits: int) -> NDArray[np.int64]:
 
 
 def faces(points: FloatArray) -> NDArray[np.int64]:
-    """Which faces of the bounding box each point (n, d) lies on, as a number below 3**d."""
+    """A number below 3**d (n,) for each point (n, d) that says on which faces of the bounding box it lies."""
     sides = np.where(points == points.max(axis=0), 2, points == points.min(axis=0))
     return sides.astype(np.int64) @ (3 ** np.arange(points.shape[1]))
 
 
 def cell_keys(points: FloatArray, weights: FloatArray, target: int) -> NDArray[np.int64]:
-    """Adaptive cell (n,) of each point (n, d): cells heavier than total / target are split again.
+    """The adaptive cell (n,) of each point (n, d): cells heavier than the total weight / ``target`` are divided again.
 
-    Clipped values (the least and greatest of an axis) never share a cell with others: components
-    as thin as a face of the colour cube are common and would be blurred.
-    A tree with 2**d children per node, from 2**FIRST_BITS steps per axis down to single levels:
-    narrow peaks keep their shape, and wide tails take few cells.
+    Cells are the nodes of a tree with 2**d children per node, from 2**FIRST_BITS steps per axis down to single levels,
+    so narrow peaks keep their shape and wide tails take few cells. Clipped values (the least and the greatest of an
+    axis) never share a cell with others: components as thin as a face of the colour cube are common, and would be
+    blurred.
     """
     steps, d = grid_steps(points, LAST_BITS), points.shape[1]
     limit = weights.sum() / target
@@ -84,7 +84,10 @@ def coarsen(data: ExpandedFeatures, keys: NDArray[np.int64]) -> ExpandedFeatures
 
 
 def pyramid(data: ExpandedFeatures, target: int) -> list[ExpandedFeatures]:
-    """The rows, finer cells and coarser cells, as far as each is much smaller than the one before."""
+    """The data, finer cells and coarser cells of it; a level that is not much smaller than the last is left out.
+
+    ``target`` is about the number of the coarser cells.
+    """
     levels = [data]
     for share in (4 * target, target):
         finer = levels[-1]
@@ -96,7 +99,7 @@ def pyramid(data: ExpandedFeatures, target: int) -> list[ExpandedFeatures]:
 
 
 def hard_mixture(data: ExpandedFeatures, labels: NDArray[np.intp], k: int, constraint: CovarianceConstraint) -> Mixture:
-    """The M-step of a partition: what scikit-learn makes of its k-means labels."""
+    """The M-step of a partition into ``labels`` (n,), as scikit-learn starts from the labels of its k-means."""
     moments = np.stack([totals(labels, data.weights * feature, k) for feature in data.phi], axis=1)
     mixture = update(SufficientStatistics(moments, 0.0), constraint)
     return place_empty(data, mixture, moments[:, 0])

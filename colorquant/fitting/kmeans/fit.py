@@ -27,7 +27,10 @@ PP_CELLS = 1 << 15  # k-means++ draws from about so many cells at most: it looks
 
 
 class Passes(NamedTuple):
-    """What exact passes leave: labels (n,) of the nearest of ``centers`` (k, d), and the inertia about them."""
+    """The result of exact passes: labels (n,) of the nearest of ``centers`` (k, d), and the inertia around them.
+
+    ``trace`` has the inertia at the start and after each of ``n_iter`` updates.
+    """
 
     centers: FloatArray
     labels: IntArray
@@ -38,7 +41,10 @@ class Passes(NamedTuple):
 
 
 def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
-    """The best of ``attempts`` fits; see the module's text. Every centre has a member and, rounded, its own colour."""
+    """Return the best of ``attempts`` fits; the module's docstring describes one.
+
+    Every centre has a member and, rounded to 8 bits, a colour of its own.
+    """
     points = make_points(samples.columns, samples.weights, exact=options.init != "split")
     best: Passes | None = None
     for attempt in range(options.attempts or 1):
@@ -53,7 +59,7 @@ def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> F
 def _attempt(
     points: Points, samples: WeightedFeatures, options: FitOptions, rng: np.random.Generator, progress: Progress
 ) -> list[Passes]:
-    """One fit; with ``effort`` best a balanced one, and what a longer search makes of it."""
+    """One fit; with ``effort`` best a balanced one, and one by a longer search that goes on from it."""
     limited = options.max_iter is not None or options.tol is not None
     max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
     if options.init != "split":
@@ -97,9 +103,9 @@ def exact_passes(
 
 
 def _repaired(points: Points, now: Passes, samples: WeightedFeatures) -> Passes:
-    """Move centres without members, and all but one of those that round to one colour, to the worst fitted points.
+    """Move centres without members, and all but one of centres that round to the same colour, to badly fitted points.
 
-    The last round looks only for members: a colour of its own is then found in painting.
+    After REPAIRS rounds only centres without members are moved: painting then finds colours that differ.
     """
     for last in [False] * REPAIRS + [True] * len(now.centers):
         sizes = totals(now.labels, points.w, len(now.centers))
@@ -114,7 +120,7 @@ def _repaired(points: Points, now: Passes, samples: WeightedFeatures) -> Passes:
 
 
 def _repeated(keys: npt.NDArray[np.uint32]) -> IntArray:
-    """The indices of keys (k,) that occur earlier, too."""
+    """The indices of those keys (k,) that also occur earlier in the array."""
     order = np.argsort(keys, kind="stable")
     repeated: IntArray = order[1:][keys[order[1:]] == keys[order[:-1]]]
     return repeated

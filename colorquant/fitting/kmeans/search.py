@@ -1,4 +1,4 @@
-"""Where k-means starts: centres found on coarse cells by splitting, and by a split-and-remove search.
+"""Starts of k-means: centres that splits, and then a search by splits and removals, find on coarse cells.
 
 The points come in Morton order, so every cell of the octree over them is a run of consecutive rows. Two coresets are
 made of it: a small one for the search, a finer one on which its result settles. Each leaf is the exact weighted mean of

@@ -1,4 +1,4 @@
-"""Lloyd iterations on weighted points: the nearest centre, the sums of the clusters, their means.
+"""The steps of Lloyd's iterations on weighted points: nearest centres, sums over clusters, and means.
 
 Points come in Morton order (the bits of the bands interleaved), so that a block of rows is compact in space, and the
 centres that can be nearest to one of its points are few.
@@ -149,7 +149,7 @@ def possible(low: FloatArray, high: FloatArray, centers: FloatArray) -> BoolArra
 
 
 def assign_two(points: Points, centers: FloatArray) -> tuple[IntArray, Real]:
-    """Labels (m,) and (m,) the rise of the squared distance if the nearest centre were removed."""
+    """Labels (m,), and by how much each squared distance would rise if the nearest centre were removed (m,)."""
     m, k = len(points), len(centers)
     matrix = score_matrix(points, centers)
     step = max(64, min(4096, SCORE_ELEMENTS // k))
@@ -181,7 +181,7 @@ class Clusters(NamedTuple):
 
 
 def totals(labels: IntArray, weights: FloatArray, k: int) -> FloatArray:
-    """(k,) the sum of the weights (m,) of each label (m,), 0 to k - 1."""
+    """The sum (k,) of the weights (m,) of each label (m,), 0 to k - 1."""
     return np.bincount(labels, weights, k).astype(np.float64, copy=False)
 
 
@@ -194,7 +194,10 @@ def sums(labels: IntArray, columns: FloatArray, k: int) -> FloatArray:
 
 
 def cluster_sums(points: Points, labels: IntArray, k: int, before: Lloyd | None = None) -> Clusters:
-    """Sums of the clusters; from those `before`, where there are many points and few labels have changed."""
+    """Sums over the clusters.
+
+    They are updated from those of ``before`` where there are many points and few labels have changed.
+    """
     w = totals(labels, points.w, k)
     s = None
     if before and len(labels) > DELTA_POINTS:
@@ -209,7 +212,7 @@ def cluster_sums(points: Points, labels: IntArray, k: int, before: Lloyd | None 
 
 
 class Lloyd(NamedTuple):
-    """Where iterations on a coreset stand: centers (k, d) are the means of the labels (m,)."""
+    """The state of iterations: ``centers`` (k, d) are the means of the clusters that the labels (m,) name."""
 
     centers: FloatArray
     labels: IntArray
@@ -217,7 +220,7 @@ class Lloyd(NamedTuple):
 
 
 def lloyd(points: Points, centers: FloatArray, iterations: int, gain: float) -> Lloyd:
-    """Lloyd's iterations (Lloyd 1982) until the loss falls by less than ``gain`` of itself."""
+    """At most ``iterations`` of Lloyd (1982), until one lowers the loss by less than ``gain`` of itself."""
     now: Lloyd | None = None
     for _ in range(iterations):
         labels = assign(points, centers)
@@ -232,10 +235,10 @@ def lloyd(points: Points, centers: FloatArray, iterations: int, gain: float) -> 
 
 
 def swing(points: Points, centers: FloatArray, iterations: int, rng: np.random.Generator) -> Lloyd:
-    """Lloyd iterations with long steps, momentum and noise, all dying away; returns the best state met.
+    """Lloyd's iterations with long steps, momentum and noise that die away; returns the best state met.
 
-    The centres overshoot, which carries them over shallow local minima: at equal cost the loss ends
-    lower than that of converged Lloyd iterations.
+    The centres overshoot, which carries them over shallow local minima. At equal cost the loss ends lower than after
+    plain iterations that have converged.
     """
     best: Lloyd | None = None
     now: Lloyd | None = None
@@ -265,7 +268,7 @@ def _deviation(points: Points, clusters: Clusters) -> float:
 
 
 def reseed(points: Points, centers: FloatArray, labels: IntArray, weights: FloatArray) -> FloatArray:
-    """Move the centres without members to different points of the greatest weighted errors."""
+    """Move each centre without members (weight 0) to another of the points with the largest weighted errors."""
     empty = np.flatnonzero(weights == 0)
     error = np.zeros(len(points))
     for j, column in enumerate(points.x):
