@@ -197,6 +197,8 @@ def compare(
             labels[cell.name] = image.of_visible(rendering.labels)
             if keep is not None:
                 keep(cell, rendering)
+            del rendering  # its pixels need no memory while the next one is made
+        del result
         if progress is not None:
             progress(options, time.perf_counter() - started)
     height, width = image.rgb.shape[:2]

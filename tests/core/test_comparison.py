@@ -1,11 +1,13 @@
 """The grid, the cells and their measures, the baselines, the contact sheet and the table."""
 
 import csv
+import gc
 import io
 import math
 import pickle
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +24,7 @@ from colorquant.analysis.measures import has_ssim
 from colorquant.batch.compare_job import CompareJob, CompareOutputs
 from colorquant.batch.comparison import CompareRequest
 from colorquant.batch.inputs import Input
+from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import EngineError, ImageReadError, OptionError, OutputError
 from colorquant.images import read_image, read_label_map
@@ -322,6 +325,25 @@ def test_an_interruption_keeps_the_cells_before_it(photo, tmp_path):
 def test_baselines_take_what_they_can_make(engine, k):
     with pytest.raises(OptionError, match=r"take one of|makes"):
         BaselineOptions(engine, k)
+
+
+@pytest.mark.parametrize("stopped", [None, lambda: False], ids=["alone", "on a thread"])
+def test_the_pixels_of_a_cell_are_not_held(thumbnail, stopped):
+    pictures, alive = [], []
+
+    def progress(options, seconds):
+        if seconds is None:
+            gc.collect()
+            alive.append(sum(picture() is not None for picture in pictures))
+
+    comparison.compare(
+        CountedImage(thumbnail),
+        Grid.of(Axes((4, 8, 16), ("kmeans",))),
+        keep=lambda cell, rendering: pictures.append(weakref.ref(rendering.rgb)),
+        progress=progress,
+        stopped=stopped,
+    )
+    assert (len(pictures), alive) == (3, [0, 0, 0])
 
 
 def test_a_job_without_callbacks_can_be_pickled():
