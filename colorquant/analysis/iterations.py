@@ -31,9 +31,9 @@ class Iterated:
 def iterations(image: CountedImage, quantized: Quantized) -> Iterated | None:
     """The iterations that explain ``quantized``, the result of fitting ``image``; None where nothing was iterated.
 
-    They are its own if it recorded them and the user chose how it starts or ends. A fit that starts from a search
-    has nearly converged before its first iteration, so the textbook algorithm is run instead, on a sample of the
-    pixels where the image is large.
+    They are its own if it recorded them and the user chose how it starts or ends. A fit that starts from a search, or
+    from a mixture that was fitted to coarse cells, has nearly converged before its first iteration over all colours,
+    so the textbook algorithm is run instead, on a sample of the pixels where the image is large.
     """
     options = quantized.options
     if quantized.n_iter == 0:  # each colour became a cluster of its own
@@ -43,7 +43,7 @@ def iterations(image: CountedImage, quantized: Quantized) -> Iterated | None:
         iterated = Iterated(quantized, image, own=True)
     else:
         reports = engines.ENGINES[options.engine][options.method].reports_iterations
-        reason = "This fit starts from a search and has nearly converged before its first iteration"
+        reason = "This fit has nearly converged before its first iteration over all colours"
         fitted = affordable_image(image, options.k, WORK[options.method])
         plain = options.replace(engine="numpy", init="random", attempts=1, max_iter=None, tol=None, effort=None)
         iterated = Iterated(

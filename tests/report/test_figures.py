@@ -78,6 +78,7 @@ def possible_file(thumbnail):
 
 
 @KINDS
+@pytest.mark.usefixtures("few_ks")
 @pytest.mark.parametrize("suffix", figures.SUFFIXES)
 def test_every_kind_in_every_format_twice_the_same(kind, suffix, possible_file):
     one = possible_file(kind)
@@ -263,7 +264,7 @@ def test_odd_pictures_have_figures(kind, name):
         (FitOptions("kmeans"), "ellipses", ("R",), "shows 2 bands"),
         (FitOptions("kmeans"), "ellipses", ("R", "r"), "different bands"),
         (FitOptions("kmeans"), "ellipses", ("R", "Cb"), "no clustered band of rgb"),
-        (FitOptions("kmeans", space="ycrcb"), "ellipses", ("Y", "Cb"), "take Cr or Cb"),
+        (FitOptions("kmeans", space="ycrcb"), "ellipses", ("Y", "Cb"), "use Cr or Cb"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(options, kind, bands, said):
@@ -293,6 +294,7 @@ def test_any_name_can_stand_above(name, possible_file):
     check_decodes(figures.encode(dataclasses.replace(one, name=name), ".png"), ".png")
 
 
+@pytest.mark.usefixtures("few_ks")
 @pytest.mark.parametrize("kind", ["ellipses", "grid", "elbow"])
 def test_the_title_can_be_chosen_or_left_out(kind, possible_file):
     texts, file = {}, possible_file(kind)
