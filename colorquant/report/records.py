@@ -128,9 +128,7 @@ def _color_words(row: FileRecord) -> str:
     if row["untouched"]:
         return f"{row['colors_out']:,} colour{plural}, all kept"
     psnr = "no loss" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
-    empty = row["k"] - len(row["palette"])
-    lost = f" ({empty} of {row['k']} components empty)" if row["command"] == "em" and empty > 0 else ""
-    return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural}{lost} · {psnr}"
+    return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural} · {psnr}"
 
 
 def _change_words(before: int, after: int) -> str:

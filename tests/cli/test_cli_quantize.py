@@ -20,7 +20,20 @@ from colorquant.images import read_image
 
 KEYS = [
     *("input", "output", "status", "command", "engine", "space", "k", "colors_in", "colors_out", "width", "height"),
-    *("n_iter", "converged", "mse", "psnr", "palette", "seconds", "bytes_in", "bytes_out", "seed", "notes", "warnings"),
+    *(
+        "n_iter",
+        "converged",
+        "searched",
+        "mse",
+        "psnr",
+        "palette",
+        "seconds",
+        "bytes_in",
+        "bytes_out",
+        "seed",
+        "notes",
+        "warnings",
+    ),
 ]
 
 
@@ -108,7 +121,7 @@ def test_empty_components_are_said(run, tmp_path):
     path = tmp_path / "shades.png"
     levels = np.repeat(np.arange(100, 160, dtype=np.uint8), 10).reshape(20, 30)
     Image.fromarray(levels).save(path)
-    result = run("em", path, "-k", 32, "--init", "random", "--json")
+    result = run("em", path, "-k", 32, "--covariance", "full", "--init", "random", "--json")
     (row,) = map(json.loads, result.stdout.splitlines())
     empty = 32 - len(row["palette"])
     assert empty > 1
