@@ -1,9 +1,9 @@
-"""The shell command that repeats a run on one input."""
+"""The shell commands that repeat a run."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -33,11 +33,9 @@ def command_line(
     ``image`` is the picture's file, None for standard output, and with ``in_place`` the input itself; ``others`` maps
     flags of other outputs to their values.
     """
-    file = f"./{name}" if name.startswith("-") and name != "-" else name  # else it would be read as an option
-    words = ["colorquant", options.method, file, *_fit_words(options)]
+    words = ["colorquant", options.method, _no_option(name), *_fit_words(options)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
-    for field in fields(Reading):
-        words += _words(_flag(field.name), getattr(reading, field.name), field.default)
+    words += _reading_words(reading)
     words += _words("--keep-metadata", keep_metadata, False)
     words += ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
     for flag, value in (others or {}).items():
@@ -47,6 +45,35 @@ def command_line(
         words += ["--figure-bands", ",".join(drawing.bands)] if drawing.bands else []
         words += [] if drawing.title is None else ["--figure-title", drawing.title or "none"]
     return shlex.join(words)
+
+
+def compare_command(
+    names: Sequence[str], axes: Mapping[str, object], reading: Reading, *, recursive: bool, html: str
+) -> str:
+    """The ``colorquant compare`` command for the inputs ``names`` that writes the page ``html``, quoted for a shell.
+
+    ``axes`` are the values of the options of the same names; those that are None or empty are left out.
+    """
+    words = ["colorquant", "compare", *map(_no_option, names)]
+    for name, value in axes.items():
+        if value not in (None, ()):
+            flag = "-k" if name == "k" else _flag(name)
+            words += [flag, ",".join(map(str, value))] if isinstance(value, tuple) else _words(flag, value, False)
+    words += _reading_words(reading) + _words("--recursive", recursive, False)
+    return shlex.join([*words, "--html", html])
+
+
+def _no_option(name: str) -> str:
+    """The name of a file in a form that is not taken for an option."""
+    return f"./{name}" if name.startswith("-") and name != "-" else name
+
+
+def _reading_words(reading: Reading) -> list[str]:
+    """The flags of the options of reading that differ from the defaults."""
+    words = []
+    for field in fields(Reading):
+        words += _words(_flag(field.name), getattr(reading, field.name), field.default)
+    return words
 
 
 def _fit_words(options: FitOptions) -> list[str]:

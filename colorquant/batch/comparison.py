@@ -27,7 +27,8 @@ class CompareRequest:
 
     ``output`` is a folder; ``truth`` and ``figure`` may hold ``{stem}``. ``csv``, ``markdown``, ``summary`` and
     ``html`` are written once for all images, and so is a figure of a kind that shows all of them. ``figure_title`` is
-    as in :class:`colorquant.report.figures.Drawing`. ``options`` are shown on the page, by their flags.
+    as in :class:`colorquant.report.figures.Drawing`. ``options`` are shown on the page, by their flags, and so is
+    ``command``, a line for a shell that makes the page again.
     """
 
     grid: Grid
@@ -42,6 +43,7 @@ class CompareRequest:
     html: str | None = None
     force: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
 
     def plan(self, inputs: Sequence[Input]) -> list[tuple[Input, CompareOutputs]]:
         """Each image with its outputs. Raises OptionError and OutputError, before anything is read."""
@@ -94,7 +96,8 @@ class CompareRequest:
             from colorquant.report.html.comparison import Failure, comparison_page
 
             failed = [Failure(name, error) for name, error in failures]
-            files.append((Path(self.html), comparison_page(images, failed, list(self.options.items()), self.notes)))
+            options = list(self.options.items())
+            files.append((Path(self.html), comparison_page(images, failed, options, self.notes, self.command)))
         write_whole(files, force=self.force)
 
     def _figure_kind(self) -> str:

@@ -13,6 +13,7 @@ import click
 from colorquant.analysis.grid import Axes, Combination, Grid, combination_words
 from colorquant.analysis.summary import summarize
 from colorquant.batch import run as batch
+from colorquant.batch.command import compare_command
 from colorquant.batch.compare_job import CompareJob
 from colorquant.batch.comparison import CompareRequest
 from colorquant.batch.inputs import Input, expand
@@ -67,6 +68,7 @@ def run_comparison(
         html=html,
         force=force,
         options=_option_words(images, axes),
+        command="" if html is None else compare_command(images, axes, reading, recursive=recursive, html=html),
     )
     inputs = expand(images, recursive=recursive, outputs=[] if output is None else [output])
     check_stdin(inputs)

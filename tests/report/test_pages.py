@@ -172,6 +172,23 @@ def test_the_command_on_the_page_repeats_the_job(words, run, photo, tmp_path, mo
     assert written["page.html"].replace(b"./-a", b"-a") == files["page.html"].replace(b"./-a", b"-a")
 
 
+def test_the_command_on_a_comparisons_page_repeats_it(run, photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photo.rename("a 'b'.png")
+    words = ("-k", "2,3", "--method", "kmeans", "--space", "rgb,lab", "--seed", 4, "--alpha", "drop")
+    assert run("compare", "a 'b'.png", *words, "--html", "page.html", "-q").exit_code == 0
+    pages = [Reader((tmp_path / "page.html").read_text())]
+    command = next(one["data-copy-line"] for _, one in pages[0].elements if "data-copy-line" in one)
+    program, *line = shlex.split(command)
+    assert program == "colorquant"
+    assert run(*line, "-q", "--force").exit_code == 0
+    pages.append(Reader((tmp_path / "page.html").read_text()))
+    tiles = [[one["data-tile"] for _, one in page.elements if "data-tile" in one] for page in pages]
+    assert tiles[0] == tiles[1]
+    assert len(tiles[0]) == 5
+    assert next(one["data-copy-line"] for _, one in pages[1].elements if "data-copy-line" in one) == command
+
+
 def gray_ramp():
     return np.repeat(np.tile(np.arange(0, 200, 2, dtype=np.uint8), (9, 1))[:, :, None], 3, axis=2)
 

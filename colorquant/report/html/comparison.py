@@ -58,11 +58,15 @@ class Failure:
 
 
 def comparison_page(
-    images: Sequence[ComparedImage], failures: Sequence[Failure], asked: Sequence[Fact], notes: Sequence[str]
+    images: Sequence[ComparedImage],
+    failures: Sequence[Failure],
+    asked: Sequence[Fact],
+    notes: Sequence[str],
+    command: str = "",
 ) -> bytes:
     """The page as HTML of images that have previews.
 
-    ``asked`` are the options of the run, and ``notes`` are lines about all images.
+    ``asked`` are the options of the run, ``notes`` are lines about all images, and ``command`` repeats the run.
     """
     sections = [_section(image) for image in images]
     names = [section.name for section in sections] or [base_name(failure.name) for failure in failures]
@@ -76,6 +80,7 @@ def comparison_page(
         summary=_summary(images) if len(images) > 1 else None,
         summary_note=NOTE,
         failures=[Failure(printable(one.name), printable(one.error)) for one in failures],
+        command=printable(command),
         asked=[(flag, printable(value)) for flag, value in asked],
         notes=[printable(note) for note in notes],
         versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
