@@ -14,7 +14,7 @@ from colorquant.analysis import compare as comparisons
 from colorquant.analysis.grid import Axes, Grid
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
-from colorquant.errors import OptionError
+from colorquant.errors import ImageReadError, OptionError
 from colorquant.files import write_whole
 from colorquant.fitting.engines import Progress
 from colorquant.fitting.options import FitOptions
@@ -52,6 +52,12 @@ class _Saving(IndexedImage):
             raise OptionError(f"{path}: pictures are written as PNG, give a name that ends in .png")
         write_whole([(path, encode_png(self))], force=force)
 
+    def __repr__(self) -> str:
+        """Size, colours and error, in one line: the arrays themselves would fill the screen."""
+        height, width = self.labels.shape
+        colors = f"{self.colors_in:,} → {self.colors_out:,} colours"
+        return f"<{type(self).__name__}: {width} × {height}, {colors}, PSNR {self.psnr:.2f} dB>"
+
     def to_pil(self) -> Image.Image:
         """The picture as a PIL image: of mode P where 256 entries are enough, else RGB or RGBA."""
         return images.to_pil(encode_png(self))
@@ -65,12 +71,12 @@ class _Saving(IndexedImage):
         return notebook.image_html(self)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class MappedImage(_Saving, IndexedImage):
     """An image mapped onto a given palette, as :func:`apply` returns it."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class QuantizedImage(_Saving, Quantized):
     """A quantized image, as :func:`quantize` returns it, with the image that it was made from."""
 
@@ -110,8 +116,13 @@ def read(source: Source, *, reading: Reading = Reading()) -> Picture:  # noqa: B
     """
     if isinstance(source, Picture):
         return source
-    if isinstance(source, (str, Path, bytes)):
+    if isinstance(source, bytes):
         return images.read_image(source, reading)
+    if isinstance(source, (str, Path)):
+        try:
+            return images.read_image(source, reading)
+        except ImageReadError as error:
+            raise ImageReadError(f"{source}: {error}") from error
     if isinstance(source, (np.ndarray, CountedImage)) or not images.is_pil(source):
         raise OptionError(f"{type(source).__name__} cannot be read: give a path, bytes, or a PIL image")
     return images.from_pil(source, reading)
@@ -245,6 +256,9 @@ class ComparisonTable(Sequence[dict[str, Any]]):
         except ImportError as error:
             raise OptionError("to_pandas() needs pandas, which is not installed: pip install pandas") from error
         return pandas.DataFrame(self._rows)
+
+    def __repr__(self) -> str:
+        return f"<ComparisonTable: {len(self)} {'record' if len(self) == 1 else 'records'}>"
 
     def __str__(self) -> str:
         return comparison_table(self._rows)[0].plain()

@@ -31,7 +31,7 @@ from colorquant.quantization import (
 from colorquant.types import LabelArray, UInt8Array
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedPalette(Palette):
     """A palette with the fitted model that it comes from.
 

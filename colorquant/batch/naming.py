@@ -48,7 +48,7 @@ class OutputName:
                 raise OptionError(f"{self.flag} {self.name}: there are several pictures, name a folder")
             return
         if self.suffixes and Path(self.name).suffix.lower() not in self.suffixes:
-            raise OptionError(f"{self.flag} {self.name}: unknown ending, use one of {', '.join(self.suffixes)}")
+            raise OptionError(f"{self.flag} {self.name}: unknown ending, use {one_of(self.suffixes)}")
         if not self.once and len(inputs) > 1 and "{stem}" not in self.name:
             raise OptionError(f"{self.flag} {self.name} is one file for {len(inputs)} inputs: put {{stem}} into it")
 
@@ -64,6 +64,11 @@ class OutputName:
     def _check_fields(self) -> None:
         known = () if self.once or self.folder else FIELDS
         check_fields(self.flag, self.name, known)
+
+
+def one_of(endings: Sequence[str]) -> str:
+    """The endings that a name may have, for a message: ``use`` one, or one of several."""
+    return endings[0] if len(endings) == 1 else f"one of {', '.join(endings)}"
 
 
 def check_fields(flag: str, name: str, known: Sequence[str] = ()) -> None:

@@ -10,6 +10,20 @@ from typing import IO, Any
 
 import click
 
+# Names that other programs give to options of ours, and that are spelled too differently to be guessed.
+OTHER_NAMES = {
+    "--overwrite": "--force",
+    "--colors": "-k",
+    "--colours": "-k",
+    "--clusters": "-k",
+    "--components": "-k",
+    "--out": "--output",
+    "--ext": "--output",
+    "--iterations": "--max-iter",
+    "--random-state": "--seed",
+    "--init-params": "--init",
+}
+
 
 class WrongUsage(click.UsageError):
     """A usage error that is shown as one line; its message says what to do."""
@@ -57,7 +71,8 @@ def dashed_file(error: click.UsageError, arguments: Sequence[str]) -> str | None
 def _no_option(name: str, context: click.Context, commands: Iterable[str], see: str) -> str:
     line = f"{context.command_path} has no option {name}"
     own = [flag for parameter in context.command.get_params(context) for flag in parameter.opts]
-    close = get_close_matches(name, [flag for flag in own if flag.startswith("--")], 1)
+    synonym = OTHER_NAMES.get(name)
+    close = [synonym] if synonym in own else get_close_matches(name, [flag for flag in own if flag.startswith("--")], 1)
     homes = [command for command in commands if command != context.info_name and name in _flags(command, context)]
     if homes:
         return f"{line}: it is an option of {_listed(homes)}"

@@ -155,6 +155,8 @@ class ColorHistogram:
 
     def __add__(self, other: ColorHistogram) -> ColorHistogram:
         """The histogram of both pictures' pixels together."""
+        if not isinstance(other, ColorHistogram):
+            return NotImplemented
         codes = np.concatenate([morton_codes(self.colors), morton_codes(other.colors)])
         codes, index = np.unique(codes, return_inverse=True)
         counts = np.zeros(len(codes), np.int64)
@@ -165,6 +167,10 @@ class ColorHistogram:
         parts = [OPAQUE * part.counts if part.alpha is None else part.alpha for part in (self, other)]
         np.add.at(alpha, index, np.concatenate(parts))
         return ColorHistogram(morton_colors(codes), counts, alpha)
+
+    def __radd__(self, other: object) -> ColorHistogram:
+        """The sum with 0, from which ``sum()`` starts."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
 
     @property
     def pixels(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from colorquant.errors import OptionError
 
@@ -40,9 +41,14 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         _check_range("-k", self.k, 1, MAX_COLORS)
-        _check_range("--attempts", self.attempts, 1, 10_000)
-        _check_range("--max-iter", self.max_iter, 1, 1_000_000)
         _check_range("--seed", self.seed, 0, MAX_SEED)
+        if self.attempts is not None:
+            _check_range("--attempts", self.attempts, 1, 10_000)
+        if self.max_iter is not None:
+            _check_range("--max-iter", self.max_iter, 1, 1_000_000)
+        for flag, number in (("--tol", self.tol), ("--reg-covar", self.reg_covar)):
+            if number is not None and not isinstance(number, Real):
+                raise OptionError(f"{flag} {number!r} is not a number: give one")
         if self.tol is not None and not 0 <= self.tol <= LARGEST:
             raise OptionError(f"--tol {self.tol:g} is out of range: use a number from 0 to {LARGEST:g}")
         if self.reg_covar is not None and not 0 < self.reg_covar <= LARGEST:
@@ -53,6 +59,9 @@ class FitOptions:
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
-def _check_range(flag: str, value: int | None, least: int, most: int) -> None:
-    if value is not None and not least <= value <= most:
+def _check_range(flag: str, value: int, least: int, most: int) -> None:
+    # A caller in Python may pass anything, such as "16", 16.0 or a list.
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise OptionError(f"{flag} {value!r} is not a whole number: use one from {least} to {most}")
+    if not least <= value <= most:
         raise OptionError(f"{flag} {value} is out of range: use a whole number from {least} to {most}")

@@ -47,7 +47,7 @@ def hex_color(color: UInt8Array) -> str:
 
 def parse_hex(text: str) -> list[int]:
     """The levels of a colour written ``#rrggbb`` or ``rrggbb``. Raises OptionError for another form."""
-    match = HEX.fullmatch(text.strip())
+    match = HEX.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise OptionError(f"{text!r} is not a colour: write it like #3366cc")
     return list(bytes.fromhex(match[1]))

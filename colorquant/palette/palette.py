@@ -13,8 +13,10 @@ from colorquant.palette import files
 from colorquant.palette.files import Entries, hex_color
 from colorquant.types import FloatArray, IntArray, UInt8Array
 
+SHOWN = 8  # colours in the repr of a palette
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Palette:
     """Colours in a fixed order.
 
@@ -38,7 +40,12 @@ class Palette:
 
     @classmethod
     def of(cls, colors: Sequence[str]) -> Palette:
-        """The palette of colours that are written as ``#rrggbb`` or ``rrggbb``. Raises OptionError for another form."""
+        """The palette of colours that are written as ``#rrggbb`` or ``rrggbb``.
+
+        Raises OptionError for another form, and where there is no colour.
+        """
+        if isinstance(colors, str) or len(colors) == 0:
+            raise OptionError("a palette needs at least one colour: give a list of colours written like #3366cc")
         return cls(np.array([files.parse_hex(color) for color in colors], np.uint8).reshape(-1, 3))
 
     @classmethod
@@ -63,6 +70,11 @@ class Palette:
 
     def __len__(self) -> int:
         return len(self.colors)
+
+    def __repr__(self) -> str:
+        """The first colours, in one line: the arrays themselves would fill the screen."""
+        first = ", ".join(self.hex[:SHOWN]) + ", …" * (len(self) > SHOWN)
+        return f"<{type(self).__name__}: {len(self)} {'colour' if len(self) == 1 else 'colours'}: {first}>"
 
     def __iter__(self) -> Iterator[tuple[int, int, int]]:
         return ((r, g, b) for r, g, b in self.colors.tolist())

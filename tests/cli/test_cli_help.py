@@ -89,6 +89,8 @@ WRONG = {
     "no such command": (["paint", "PHOTO"], "use one of kmeans, em, compare"),
     "no command": (["PHOTO"], "name one before the images, as in colorquant kmeans "),
     "option": (["kmeans", "PHOTO", "--palete", "p.gpl"], "Did you mean --palette-out?"),
+    "option of other programs": (["kmeans", "PHOTO", "--overwrite"], "Did you mean --force?"),
+    "number of colours": (["em", "PHOTO", "--colors", "8"], "Did you mean -k?"),
     "short option": (["kmeans", "PHOTO", "-z"], "see colorquant kmeans --help"),
     "option of the group": (["--jobs", "2"], "it is an option of kmeans"),
     "no option of the group": (["--wibble"], "see colorquant --help"),

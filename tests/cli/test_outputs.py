@@ -75,8 +75,8 @@ def test_standard_input_has_masks_and_a_trace(run, photo, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["em", "--trace", "t.txt"], "--trace t.txt: unknown ending"),
-        (["em", "--uncertainty", "u.jpg"], "--uncertainty u.jpg: unknown ending"),
+        (["em", "--trace", "t.txt"], "--trace t.txt: unknown ending, use .csv"),
+        (["em", "--uncertainty", "u.jpg"], "--uncertainty u.jpg: unknown ending, use .png"),
         (["em", "--trace", ""], "--trace has an empty name"),
         (["em", "--masks", ""], "--masks has an empty name"),
         (["em", "--engine", "opencv", "--trace", "t.csv"], "does not report its iterations"),

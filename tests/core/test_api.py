@@ -106,6 +106,13 @@ def test_a_pil_image_of_an_odd_mode_is_refused():
         ({"source": "photo.png", "method": "magic"}, "no engine"),
         ({"source": "photo.png", "colours": 5}, "no option 'colours'"),
         ({"source": "photo.png", "k": 0}, "out of range"),
+        ({"source": "photo.png", "k": "4"}, "-k '4' is not a whole number"),
+        ({"source": "photo.png", "k": 4.0}, "-k 4.0 is not a whole number"),
+        ({"source": "photo.png", "k": [4, 8]}, "-k [4, 8] is not a whole number"),
+        ({"source": "photo.png", "k": True}, "-k True is not a whole number"),
+        ({"source": "photo.png", "seed": None}, "--seed None is not a whole number"),
+        ({"source": "photo.png", "max_iter": 2.5}, "--max-iter 2.5 is not a whole number"),
+        ({"source": "photo.png", "tol": "low"}, "--tol 'low' is not a number"),
         ({"source": "photo.png", "paint": "red"}, "paint is 'red'"),
         ({"source": 7}, "int cannot be read"),
         ({"source": None}, "NoneType cannot be read"),
@@ -119,13 +126,36 @@ def test_wrong_use_is_an_option_error(arguments, words, folder):
 
 
 def test_files_that_cannot_be_used(folder):
-    with pytest.raises(cq.ImageReadError):
-        cq.quantize("missing.png")
+    for use in (cq.quantize, cq.histogram, cq.read, cq.compare):
+        with pytest.raises(cq.ImageReadError, match=r"^missing\.png: cannot be read, there is no such file"):
+            use("missing.png")
     quantized = cq.quantize("photo.png", k=2)
     with pytest.raises(cq.OutputError, match="exists already"):
         quantized.save("photo.png")
     with pytest.raises(cq.OptionError, match=r"ends in \.png"):
         quantized.save("out.jpg")
+
+
+def test_an_interpreter_shows_results_in_one_line(thumbnail):
+    quantized = cq.quantize(thumbnail, k=3)
+    assert repr(quantized).startswith("<QuantizedImage: 80 × 54, ")
+    assert repr(quantized).endswith(f" → 3 colours, PSNR {quantized.psnr:.2f} dB>")
+    assert repr(cq.apply(quantized.palette, thumbnail)).startswith("<MappedImage: 80 × 54, ")
+    assert repr(quantized.palette) == f"<Palette: 3 colours: {', '.join(quantized.palette.hex)}>"
+    fitted = cq.fit(thumbnail, k=12)
+    assert repr(fitted) == f"<FittedPalette: 12 colours: {', '.join(fitted.hex[:8])}, …>"
+    assert repr(cq.compare(thumbnail, k=2, method="kmeans")) == "<ComparisonTable: 1 record>"
+
+
+def test_histograms_add_with_sum_and_with_nothing_else(thumbnail):
+    one = cq.histogram(thumbnail)
+    total = sum([one, one, one])
+    assert np.array_equal(total.counts, 3 * one.counts)
+    for other in (1, None, "photo.png"):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            one + other
+        with pytest.raises(TypeError):
+            other + one
 
 
 def test_a_notebook_sees_the_image(thumbnail):

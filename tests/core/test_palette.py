@@ -81,6 +81,12 @@ def test_odd_palettes_are_refused(tmp_path):
             Palette(colors)
     with pytest.raises(OptionError, match="give one for each"):
         Palette(np.zeros((3, 3), np.uint8), np.ones(2, np.int64))
+    for colors in ([], "#ffffff", np.zeros((0, 3), np.uint8)):
+        with pytest.raises(OptionError, match="needs at least one colour"):
+            Palette.of(colors)
+    for colors in (["#fff0"], [(1, 2, 3)], np.zeros((2, 3), np.uint8)):
+        with pytest.raises(OptionError, match="is not a colour: write it like #3366cc"):
+            Palette.of(colors)
     with pytest.raises(OptionError, match="unknown ending"):
         Palette.read(tmp_path / "a.xyz")
     with pytest.raises(PaletteReadError, match="cannot be read"):

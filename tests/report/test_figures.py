@@ -294,6 +294,23 @@ def test_any_name_can_stand_above(name, possible_file):
     check_decodes(figures.encode(dataclasses.replace(one, name=name), ".png"), ".png")
 
 
+@pytest.mark.parametrize("method", ["kmeans", "em"])
+def test_the_note_of_a_convergence_figure_leaves_its_curve_free(method, thumbnail):
+    file = quantized_file(thumbnail, FitOptions(method, 6), "convergence")
+    assert not file.iterations.own
+    figure = figures.figure(file)
+    figure.canvas.draw()
+    upper = figure.axes[0]
+    (note,) = upper.texts
+    assert "textbook" in note.get_text()
+    (line,) = upper.lines
+    corners = line.get_transform().transform(line.get_xydata())
+    xs = np.linspace(corners[0, 0], corners[-1, 0], 2000)
+    curve = np.column_stack([xs, np.interp(xs, corners[:, 0], corners[:, 1])])
+    box = note.get_window_extent()
+    assert not any(box.contains(x, y) for x, y in curve)
+
+
 @pytest.mark.usefixtures("few_ks")
 @pytest.mark.parametrize("kind", ["ellipses", "grid", "elbow"])
 def test_the_title_can_be_chosen_or_left_out(kind, possible_file):

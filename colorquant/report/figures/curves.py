@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorquant.analysis.iterations import Iterated
-from colorquant.fitting.models import largest_shift
+from colorquant.fitting.models import GaussianMixture, largest_shift
 from colorquant.quantization import Quantized
 from colorquant.report import plots
 from colorquant.report.figures import canvas
@@ -48,7 +48,17 @@ def convergence(figure: Figure, data: FigureData) -> str:
     canvas.whole_ticks(lower.xaxis)
     _scale_shifts(lower, shifts)
     if not iterated.own:
-        upper.text(1, 1, _textbook_words(iterated), transform=upper.transAxes, ha="right", va="top", color=canvas.FAINT)
+        # A likelihood rises into the upper corner, an inertia falls into the lower one.
+        rises = isinstance(history[0].model, GaussianMixture)
+        upper.text(
+            1,
+            0 if rises else 1,
+            _textbook_words(iterated),
+            transform=upper.transAxes,
+            ha="right",
+            va="bottom" if rises else "top",
+            color=canvas.FAINT,
+        )
     return f"Convergence: {data.words}, {_ending(iterated.run)}"
 
 
