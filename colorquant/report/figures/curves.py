@@ -78,7 +78,7 @@ def _scale_shifts(axes: Axes, shifts: Sequence[float]) -> None:
         axes.set_yscale("log")
     else:
         axes.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(min(positive))), linscale=0.5)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 2 * max(positive))
     if positive:
         canvas.plain_powers(axes.yaxis)
 
