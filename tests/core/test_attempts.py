@@ -24,7 +24,7 @@ def never():
     ("error", "reason"),
     [
         (EngineError("it gave up"), "it gave up"),
-        (MemoryError(), "not enough memory: take a smaller picture"),
+        (MemoryError(), "not enough memory: use a smaller picture"),
         (ImportError("no such\nmodule"), "a library does not load (no such module)"),
         (ZeroDivisionError("a\nbug"), "unexpected ZeroDivisionError (a bug): please report it"),
     ],

@@ -27,6 +27,12 @@ PICTURES = {
     "saturated": np.where(random_picture(8, 16, 16) > 127, 255, 0).astype(np.uint8),
 }
 
+SPACES_AND_PICTURES = [  # every other pair is a slow test
+    pytest.param(space, picture, marks=() if (row + column) % 2 == 0 else pytest.mark.slow)
+    for row, space in enumerate(SPACES)
+    for column, picture in enumerate(PICTURES)
+]
+
 
 def options(method: str, **changes: object) -> FitOptions:
     return FitOptions(method=method, **{"k": 4, "max_iter": 10, **changes})
@@ -69,9 +75,8 @@ def test_laws_on_a_photograph(engine, space, method, thumbnail):
 
 
 @engine_names
-@space_names
 @method_names
-@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize(("space", "picture"), SPACES_AND_PICTURES)
 def test_pictures_that_leave_little_to_fit(engine, space, method, picture):
     rgb = PICTURES[picture]
     for k in (1, 4, 300):

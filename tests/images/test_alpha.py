@@ -249,7 +249,7 @@ def test_a_background_is_a_name_or_hexadecimal_digits(text, color):
 
 @pytest.mark.parametrize("text", ["", "#12345g", "#ffffff\n", "KEEP", "#ffffffff", "ffff", "nocolour", "rgb(300,0,0)"])
 def test_other_words_for_alpha_are_refused(text, run, photo):
-    with pytest.raises(OptionError, match=r"--alpha .* take keep, drop, or a colour"):
+    with pytest.raises(OptionError, match=r"--alpha .* use keep, drop, or a colour"):
         Reading(alpha=text)
     for command in ("kmeans", "em", "compare", "timing"):
         result = run(command, photo, "--alpha", text)
