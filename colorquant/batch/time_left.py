@@ -43,7 +43,7 @@ class TimeLeft:
             self.started[options] += 1
             if not self.times:
                 return None
-            waiting = sum(self._expected(one) * (self.images - self.started[one]) for one in self.combinations)
+            waiting = sum(self._expected(other) * (self.images - self.started[other]) for other in self.combinations)
             return (waiting + self._expected(options)) / self.jobs
 
     def end(self, options: Combination, seconds: float) -> None:

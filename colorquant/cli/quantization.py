@@ -49,8 +49,8 @@ def run_quantization(
     others = {kind: settings.pop(kind) for kind in OUTPUTS if kind in settings}
     given = {kind: value for kind, value in others.items() if value is not None}
     request = QuantizeRequest(options, others=given, **settings)
-    found = request.find_inputs(images, recursive=recursive)
-    plan = request.plan(found.inputs)
+    inputs = request.find_inputs(images, recursive=recursive)
+    plan = request.plan(inputs.inputs)
     if dry_run:
         print_dry_run(plan, request.k, request.report, as_json)
         return
@@ -61,7 +61,7 @@ def run_quantization(
     # Ctrl-C must not cut an input short between two of its files, and cannot interrupt OpenCV: both need a thread.
     threaded = many or request.options.engine == "opencv"
     with open_console(len(plan), quiet=quiet) as console, _open_report(request) as report:
-        summary = BatchSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=found.passed_over)
+        summary = BatchSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
         job = request.job(None if isolate else console.show_progress)
         loaded = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
         with batch.open_executor(jobs, threaded=threaded, isolate=isolate, timeout=timeout) as executor:

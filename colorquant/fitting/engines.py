@@ -1,4 +1,7 @@
-"""How a model is fitted: one file per engine and method, one ``fit()`` each, loaded when it is used."""
+"""The engines that fit models, and the table of them, ``ENGINES``.
+
+The module of an engine is loaded when it is used.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +30,11 @@ def no_progress(event: Iteration | SearchStep) -> None:
 class Engine:
     """One row of :data:`ENGINES`.
 
-    ``module`` of this package holds ``function(samples, options, progress)``. ``defaults`` maps each option that the
-    engine honours beside k, space and seed to its default value. ``choices`` limits the values of some of them.
+    ``module`` of this package holds ``function(weighted, options, progress)``. ``defaults`` maps each option that the
+    engine supports, in addition to k, space and seed, to its default value. ``choices`` limits the values of some.
     ``reports_iterations`` says whether the engine reports each iteration, ``per_pixel`` whether it fits every visible
-    pixel as a whole one: its function takes the image as a fourth argument. ``library`` is what the module imports when
-    it is first used.
+    pixel, each with the same weight; its function then takes the image as a fourth argument. ``library`` is what the
+    module imports when it is first used.
     """
 
     module: str
@@ -98,7 +101,7 @@ FIT_OPTIONS = ("init", "attempts", "max_iter", "tol", "effort", "covariance", "r
 
 
 def resolve(options: FitOptions) -> FitOptions:
-    """Fill in the engine's defaults. Raises OptionError where an option is given that the engine cannot honour."""
+    """Fill in the engine's defaults. Raises OptionError for an option that the engine does not support."""
     if options.method not in METHODS or options.engine not in ENGINES:
         raise OptionError(f"no engine {options.engine!r} for {options.method!r}: use one of {', '.join(ENGINES)}")
     engine = ENGINES[options.engine][options.method]
@@ -108,10 +111,10 @@ def resolve(options: FitOptions) -> FitOptions:
         if value is None or (name in engine.defaults and value in allowed):
             continue
         flag = f"--{name.replace('_', '-')}"
-        said = flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
+        given = flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
         able = [str(choice) for choice in engine.choices.get(name, ())] if name in engine.defaults else []
         remedy = f"use {' or '.join(able)}" if able else "leave it out, or use another engine"
-        raise OptionError(f"{said} cannot be honoured by --engine {options.engine} in {options.method}: {remedy}")
+        raise OptionError(f"{given} cannot be honoured by --engine {options.engine} in {options.method}: {remedy}")
     if options.covariance == "identity" and options.standardize:
         raise OptionError("--covariance identity is fixed in 8-bit units, which --standardize changes: leave one out")
     return options.replace(
@@ -122,7 +125,7 @@ def resolve(options: FitOptions) -> FitOptions:
 def load(options: FitOptions) -> None:
     """Import the engine of ``options`` and all the libraries that it and its colour space need.
 
-    For measurements: no clock shall see an import. Raises ImportError where a library does not load.
+    It is for measurements, so that no import is timed. Raises ImportError if a library does not load.
     """
     engine = ENGINES[options.engine][options.method]
     import_module(f"colorquant.fitting.{engine.module}")
@@ -132,22 +135,22 @@ def load(options: FitOptions) -> None:
 
 
 def fit(
-    samples: WeightedFeatures,
+    weighted: WeightedFeatures,
     options: FitOptions,
     progress: Progress | None = None,
     image: CountedImage | None = None,
 ) -> Fit:
-    """Fit the model that ``options`` describe (see :func:`resolve`) to ``samples``, on one BLAS thread.
+    """Fit the model that ``options`` describe (see :func:`resolve`) to ``weighted``, on one BLAS thread.
 
-    ``image`` is the one whose colours the samples are; engines that fit every pixel need it, and raise OptionError
-    without it. Where k covers every distinct feature there is nothing to fit: each becomes a cluster of its own.
+    ``image`` is the image that the colours come from; engines that fit every pixel need it, and raise OptionError
+    without it. If there are no more distinct features than k, each becomes a cluster of its own, without a fit.
     """
     options = resolve(options)
-    if len(samples) <= options.k:
-        return _one_cluster_each(samples, options)
+    if len(weighted) <= options.k:
+        return _one_cluster_each(weighted, options)
     engine = ENGINES[options.engine][options.method]
     module = import_module(f"colorquant.fitting.{engine.module}")
-    arguments: tuple[object, ...] = (samples, options, progress or no_progress)
+    arguments: tuple[object, ...] = (weighted, options, progress or no_progress)
     if engine.per_pixel:
         if image is None:
             raise OptionError(f"--engine {options.engine} fits every pixel, not a histogram: use --engine numpy")
@@ -157,12 +160,12 @@ def fit(
     return result
 
 
-def _one_cluster_each(samples: WeightedFeatures, options: FitOptions) -> Fit:
-    labels = np.arange(len(samples), dtype=np.int32)
+def _one_cluster_each(weighted: WeightedFeatures, options: FitOptions) -> Fit:
+    labels = np.arange(len(weighted), dtype=np.int32)
     if options.method == "kmeans":
-        return Fit(Centroids(samples.features), labels, 0, True, (0.0,), 0.0, fitted=False)
-    m, d = samples.features.shape
-    variance = samples.projection.space.level**2 / 12  # of rounding: the colours themselves have none
+        return Fit(Centroids(weighted.features), labels, 0, True, (0.0,), 0.0, fitted=False)
+    m, d = weighted.features.shape
+    variance = weighted.projection.space.level**2 / 12  # of rounding to 8 bits: a single colour has no variance
     covariances = np.repeat(np.eye(d)[None] * variance, m, axis=0)
-    model = GaussianMixture(samples.weights / samples.weights.sum(), samples.features, covariances)
+    model = GaussianMixture(weighted.weights / weighted.weights.sum(), weighted.features, covariances)
     return Fit(model, labels, n_iter=0, converged=True, fitted=False)

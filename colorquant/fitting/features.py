@@ -19,11 +19,11 @@ Real = TypeVar("Real", np.float32, np.float64)
 
 @dataclass(frozen=True, eq=False)
 class WeightedFeatures:
-    """What an engine fits: the colours of a histogram as features, without any pixels.
+    """The input of an engine: the colours of a histogram as features, without any pixels.
 
     ``features`` (m, d) float64 are distinct, in the units of the space; ``weights`` (m,) float64 are their pixel
-    counts, where a partly transparent pixel counts as its alpha / 255. ``index`` (n,) gives the row of each colour of
-    ``histogram`` where several colours share one (gray, chroma); None where each has its own. The rows stand in Morton
+    counts, in which a partly transparent pixel counts as its alpha / 255. ``index`` (n,) gives the row of each colour
+    of ``histogram`` where several colours share one (gray, chroma); None where each has its own. The rows are in Morton
     order, so that near rows are near in space.
     """
 
@@ -59,13 +59,13 @@ class WeightedFeatures:
 
     @property
     def columns(self) -> FloatArray:
-        """The features by band, (d, m), contiguous: no copy, as the features lie in memory so."""
+        """The features by band, (d, m), contiguous; usually not a copy, since features are stored band by band."""
         return np.ascontiguousarray(self.features.T)
 
     def per_pixel(self, image: CountedImage, dtype: type[Real]) -> npt.NDArray[Real]:
         """The features of every visible pixel of ``image`` in picture order, (pixels, d).
 
-        For engines that take no weights. The image is the one whose colours ``histogram`` counts.
+        This is for engines that take no weights. ``histogram`` must be that of the image.
         """
         rows = np.arange(len(self), dtype=np.int32) if self.index is None else self.index.astype(np.int32)
         spread = self.histogram.spread(rows, image.visible.rgb.reshape(1, -1, 3))
@@ -77,7 +77,7 @@ class WeightedFeatures:
 
 
 def _grid(features: FloatArray) -> UInt8Array:
-    """The place of each row of features (m, d) on a grid of 256 steps along the widest band, (m, d) uint8."""
+    """The cell of each row of features (m, d) in a grid of 256 steps along the widest band, (m, d) uint8."""
     low = features.min(axis=0, initial=np.inf)
     width = float(np.max(features.max(axis=0, initial=-np.inf) - low)) or 1.0
     return np.asarray((features - low) * (255 / width)).astype(np.uint8)

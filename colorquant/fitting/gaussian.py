@@ -24,7 +24,7 @@ class LogDensityTerms(NamedTuple):
 def log_density_terms(log_weights: FloatArray, means: FloatArray, covariances: FloatArray) -> LogDensityTerms:
     """The terms for ``log_weights`` (k,), ``means`` (k, d) and positive definite ``covariances`` (k, d, d).
 
-    log πN(x|μ,Σ) = log π - ½(d·log 2π + log|Σ|) - ½(x-μ)ᵀΣ⁻¹(x-μ) (Bishop 2006, eq. 2.43), multiplied out.
+    log πN(x|μ,Σ) = log π - ½(d·log 2π + log|Σ|) - ½(x-μ)ᵀΣ⁻¹(x-μ) (Bishop 2006, eq. 2.43), expanded.
     """
     d = means.shape[1]
     precisions = np.asarray(np.linalg.inv(covariances), np.float64)
@@ -38,8 +38,8 @@ def log_density_terms(log_weights: FloatArray, means: FloatArray, covariances: F
 def constrained(covariances: FloatArray, covariance: str) -> FloatArray:
     """``covariances`` (k, d, d) in the shape that ``covariance``, one of COVARIANCES, allows.
 
-    Diagonal keeps the variances of the bands, spherical their mean; full and tied change nothing: a tied covariance is
-    the caller's to pool.
+    Diagonal keeps the variances of the bands, spherical their mean; full and tied change nothing, since pooling a
+    tied covariance is left to the caller.
     """
     d = covariances.shape[1]
     if covariance in ("full", "tied"):

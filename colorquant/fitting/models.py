@@ -1,4 +1,4 @@
-"""What a fit yields: centroids or a Gaussian mixture. ``predict`` lives here and only here."""
+"""The results of fits: centroids or a Gaussian mixture. Labels come from their ``predict``, and from nowhere else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCK_ROWS = 1 << 16  # rows per sum
 
 @dataclass(frozen=True, eq=False)
 class Centroids:
-    """What k-means yields: ``centers`` (k, d) float64 in the space's units."""
+    """The result of k-means: ``centers`` (k, d) float64 in the space's units."""
 
     centers: FloatArray
 
@@ -55,10 +55,10 @@ class Centroids:
 
 @dataclass(frozen=True, eq=False)
 class GaussianMixture:
-    """What EM yields.
+    """The result of EM.
 
     ``weights`` (k,) sum to 1; ``means`` (k, d) and ``covariances`` (k, d, d) are float64 in the space's units, whatever
-    the constraint ``covariance`` under which they were fitted.
+    the constraint ``covariance`` of the fit, one of COVARIANCES.
     """
 
     weights: FloatArray
@@ -138,7 +138,7 @@ Model = Centroids | GaussianMixture
 
 
 def nearest_l1(points: FloatArray, features: FloatArray) -> Int32Array:
-    """The one of ``points`` (k, d) at the least sum of absolute differences to each of ``features`` (n, d), (n,)."""
+    """For each of ``features`` (n, d) the index of the nearest of ``points`` (k, d) by city-block distance, (n,)."""
     labels = np.empty(len(features), np.int32)
     for rows in row_blocks(len(features), len(points) * features.shape[1]):
         labels[rows] = np.argmin(np.abs(features[rows, None, :] - points).sum(axis=2), axis=1)
@@ -153,7 +153,7 @@ ASSIGNMENTS: dict[str, Callable[[GaussianMixture, FloatArray], Int32Array]] = {
 
 
 def assigned(model: Model, features: FloatArray, assign: str | None) -> Int32Array:
-    """The label of each row of ``features`` (n, d), (n,) int32: a mixture's by ``assign``, of ASSIGNMENTS."""
+    """The label of each row of ``features`` (n, d), (n,) int32; ``assign``, a key of ASSIGNMENTS, is for mixtures."""
     if assign is None or not isinstance(model, GaussianMixture):
         return model.predict(features)
     return ASSIGNMENTS[assign](model, features)
@@ -161,10 +161,10 @@ def assigned(model: Model, features: FloatArray, assign: str | None) -> Int32Arr
 
 @dataclass(frozen=True, eq=False)
 class Iteration:
-    """Where a fit stands after ``number`` iterations; 0 is its start.
+    """The state of a fit after ``number`` iterations; 0 is its start.
 
-    ``objective`` is the inertia, or the log-likelihood per pixel, of ``model`` (or, where a step of EM fell, of the
-    best one so far); ``sizes`` (k,) float64 is what each cluster weighs, in pixels, for a mixture on average.
+    ``objective`` is the inertia, or the log-likelihood per pixel, of ``model`` (or, if a step of EM lowered it, of the
+    best model so far); ``sizes`` (k,) float64 is the weight of each cluster in pixels, for a mixture the expected one.
     """
 
     number: int
@@ -175,9 +175,9 @@ class Iteration:
 
 @dataclass(frozen=True, eq=False)
 class SearchStep:
-    """A step of the search for a fit's start is beginning: ``number`` of ``total`` steps of one kind, from 1.
+    """The beginning of a step of the search for a start: ``number``, from 1, of ``total`` steps of one kind.
 
-    ``kind`` is "start" (EM's search), or "round" (of k-means' splits and removals).
+    ``kind`` is "start" (of EM), or "round" (of the splits and removals of k-means).
     """
 
     kind: str
@@ -186,20 +186,20 @@ class SearchStep:
 
 
 def largest_shift(before: Model, after: Model) -> float:
-    """How far the cluster moved that moved furthest, in the space's units."""
+    """The largest distance that a cluster moved, in the space's units."""
     return float(np.max(np.linalg.norm(after.points - before.points, axis=1)))
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What an engine returns.
+    """The result of an engine.
 
-    ``labels`` (m,) int32 belong to the rows of the samples. ``trace`` has the objective after each iteration (inertia,
-    or log-likelihood per pixel); it, ``n_iter`` and ``converged`` as far as the engine tells. ``objective`` is that of
-    ``model`` and ``labels``, over all pixels, where the engine knows it. ``pixel_labels`` (pixels,) stand in picture
-    order where the engine labels pixels itself, and are then the ones that count. ``fitted`` is false where each row
-    became a cluster of its own. ``searched`` is true where a search on coarse cells came before the iterations, so that
-    few of them were left to do.
+    ``labels`` (m,) int32 are those of the rows of the weighted features. ``trace`` has the objective after each
+    iteration (inertia, or log-likelihood per pixel); it is empty, and ``n_iter`` and ``converged`` are None, where the
+    engine does not report them. ``objective`` is that of ``model`` and ``labels`` over all pixels, if the engine
+    computes it. ``pixel_labels`` (pixels,), in picture order, replace ``labels`` if the engine labels pixels itself.
+    ``fitted`` is false where each row became a cluster of its own. ``searched`` is true where a search on coarse cells
+    came before the iterations, so that few of them were left to do.
     """
 
     model: Model
@@ -216,7 +216,7 @@ class Fit:
 def sums_by_label(labels: AnyArray, weights: AnyArray, columns: AnyArray, k: int) -> FloatArray:
     """Per label, 0 to k - 1, the sum of ``columns`` (c, n) times ``weights`` (n,) over its rows, (c, k) float64.
 
-    Sums of integers are exact. Block by block, so that the products stay in the processor's cache.
+    Sums of integers are exact. It works block by block, so that the products stay in the processor's cache.
     """
     sums = np.zeros((len(columns), k))
     for rows in blocks(len(labels), max(BLOCK_ROWS, 4 * k)):

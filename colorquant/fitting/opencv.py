@@ -1,4 +1,4 @@
-"""``cv2.kmeans`` and ``cv2.ml.EM`` on every pixel in picture order: the references that the labs call."""
+"""``cv2.kmeans`` and ``cv2.ml.EM`` on every pixel in picture order: the functions that the labs call."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from colorquant.fitting.models import Centroids, Fit, GaussianMixture
 from colorquant.fitting.options import FitOptions
 from colorquant.types import FloatArray
 
-LEAST_VARIANCE = 1e-6  # squared 8-bit levels: far below any real one, far above what a double can invert
+LEAST_VARIANCE = (
+    1e-6  # squared 8-bit levels: far below any real variance, yet large enough to invert in double precision
+)
 
 
-def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
+def fit_kmeans(weighted: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
     """Labels and centres are bit for bit those of a direct ``cv2.kmeans`` call after ``cv2.setRNGSeed(seed)``.
 
     ``max_iter`` and ``tol`` go into TermCriteria as they are. OpenCV does not report how many iterations it
@@ -29,12 +31,12 @@ def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progres
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, options.max_iter, options.tol)
     cv2.setRNGSeed(options.seed)
     compactness, labels, centers = cv2.kmeans(
-        samples.per_pixel(image, np.float32), options.k, None, criteria, options.attempts, flags
+        weighted.per_pixel(image, np.float32), options.k, None, criteria, options.attempts, flags
     )  # type: ignore[call-overload]
     model = Centroids(np.asarray(centers, np.float64))
     return Fit(
         model,
-        model.predict(samples.features),
+        model.predict(weighted.features),
         n_iter=None,
         converged=None,
         trace=(float(compactness),),
@@ -42,7 +44,7 @@ def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progres
     )
 
 
-def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
+def fit_em(weighted: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
     """Labels and means are bit for bit those of ``cv2.ml.EM.trainEM`` after ``cv2.setRNGSeed(seed)``.
 
     OpenCV's own log-likelihood is wrong for spherical covariances and is not used. OpenCV lets a component collapse
@@ -62,7 +64,7 @@ def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, i
         "diagonal": cv2.ml.EM_COV_MAT_DIAGONAL,
         "full": cv2.ml.EM_COV_MAT_GENERIC,
     }
-    scaled, mean, deviation = standardized(samples) if options.standardize else (samples, None, None)
+    scaled, mean, deviation = standardized(weighted) if options.standardize else (weighted, None, None)
     em = cv2.ml.EM.create()
     em.setClustersNumber(options.k)
     em.setCovarianceMatrixType(types[str(options.covariance)])
@@ -82,7 +84,7 @@ def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, i
     if mean is not None and deviation is not None:
         model = unstandardized(model, mean, deviation)
     pixel_labels = np.asarray(labels, np.int32).reshape(-1)
-    return Fit(model, model.predict(samples.features), n_iter=None, converged=None, pixel_labels=pixel_labels)
+    return Fit(model, model.predict(weighted.features), n_iter=None, converged=None, pixel_labels=pixel_labels)
 
 
 def _invertible(covariances: FloatArray, least: float) -> FloatArray:

@@ -1,4 +1,4 @@
-"""What a fit depends on."""
+"""The options of a fit."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
 
 @dataclass(frozen=True)
 class FitOptions:
-    """All that a fit depends on; each field is named like its flag.
+    """All options of a fit; each field is named like its flag.
 
-    None means that the user did not say: :func:`colorquant.fitting.engines.resolve` fills in the engine's default.
+    None means that the user gave no value: :func:`colorquant.fitting.engines.resolve` fills in the engine's default.
     ``tol`` is the largest shift of a centre in the space's units (kmeans) or the gain of log-likelihood per pixel (em)
-    at which to stop; ``reg_covar`` is a variance in squared units of what is fitted: the space's, with
-    ``standardize`` z-scores'.
+    at which to stop; ``reg_covar`` is a variance in squared units of the space or, with ``standardize``, of
+    the z-scores.
     """
 
     method: str = "kmeans"

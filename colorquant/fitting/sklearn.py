@@ -19,7 +19,7 @@ from colorquant.types import FloatArray
 TYPES = {"spherical": "spherical", "diagonal": "diag", "full": "full", "tied": "tied"}
 
 
-def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
+def fit_kmeans(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
     """Fit with Lloyd's algorithm of scikit-learn.
 
     scikit-learn stops by the Frobenius norm of all shifts, relative to the variance of the features. ``tol`` is
@@ -29,7 +29,7 @@ def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progres
     from sklearn.exceptions import ConvergenceWarning
 
     assert options.tol is not None
-    variance = float(np.mean(np.var(samples.features, axis=0)))  # what KMeans multiplies its own tol by
+    variance = float(np.mean(np.var(weighted.features, axis=0)))  # KMeans multiplies its own tol by it
     kmeans = KMeans(
         options.k,
         init={"pp": "k-means++", "random": "random"}[str(options.init)],
@@ -41,37 +41,37 @@ def fit_kmeans(samples: WeightedFeatures, options: FitOptions, progress: Progres
     )
     with one_thread(), warnings.catch_warnings():  # scikit-learn is only loaded now
         warnings.simplefilter("ignore", ConvergenceWarning)  # converged says it
-        kmeans.fit(samples.features, sample_weight=samples.weights)
+        kmeans.fit(weighted.features, sample_weight=weighted.weights)
     model = Centroids(np.asarray(kmeans.cluster_centers_, np.float64))
-    labels = model.predict(samples.features)
+    labels = model.predict(weighted.features)
     return Fit(
         model, labels, int(kmeans.n_iter_), bool(kmeans.n_iter_ < (options.max_iter or 0)), (float(kmeans.inertia_),)
     )
 
 
-def fit_em(samples: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
+def fit_em(weighted: WeightedFeatures, options: FitOptions, progress: Progress, image: CountedImage) -> Fit:
     """Fit with EM of scikit-learn.
 
     ``init`` kmeans is its own start; random starts from k distinct colours, drawn by their counts.
     """
-    mean, deviation = np.zeros(samples.features.shape[1]), np.ones(samples.features.shape[1])
-    scaled = samples
+    mean, deviation = np.zeros(weighted.features.shape[1]), np.ones(weighted.features.shape[1])
+    scaled = weighted
     if options.standardize:
-        scaled, mean, deviation = standardized(samples)
-    reg_covar = default_reg_covar(samples, deviation) if options.reg_covar is None else options.reg_covar
+        scaled, mean, deviation = standardized(weighted)
+    reg_covar = default_reg_covar(weighted, deviation) if options.reg_covar is None else options.reg_covar
     best = _best_of_attempts(scaled, image, options, reg_covar)
     covariances = _full_covariances(best.covariances_, str(options.covariance), *best.means_.shape)
     model = GaussianMixture(best.weights_, best.means_, covariances, str(options.covariance))
     if options.standardize:
         model = unstandardized(model, mean, deviation)
-    return Fit(model, model.predict(samples.features), int(best.n_iter_), bool(best.converged_))
+    return Fit(model, model.predict(weighted.features), int(best.n_iter_), bool(best.converged_))
 
 
-def _best_of_attempts(samples: WeightedFeatures, image: CountedImage, options: FitOptions, reg_covar: float) -> Any:
+def _best_of_attempts(weighted: WeightedFeatures, image: CountedImage, options: FitOptions, reg_covar: float) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture as SklearnMixture
 
-    pixels = samples.per_pixel(image, np.float64)
+    pixels = weighted.per_pixel(image, np.float64)
     rng = np.random.default_rng(options.seed)
     kinds = {"n_components": options.k, "covariance_type": TYPES[str(options.covariance)], "reg_covar": reg_covar}
     stops = {"max_iter": options.max_iter, "tol": options.tol, "random_state": options.seed}
@@ -81,7 +81,7 @@ def _best_of_attempts(samples: WeightedFeatures, image: CountedImage, options: F
             return SklearnMixture(**kinds, **stops, n_init=options.attempts).fit(pixels)
         fits = []
         for _ in range(options.attempts or 1):
-            start = random_start(samples, options.k, str(options.covariance), reg_covar, rng)
+            start = random_start(weighted, options.k, str(options.covariance), reg_covar, rng)
             precisions = _sklearn_precisions(start.covariances, str(options.covariance))
             given = {"weights_init": start.weights, "means_init": start.means, "precisions_init": precisions}
             fits.append(SklearnMixture(**kinds, **stops, **given).fit(pixels))
@@ -89,7 +89,7 @@ def _best_of_attempts(samples: WeightedFeatures, image: CountedImage, options: F
 
 
 def _sklearn_precisions(covariances: FloatArray, covariance: str) -> FloatArray:
-    """The inverses of covariances (k, d, d) in the shape that scikit-learn has for this type."""
+    """The inverses of covariances (k, d, d) in the shape that scikit-learn uses for this type."""
     precisions = np.asarray(np.linalg.inv(covariances))
     if covariance == "full":
         return precisions

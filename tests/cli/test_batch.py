@@ -98,9 +98,9 @@ def test_what_is_done_when_a_run_is_stopped_is_told():
         run = batch.run(numbers(50), task, executor, in_flight=4)
         assert next(run).result == "0"
         assert third.wait(30)
-        told = [(outcome.input.name, outcome.error) for outcome in run.stop()]
+        outcomes = [(outcome.input.name, outcome.error) for outcome in run.stop()]
         release.set()
-    assert told == [("2", "damaged"), ("3", None)]
+    assert outcomes == [("2", "damaged"), ("3", None)]
     assert list(run) == []
 
 

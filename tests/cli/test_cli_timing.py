@@ -81,8 +81,8 @@ def test_json_has_a_row_a_line(run, photo):
 
 def test_the_mse_is_that_of_the_command(run, photo):
     (row,) = rows_of(run("timing", photo, "--engine", "numpy", "--space", "rgb", "-k", 5, *FAST, "--json"))
-    told = run("kmeans", photo, "-k", 5, "--max-iter", 10, "--tol", 0.2, "--json").stdout
-    assert row["mse"] == json.loads(told)["mse"]
+    expected = run("kmeans", photo, "-k", 5, "--max-iter", 10, "--tol", 0.2, "--json").stdout
+    assert row["mse"] == json.loads(expected)["mse"]
 
 
 def test_csv_and_markdown_are_written_whole(run, photo, tmp_path):

@@ -64,12 +64,12 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path):
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows tells the permissions of folders otherwise")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions of folders")
 def test_a_folder_that_takes_no_files_is_known_beforehand(tmp_path, monkeypatch):
-    asked = []
+    checked = []
 
     def access(folder, mode):
-        asked.append((folder, mode))
+        checked.append((folder, mode))
         return folder != tmp_path / "closed"
 
     (tmp_path / "closed").mkdir()
@@ -79,7 +79,7 @@ def test_a_folder_that_takes_no_files_is_known_beforehand(tmp_path, monkeypatch)
     for path in (tmp_path / "closed" / "a.png", tmp_path / "closed" / "new" / "a.png"):
         with pytest.raises(OutputError, match="is not writable"):
             files.check_place(path)
-    assert asked == [(tmp_path / place, os.W_OK | os.X_OK) for place in (".", ".", "closed", "closed")]
+    assert checked == [(tmp_path / place, os.W_OK | os.X_OK) for place in (".", ".", "closed", "closed")]
 
 
 def test_a_link_stays_a_link(tmp_path):

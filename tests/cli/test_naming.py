@@ -73,7 +73,7 @@ def test_a_folder_whose_name_ends_in_png_is_a_folder(tree):
 
 @pytest.mark.parametrize("kind", [kind for kind, output in OUTPUTS.items() if not output.beside])
 def test_unknown_fields_are_refused_for_every_output(tree, kind):
-    """The fields are told where there are some: {stem} in the name of a file for each input."""
+    """The message names the known fields, if there are any: {stem} in the name of a file for each input."""
     name = str(tree / f"{{stme}}{OUTPUTS[kind].suffixes[0]}")
     known = "this name takes none" if OUTPUTS[kind].folder else r"known is \{stem\}"
     with pytest.raises(OptionError, match=rf"{OUTPUTS[kind].flag} .*: unknown field \{{stme\}}, {known}"):

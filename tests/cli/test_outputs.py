@@ -1,4 +1,4 @@
-"""Files beside the picture, from the command line: each is what it says, and nothing is asked for in vain."""
+"""Files beside the picture, from the command line: their contents, and options that cannot have an effect."""
 
 import csv
 

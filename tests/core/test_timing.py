@@ -183,7 +183,7 @@ def walled(seconds_per_run, budget, *, images=1, **protocol):
     return rows, estimates, now[0]
 
 
-def test_the_first_round_tells_how_long_the_others_take():
+def test_the_first_round_estimates_how_long_the_others_take():
     _, estimates, spent = walled(10, None, images=2, repeat=4, warmup=1)
     first, second = estimates
     assert (first.input, first.seconds, first.rounds, first.total) == ("0.png", 20, 4, 20 * (4 + 5))
@@ -321,7 +321,7 @@ def test_the_last_axis_of_the_order_changes_fastest():
         (lambda: Protocol(budget=float("nan")), "--budget nan"),
     ],
 )
-def test_what_is_asked_is_checked(make, words):
+def test_options_are_checked(make, words):
     with pytest.raises(OptionError, match=words):
         make()
 
@@ -367,7 +367,7 @@ def test_a_broken_library_does_not_stop_the_head(monkeypatch):
     assert machine.opencv_threads is None
 
 
-def test_the_head_tells_the_machine():
+def test_the_head_names_the_machine():
     machine = Machine.this()
     assert machine.cores >= 1
     assert machine.blas_threads == 1, "fits run on one"

@@ -325,7 +325,7 @@ def test_alpha_is_turned_too():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
-def test_what_a_file_tells_is_kept_aside(kind):
+def test_metadata_of_a_file_are_kept_separately(kind):
     image = picture_of(kind)
     data = with_exif(kind, image, {274: 6, 315: "A painter", 305: "A program"}, xmp=b"<x:xmpmeta/>")
     found = images.read_image(data).metadata

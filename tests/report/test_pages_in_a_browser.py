@@ -40,15 +40,15 @@ def browser():
 @pytest.fixture
 def visit(browser, pages):
     """Opens the page of a command; in the end there was nothing on the console, and no request."""
-    opened, said, asked = [], [], []
+    opened, messages, requested = [], [], []
 
     def visit(command, width=1280, before="", **options):
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         opened.append(context)
         page = context.new_page()
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requested.append(request.url))
         if before:
             page.add_init_script(before)
         page.goto(f"file://{pages}/{command}.html")
@@ -59,8 +59,8 @@ def visit(browser, pages):
     yield visit
     for context in opened:
         context.close()
-    assert said == []
-    assert [url[:60] for url in asked if not url.startswith((f"file://{pages}/", "data:"))] == []
+    assert messages == []
+    assert [url[:60] for url in requested if not url.startswith((f"file://{pages}/", "data:"))] == []
 
 
 def divided(page):
@@ -236,9 +236,9 @@ def test_the_best_of_a_column_is_marked(visit):
     for head, best in (("MSE", min), ("PSNR dB", max)):
         place = heads.index(head)
         for k in (2, 4):
-            rivals = [row[place] for row in cells if row[heads.index("k")][0] == k]
-            assert [marked for _, marked in rivals] == [
-                value == best(value for value, _ in rivals) for value, _ in rivals
+            same_k = [row[place] for row in cells if row[heads.index("k")][0] == k]
+            assert [marked for _, marked in same_k] == [
+                value == best(value for value, _ in same_k) for value, _ in same_k
             ]
 
 

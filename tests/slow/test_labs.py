@@ -46,7 +46,7 @@ def desk(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("title", EXPERIMENTS)
-def test_an_experiment_runs_and_gives_the_numbers_it_tells(title, run, desk, monkeypatch):
+def test_an_experiment_runs_and_gives_its_numbers(title, run, desk, monkeypatch):
     monkeypatch.chdir(desk)
     blocks = EXPERIMENTS[title]
     if find_spec("matplotlib") is None and any("--figure" in words for block in blocks for words in block.commands):

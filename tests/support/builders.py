@@ -71,8 +71,8 @@ def tiff(
 ) -> bytes:
     """A TIFF of ``values`` (h, w, samples), in strips of ``rows``, its channels ``apart`` or not.
 
-    ``extra`` are the kinds of extra samples; ``bits`` above 8 that are told, where the values have fewer; ``tags`` more
-    short ones.
+    ``extra`` are the kinds of extra samples; ``bits`` above 8 that are declared, if the values have fewer; ``tags``
+    more short ones.
     """
     height, width, samples = values.shape
     rows = rows or height

@@ -1,4 +1,4 @@
-"""EM on the colour histogram: exact, and as fast as the number of distinct colours allows.
+"""EM on the colour histogram. Its cost depends on the number of distinct colours.
 
 By default (``init`` kmeans) EM runs from several k-means partitions of coarse cells, and exact iterations over every
 distinct colour finish the best mixture. Where the user gives ``max_iter`` or ``tol``, it is the textbook's algorithm:
@@ -34,9 +34,9 @@ MAX_ITER, TOL = 100, 1e-3
 SETTLED_TOL = {1: 1e-3, 2: 1e-3, 3: 3e-3}  # by the number of bands, for EM from k-means on cells and after it
 SEARCHED_TOL = 5e-4  # after a search, where EM starts on a plateau and 1e-3 would end it at once
 NO_LABELS = np.empty(0, np.int32)
-LEAST_VARIANCE = 1e-9  # of the colours' mean variance: less is lost in the rounding of a double
+LEAST_VARIANCE = 1e-9  # of the colours' mean variance: less would be lost in the rounding of a double
 LEAST_OF_SQUARE = 1e-12  # likewise, of the largest squared distance of a colour from their mean
-KMEANS_STARTS = {"fast": 1, "balanced": 12, "best": 48}  # of which the best one on cells is kept
+KMEANS_STARTS = {"fast": 1, "balanced": 12, "best": 48}  # the best one on cells is kept
 KMEANS_BUDGET = {"fast": 1, "balanced": 256, "best": 4096}  # starts times components, at most
 
 
@@ -45,39 +45,41 @@ class Frame:
     """The coordinates in which EM runs: the features, centred, in units of their root mean square deviation.
 
     Small numbers lose no digits. ``data`` and ``constraint`` are in these units; ``center`` (d,) and ``scale`` convert
-    them back to those of ``samples``.
+    them back to those of ``weighted``.
     """
 
-    samples: WeightedFeatures
+    weighted: WeightedFeatures
     data: ExpandedFeatures
     constraint: CovarianceConstraint
     center: FloatArray
     scale: float
 
     @classmethod
-    def around(cls, samples: WeightedFeatures, covariance: str, reg_covar: float) -> Frame:
-        """The frame of ``samples``; ``covariance`` is one of COVARIANCES, ``reg_covar`` in their squared units."""
-        center = np.average(samples.features, axis=0, weights=samples.weights)
-        points = samples.features - center
+    def around(cls, weighted: WeightedFeatures, covariance: str, reg_covar: float) -> Frame:
+        """The frame of ``weighted``; ``covariance`` is one of COVARIANCES, ``reg_covar`` in their squared units."""
+        center = np.average(weighted.features, axis=0, weights=weighted.weights)
+        points = weighted.features - center
         squares = np.square(points)
-        scale = float(np.sqrt(np.average(squares.mean(axis=1), weights=samples.weights))) or 1.0
+        scale = float(np.sqrt(np.average(squares.mean(axis=1), weights=weighted.weights))) or 1.0
         largest = float(squares.sum(axis=1).max()) / scale**2
-        data = ExpandedFeatures(expand(points / scale), samples.weights, points.shape[1], float(samples.weights.sum()))
-        level = samples.projection.space.level
+        data = ExpandedFeatures(
+            expand(points / scale), weighted.weights, points.shape[1], float(weighted.weights.sum())
+        )
+        level = weighted.projection.space.level
         variance = max(reg_covar / scale**2, LEAST_VARIANCE, LEAST_OF_SQUARE * largest)
-        return cls(samples, data, CovarianceConstraint(covariance, variance, level**2 / scale**2), center, scale)
+        return cls(weighted, data, CovarianceConstraint(covariance, variance, level**2 / scale**2), center, scale)
 
     def inside(self, model: GaussianMixture) -> Mixture:
-        """Convert a mixture from the units of the samples to those of the frame."""
+        """Convert a mixture from the units of the weighted features to those of the frame."""
         return Mixture(model.weights, (model.means - self.center) / self.scale, model.covariances / self.scale**2)
 
     def outside(self, mixture: Mixture) -> GaussianMixture:
-        """Convert a mixture from the units of the frame to those of the samples."""
+        """Convert a mixture from the units of the frame to those of the weighted features."""
         means, covariances = mixture.means * self.scale + self.center, mixture.covariances * self.scale**2
         return GaussianMixture(mixture.weights / mixture.weights.sum(), means, covariances, self.constraint.covariance)
 
     def iterated(self, start: Mixture, max_iter: int, tol: float, progress: Progress) -> Fit:
-        """Iterate over every colour from ``start``; the result has the units of the samples, and no labels yet."""
+        """Iterate over every colour from ``start``; the result has their units, and no labels yet."""
         shift = self.data.d * float(np.log(self.scale))
 
         def watch(number: int, value: float, mixture: Mixture, statistics: SufficientStatistics) -> None:
@@ -88,12 +90,12 @@ class Frame:
         return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, objectives, objectives[-1])
 
 
-def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
+def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
     """Return the most likely of ``attempts`` fits; the module's docstring describes one."""
-    scaled, mean, deviation = samples, np.zeros(1), np.ones(1)
+    scaled, mean, deviation = weighted, np.zeros(1), np.ones(1)
     if options.standardize:
-        scaled, mean, deviation = standardized(samples)
-    frame = Frame.around(scaled, str(options.covariance), options.reg_covar or default_reg_covar(samples, deviation))
+        scaled, mean, deviation = standardized(weighted)
+    frame = Frame.around(scaled, str(options.covariance), options.reg_covar or default_reg_covar(weighted, deviation))
     shift = float(np.log(deviation).sum()) if options.standardize else 0.0
 
     def in_bands(model: Model) -> GaussianMixture:
@@ -113,7 +115,7 @@ def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> F
     best = max(fits, key=lambda fitted: fitted.trace[-1])
     trace = tuple(value - shift for value in best.trace)
     best = replace(best, model=in_bands(best.model), trace=trace, objective=trace[-1], searched=_searches(options))
-    return replace(best, labels=best.model.predict(samples.features))
+    return replace(best, labels=best.model.predict(weighted.features))
 
 
 def _searches(options: FitOptions) -> bool:
@@ -123,7 +125,7 @@ def _searches(options: FitOptions) -> bool:
 
 
 def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -> list[Fit]:
-    """One fit; after a search with ``effort`` best, that of a balanced one and that of the longer one."""
+    """One fit; with ``effort`` best after a search, a balanced fit and one with a longer search."""
     max_iter = options.max_iter or MAX_ITER
     if not _searches(options):
         tol = TOL if options.tol is None else options.tol
@@ -154,11 +156,11 @@ def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -
 def _random_start(frame: Frame, k: int, seed: int) -> Mixture:
     rng = np.random.default_rng(seed)
     reg_covar = frame.constraint.reg_covar * frame.scale**2
-    return frame.inside(random_start(frame.samples, k, frame.constraint.covariance, reg_covar, rng))
+    return frame.inside(random_start(frame.weighted, k, frame.constraint.covariance, reg_covar, rng))
 
 
 def _kmeans_start(frame: Frame, k: int, seed: int) -> Mixture:
     """The M-step of a k-means partition, as scikit-learn starts."""
     options = FitOptions("kmeans", k, init="split", attempts=1, seed=seed, effort="fast")
-    labels = numpy_kmeans.fit(frame.samples, options, no_progress).labels
+    labels = numpy_kmeans.fit(frame.weighted, options, no_progress).labels
     return hard_mixture(frame.data, labels.astype(np.int64), k, frame.constraint)

@@ -12,20 +12,20 @@ from colorquant.fitting.models import GaussianMixture
 from colorquant.types import FloatArray
 
 
-def default_reg_covar(samples: WeightedFeatures, deviation: FloatArray | float = 1.0) -> float:
+def default_reg_covar(weighted: WeightedFeatures, deviation: FloatArray | float = 1.0) -> float:
     """The variance of rounding to 8 bits, 1/12 of a squared level, in squared units of the features.
 
     ``deviation`` (d,) is what :func:`standardized` divided the bands by: the mean over the bands is taken.
     """
-    return float(np.mean((samples.projection.space.level / np.asarray(deviation)) ** 2) / 12)
+    return float(np.mean((weighted.projection.space.level / np.asarray(deviation)) ** 2) / 12)
 
 
-def standardized(samples: WeightedFeatures) -> tuple[WeightedFeatures, FloatArray, FloatArray]:
+def standardized(weighted: WeightedFeatures) -> tuple[WeightedFeatures, FloatArray, FloatArray]:
     """The features as z-scores over pixels, and the mean (d,) and deviation (d,) to undo it; a constant band has 1."""
-    mean = np.average(samples.features, axis=0, weights=samples.weights)
-    deviation = np.sqrt(np.average((samples.features - mean) ** 2, axis=0, weights=samples.weights))
+    mean = np.average(weighted.features, axis=0, weights=weighted.weights)
+    deviation = np.sqrt(np.average((weighted.features - mean) ** 2, axis=0, weights=weighted.weights))
     deviation[deviation == 0] = 1.0
-    return dataclasses.replace(samples, features=(samples.features - mean) / deviation), mean, deviation
+    return dataclasses.replace(weighted, features=(weighted.features - mean) / deviation), mean, deviation
 
 
 def unstandardized(model: GaussianMixture, mean: FloatArray, deviation: FloatArray) -> GaussianMixture:
@@ -38,14 +38,14 @@ def unstandardized(model: GaussianMixture, mean: FloatArray, deviation: FloatArr
 
 
 def random_start(
-    samples: WeightedFeatures, k: int, covariance: str, reg_covar: float, rng: np.random.Generator
+    weighted: WeightedFeatures, k: int, covariance: str, reg_covar: float, rng: np.random.Generator
 ) -> GaussianMixture:
     """k distinct colours drawn by their counts as means, equal weights, and the covariance of all pixels for each."""
-    d = samples.features.shape[1]
-    drawn = rng.choice(len(samples), k, replace=False, p=samples.weights / samples.weights.sum())
+    d = weighted.features.shape[1]
+    drawn = rng.choice(len(weighted), k, replace=False, p=weighted.weights / weighted.weights.sum())
     if covariance == "identity":
-        whole = np.eye(d) * samples.projection.space.level**2
+        whole = np.eye(d) * weighted.projection.space.level**2
     else:
-        whole = np.atleast_2d(np.cov(samples.features.T, aweights=samples.weights, ddof=0)) + np.eye(d) * reg_covar
+        whole = np.atleast_2d(np.cov(weighted.features.T, aweights=weighted.weights, ddof=0)) + np.eye(d) * reg_covar
     covariances = constrained(np.repeat(whole[None], k, axis=0), covariance)
-    return GaussianMixture(np.full(k, 1 / k), samples.features[drawn], covariances, covariance)
+    return GaussianMixture(np.full(k, 1 / k), weighted.features[drawn], covariances, covariance)

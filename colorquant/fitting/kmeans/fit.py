@@ -1,7 +1,7 @@
-"""k-means on the colour histogram, coarse to fine: exact, and as fast as the number of distinct colours allows.
+"""k-means on the colour histogram, from coarse to fine. Its cost depends on the number of distinct colours.
 
 By default (``init`` split) a search on coarse cells finds the centres, and a few exact passes over every distinct
-colour finish them. ``init`` pp and random are the textbook's algorithm: Lloyd's iterations from such a start.
+colour finish them. ``init`` pp and random run the textbook's algorithm: Lloyd's iterations from such a start.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from colorquant.fitting.models import Centroids, Fit, Iteration
 from colorquant.fitting.options import FitOptions
 from colorquant.types import FloatArray, IntArray
 
-MAX_ITER, TOL = 100, 0.01  # of the textbook's algorithm, and where the user gives one of them
-REPAIRS = 8  # rounds of giving every centre a member and a colour of its own
-PP_CELLS = 1 << 15  # k-means++ draws from about so many cells at most: it looks at all of them for every centre
+MAX_ITER, TOL = 100, 0.01  # of the textbook's algorithm, and if the user gives only one of them
+REPAIRS = 8  # rounds in which every centre gets a member and a colour of its own
+PP_CELLS = 1 << 15  # about the most cells from which k-means++ draws: it examines all of them for every centre
 
 
 class Passes(NamedTuple):
@@ -40,40 +40,40 @@ class Passes(NamedTuple):
     trace: tuple[float, ...]
 
 
-def fit(samples: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
+def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
     """Return the best of ``attempts`` fits; the module's docstring describes one.
 
     Every centre has a member and, rounded to 8 bits, a colour of its own.
     """
-    points = make_points(samples.columns, samples.weights, exact=options.init != "split")
+    points = make_points(weighted.columns, weighted.weights, exact=options.init != "split")
     best: Passes | None = None
     for attempt in range(options.attempts or 1):
         rng = np.random.default_rng([options.seed, attempt])
-        for found in _attempt(points, samples, options, rng, progress):
-            best = found if best is None or found.inertia < best.inertia else best
+        for passes in _attempt(points, weighted, options, rng, progress):
+            best = passes if best is None or passes.inertia < best.inertia else best
     assert best is not None
-    best = _repaired(points, best, samples)
+    best = _repaired(points, best, weighted)
     return replace(as_fit(best), searched=options.init == "split")
 
 
 def _attempt(
-    points: Points, samples: WeightedFeatures, options: FitOptions, rng: np.random.Generator, progress: Progress
+    points: Points, weighted: WeightedFeatures, options: FitOptions, rng: np.random.Generator, progress: Progress
 ) -> list[Passes]:
     """One fit; with ``effort`` best a balanced one, and one by a longer search that goes on from it."""
     limited = options.max_iter is not None or options.tol is not None
     max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
     if options.init != "split":
-        start = _textbook_start(points, samples, str(options.init), options.k, rng)
+        start = _textbook_start(points, weighted, str(options.init), options.k, rng)
         return [exact_passes(points, start, max_iter=max_iter, tol=tol, progress=progress)]
-    found: list[Passes] = []
+    results: list[Passes] = []
     efforts = [EFFORTS[name] for name in (("balanced", "best") if options.effort == "best" else (str(options.effort),))]
-    tree = Octree.of(samples.codes, points.w, max(leaves_wanted(options.k, effort)[1] for effort in efforts))
+    tree = Octree.of(weighted.codes, points.w, max(leaves_wanted(options.k, effort)[1] for effort in efforts))
     for effort in efforts:
-        before = found[-1].centers if found else None
+        before = results[-1].centers if results else None
         start = coarse_centers(points, tree, options.k, effort, rng=rng, centers=before, progress=progress)
         updates, gain = (max_iter, 0.0) if limited else (effort.updates, effort.gain)
-        found.append(exact_passes(points, start, max_iter=updates, tol=tol, gain=gain, progress=progress))
-    return found
+        results.append(exact_passes(points, start, max_iter=updates, tol=tol, gain=gain, progress=progress))
+    return results
 
 
 def exact_passes(
@@ -81,8 +81,8 @@ def exact_passes(
 ) -> Passes:
     """Lloyd's iterations over all points, and a last assignment, so that the labels belong to the centres.
 
-    They end when no centre moves further than ``tol``, when the inertia falls by less than ``gain`` of itself, or after
-    ``max_iter`` updates.
+    The iterations end when no centre moves further than ``tol``, when the inertia falls by less than ``gain`` of
+    itself, or after ``max_iter`` updates.
     """
     trace: list[float] = []
     before: Lloyd | None = None
@@ -102,15 +102,15 @@ def exact_passes(
         centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
 
 
-def _repaired(points: Points, now: Passes, samples: WeightedFeatures) -> Passes:
+def _repaired(points: Points, now: Passes, weighted: WeightedFeatures) -> Passes:
     """Move centres without members, and all but one of centres that round to the same colour, to badly fitted points.
 
     After REPAIRS rounds only centres without members are moved: painting then finds colours that differ.
     """
     for last in [False] * REPAIRS + [True] * len(now.centers):
         sizes = totals(now.labels, points.w, len(now.centers))
-        if samples.projection.injective and not last:
-            sizes[_repeated(pack(samples.projection.to_rgb(now.centers)))] = 0
+        if weighted.projection.injective and not last:
+            sizes[_repeated(pack(weighted.projection.to_rgb(now.centers)))] = 0
         if sizes.all():
             break
         centers = reseed(points, now.centers, now.labels, sizes)
@@ -133,12 +133,12 @@ def as_fit(passes: Passes) -> Fit:
 
 
 def _textbook_start(
-    points: Points, samples: WeightedFeatures, init: str, k: int, rng: np.random.Generator
+    points: Points, weighted: WeightedFeatures, init: str, k: int, rng: np.random.Generator
 ) -> FloatArray:
     """Centres (k, d): distinct points drawn by their weights, or by k-means++."""
     if init == "random":
         return points.x[:, rng.choice(len(points), k, replace=False, p=points.w / points.w.sum())].T
     if len(points) > PP_CELLS:
-        leaves = Octree.of(samples.codes, points.w, max(PP_CELLS, 2 * k)).leaves(max(PP_CELLS, 2 * k))
+        leaves = Octree.of(weighted.codes, points.w, max(PP_CELLS, 2 * k)).leaves(max(PP_CELLS, 2 * k))
         points = coreset(points, leaves)
     return plus_plus(points, k, rng)

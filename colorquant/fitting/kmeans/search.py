@@ -1,8 +1,8 @@
 """Starts of k-means: centres that splits, and then a search by splits and removals, find on coarse cells.
 
-The points come in Morton order, so every cell of the octree over them is a run of consecutive rows. Two coresets are
-made of it: a small one for the search, a finer one on which its result settles. Each leaf is the exact weighted mean of
-its points.
+The points are in Morton order, so every cell of the octree over them is a run of consecutive rows. The octree yields
+two coresets: a small one for the search, and a finer one on which its result settles. Each leaf is the exact weighted
+mean of its points.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from colorquant.types import BoolArray, FloatArray, IntArray
 MORTON_BITS = 24  # of a Morton code: eight for each of up to three bands
 COARSE_POWER, FINE_POWER = 0.4, 0.5  # the leaves of the two coresets grow with these powers of k
 LEAVES_PER_CENTER = 8  # at least
-SETTLE_LEAST = 8  # iterations on the finer coreset for few centres; a quarter of their number is added
+SETTLE_LEAST = 8  # iterations on the finer coreset, to which a quarter of the number of centres is added
 SETTLE_BUDGET = 1 << 15  # iterations on the finer coreset times centres, at most
-BREATH_SHARE = 0.75  # of the centres that the first breath splits; the last one splits one
+BREATH_SHARE = 0.75  # share of the centres that the first breath splits; the last one splits a single centre
 BREATH_NOISE = 0.5  # standard deviation of the log-normal noise on the gains that pick the centres to split
-BREATH_GROW, BREATH_SHRINK = 4, 20  # Lloyd iterations after the splits; swinging ones after the removals
-BREATH_MAX_CENTERS = 2048  # above, the search would take too long: start and settle only
+BREATH_GROW, BREATH_SHRINK = 4, 20  # Lloyd iterations after the splits, swinging iterations after the removals
+BREATH_MAX_CENTERS = 2048  # with more centres the search would take too long, and the start only settles
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ EFFORTS = {
 
 
 class Splits(NamedTuple):
-    """Two-way splits: a, b (k, d) the halves' means, gain (k,) the fall of the loss, far (m,) whether in half a."""
+    """Two-way splits: a, b (k, d) the means of the halves, gain (k,) the fall of the loss, far (m,) True in half a."""
 
     a: FloatArray
     b: FloatArray
@@ -88,7 +88,7 @@ def split_clusters(points: Points, labels: IntArray, k: int, rounds: int = 2) ->
         for j, column in enumerate(points.x):
             side += axis[:, j][labels] * column
         far = side > 0
-        half = np.where(far, labels, k)  # the bin k takes the other half
+        half = np.where(far, labels, k)  # the other half goes into bin k
         wa = totals(half, points.w, k + 1)[:k]
         sa = sums(half, wx, k + 1)[:, :k].T
         wb = w - wa
@@ -105,7 +105,7 @@ def _weighted(points: Points) -> FloatArray:
 
 
 def _main_axes(points: Points, labels: IntArray, w: FloatArray, mean: FloatArray) -> FloatArray:
-    """(k, d) main direction of every cluster: the greatest column of its covariance to the power eight."""
+    """The main direction (k, d) of every cluster: the greatest column of the eighth power of its covariance."""
     k, d = mean.shape
     if d == 1:
         return np.ones((k, 1))
@@ -124,10 +124,10 @@ def _main_axes(points: Points, labels: IntArray, w: FloatArray, mean: FloatArray
 
 
 def lbg_start(points: Points, k: int) -> FloatArray:
-    """At most k centres by splitting those that gain most, twice as many at each level (LBG 1980).
+    """At most k centres from splits of those that gain most, which double their number at each level (LBG 1980).
 
-    Lloyd iterations between the levels up to BREATH_MAX_CENTERS, from there on splits alone.  There are
-    fewer than k centres where the points have fewer distinct places.
+    Up to BREATH_MAX_CENTERS Lloyd iterations follow each level, from there on only the splits are made. There are fewer
+    than k centres if fewer points are distinct.
     """
     labels = np.zeros(len(points), np.intp)
     centers: FloatArray = points.middle[None, :]
@@ -156,7 +156,7 @@ def _largest(values: FloatArray, count: int) -> IntArray:
 
 
 def removals(points: Points, centers: FloatArray, count: int) -> IntArray:
-    """`count` centres whose removal costs least, none of them the nearest neighbour of another one."""
+    """The `count` centres whose removal costs least, none of them the nearest neighbour of another one."""
     k = len(centers)
     labels, rise = assign_two(points, centers)
     cost = totals(labels, points.w * rise, k)
@@ -211,8 +211,8 @@ def search(
 class Octree:
     """Levels of an octree over points in Morton order.
 
-    For each level the first rows of its cells, the cells' scatter and that of the cells above them. Weight times side
-    squared stands for the scatter; that of the finest cells counts as 0.
+    For each level: the first rows of its cells, the scatter of the cells, and that of the cells above them. The scatter
+    is estimated as weight times squared side; that of the finest cells counts as 0.
     """
 
     starts: list[IntArray]
@@ -275,7 +275,7 @@ def coarse_centers(
 ) -> FloatArray:
     """Centres (k, d) from a search on the coarse coreset that then settle on the fine one.
 
-    The search starts at ``centers`` where they are given, else with splits. ``progress`` is called before each breath.
+    The search starts at ``centers`` if they are given, else with splits. ``progress`` is called before each breath.
     """
     coarse, fine = (coreset(points, tree.leaves(size)) for size in leaves_wanted(k, effort))
     if centers is None:
@@ -289,13 +289,13 @@ def coarse_centers(
 
 
 def leaves_wanted(k: int, effort: Effort) -> tuple[int, int]:
-    """Leaves of the coarse and of the fine coreset for k centres."""
+    """The numbers of leaves of the coarse and of the fine coreset for k centres."""
     least = LEAVES_PER_CENTER * k
     return max(least, int(effort.coarse * k**COARSE_POWER)), max(least, int(effort.fine * k**FINE_POWER))
 
 
 def fill(points: Points, centers: FloatArray, k: int) -> FloatArray:
-    """k centres, those missing being the points of greatest weighted error (fewer where too few points differ)."""
+    """k centres: the missing ones are the points of greatest weighted error (fewer than k if too few points differ)."""
     labels = assign(points, centers)
     grown = np.vstack([centers, np.full((min(k, len(points)) - len(centers), centers.shape[1]), np.nan)])
     grown = reseed(points, grown, labels, np.isfinite(grown[:, 0]).astype(np.float64))

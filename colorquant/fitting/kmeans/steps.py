@@ -1,7 +1,7 @@
 """The steps of Lloyd's iterations on weighted points: nearest centres, sums over clusters, and means.
 
-Points come in Morton order (the bits of the bands interleaved), so that a block of rows is compact in space, and the
-centres that can be nearest to one of its points are few.
+Points are in Morton order (the bits of the bands interleaved), so that a block of rows is compact in space, and only
+a few centres can be nearest to one of its points.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Real = NDArray[np.floating[Any]]  # float32 for speed, float64 where ties matter
 
 SCORE_ELEMENTS = 1 << 17  # of a block of scores (float32): 512 KiB, so that it stays in the second-level cache
 PRUNE_ROWS = 1024  # rows of a block whose bounding box rules out centres before any distance is computed
-PRUNE_GROUP = 16  # blocks that share a first ruling out
+PRUNE_GROUP = 16  # blocks for which centres are first ruled out together
 PRUNE_CENTERS = 128  # with fewer centres, or fewer than PRUNE_POINTS points, ruling out costs more than it saves
 PRUNE_POINTS = 64 * PRUNE_ROWS
 PRUNE_ALWAYS = 1 << 27  # with more points times centres, centres are ruled out in any case
@@ -53,9 +53,9 @@ class Points:
 
 
 def make_points(x: FloatArray, w: FloatArray, *, exact: bool = False) -> Points:
-    """Points from columns x (d, m) and weights w (m,); distances ``exact`` to double precision.
+    """Points from columns x (d, m) and weights w (m,); with ``exact`` distances have double precision, else float32.
 
-    In float32 a colour can go to the second nearest centre where the two differ by about 1e-6 of its squared length.
+    In float32 a point can get the second nearest centre if the two differ by about 1e-6 of its squared length.
     """
     d, m = x.shape
     middle = x @ w / w.sum()

@@ -90,13 +90,13 @@ def comparison_page(
 def _summary(images: Sequence[ComparedImage]) -> tuple[list[str], list[list[html.Cell]], list[int]]:
     """The headings, rows and ranks of the summary of several images."""
     summaries = summarize([image.comparison for image in images])
-    columns = [column for column in summary_columns(summaries) if any(words_of(column, one) for one in summaries)]
+    columns = [column for column in summary_columns(summaries) if any(words_of(column, row) for row in summaries)]
     rows = [
         [
-            html.Cell(words_of(column, one), summary_value(column, one), is_best(column, one, summaries))
+            html.Cell(words_of(column, row), summary_value(column, row), is_best(column, row, summaries))
             for column in columns
         ]
-        for one in summaries
+        for row in summaries
     ]
     return [column.heading.replace(" %", "\u00a0%") for column in columns], rows, [column.rank for column in columns]
 
@@ -162,7 +162,7 @@ def _matrix(comparison: Comparison) -> tuple[tuple[str, tuple[float, ...]], ...]
     done = [cell for cell in comparison.cells if cell.error is None]
     if len(done) < 2:
         return ()
-    indices = [{one.other: one.ari for one in cell.agreement} for cell in done]
+    indices = [{agreement.other: agreement.ari for agreement in cell.agreement} for cell in done]
     return tuple(
         (cell.name, tuple(agreement.get(other.name, 1.0) for other in done))
         for cell, agreement in zip(done, indices, strict=True)

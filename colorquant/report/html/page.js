@@ -325,16 +325,16 @@ function startScrolling(frame) {
 
 function startColumns(table) {
   const ranks = [...table.tHead.rows[0].cells].map((head) => Number(head.dataset.rank || 0));
-  const asked = table.closest(".scroll").parentElement.querySelector("[data-columns]");
-  if (!asked) return;
-  const box = asked.querySelector("input");
+  const all = table.closest(".scroll").parentElement.querySelector("[data-columns]");
+  if (!all) return;
+  const box = all.querySelector("input");
   const toggle = (place, hidden) => {
     for (const row of table.rows) row.cells[place].hidden = hidden;
   };
   const fit = () => {
     ranks.forEach((_, place) => toggle(place, false));
     const room = table.parentElement.clientWidth;
-    asked.hidden = table.offsetWidth <= room;
+    all.hidden = table.offsetWidth <= room;
     if (box.checked) return;
     const order = ranks.map((rank, place) => ({ rank, place })).filter(({ rank }) => rank > 0);
     order.sort((one, other) => other.rank - one.rank || other.place - one.place);

@@ -1,4 +1,4 @@
-"""What a fit tells beyond its picture, held against its definitions."""
+"""Posteriors, iterations, assignments and sweeps of a fit, checked against their definitions."""
 
 import csv
 import io
@@ -103,7 +103,7 @@ def test_a_standardized_history_is_in_the_units_of_the_space(thumbnail):
     assert quantized.history[-1].objective == pytest.approx(quantized.log_likelihood, abs=1e-9)
 
 
-def test_nothing_is_recorded_unasked_nor_by_engines_that_do_not_tell(thumbnail):
+def test_iterations_are_recorded_on_request_by_engines_that_report_them(thumbnail):
     assert quantize(thumbnail, FitOptions(k=4)).history == ()
     for engine, methods in engines.ENGINES.items():
         for method, row in methods.items():
@@ -122,7 +122,7 @@ def test_the_trace_has_a_row_per_iteration(thumbnail):
     assert [float(size) for size in rows[-1][3:]] == quantized.palette.counts.tolist()
 
 
-def test_assignments_are_their_definitions():
+def test_assignments_match_their_definitions():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(500, 3)) * 50
     wide = np.array([np.eye(3) * 2500, np.eye(3), np.eye(3) * 100])
@@ -146,7 +146,7 @@ def test_assign_changes_labels_not_the_fit(engine, thumbnail):
 
 
 @pytest.mark.parametrize(("method", "assign"), [("kmeans", "nearest"), ("em", "best")])
-def test_assignments_that_cannot_be(method, assign):
+def test_impossible_assignments_are_refused(method, assign):
     with pytest.raises(OptionError, match="--assign"):
         quantize(random_picture(0, 4, 4), FitOptions(method, 2), assign=assign)
 
