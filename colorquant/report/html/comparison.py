@@ -60,13 +60,13 @@ class Failure:
 def comparison_page(
     images: Sequence[ComparedImage],
     failures: Sequence[Failure],
-    asked: Sequence[Fact],
+    options: Sequence[Fact],
     notes: Sequence[str],
     command: str = "",
 ) -> bytes:
     """The page as HTML of images that have previews.
 
-    ``asked`` are the options of the run, ``notes`` are lines about all images, and ``command`` repeats the run.
+    ``options`` are those of the run, ``notes`` are lines about all images, and ``command`` repeats the run.
     """
     sections = [_section(image) for image in images]
     names = [section.name for section in sections] or [base_name(failure.name) for failure in failures]
@@ -81,7 +81,7 @@ def comparison_page(
         summary_note=NOTE,
         failures=[Failure(printable(one.name), printable(one.error)) for one in failures],
         command=printable(command),
-        asked=[(flag, printable(value)) for flag, value in asked],
+        options=[(flag, printable(value)) for flag, value in options],
         notes=[printable(note) for note in notes],
         versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
     )
