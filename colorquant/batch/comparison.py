@@ -58,9 +58,14 @@ class CompareRequest:
         names = {"-o": self.output, "--truth": self.truth}
         once = {"--csv": self.csv, "--markdown": self.markdown, "--summary": self.summary, "--html": self.html}
         (once if self.figure_kind in OVER_IMAGES else names)["--figure"] = self.figure
+        instead = {"--figure": f", or draw all images with --figure-kind {' or '.join(OVER_IMAGES)}"}
         suffixes = {"--html": OUTPUTS["html"].suffixes, "--summary": SUFFIXES}
         return [
-            *(OutputName(flag, name, folder=flag == "-o") for flag, name in names.items() if name is not None),
+            *(
+                OutputName(flag, name, folder=flag == "-o", instead=instead.get(flag, ""))
+                for flag, name in names.items()
+                if name is not None
+            ),
             *(
                 OutputName(flag, name, suffixes.get(flag, ()), once=True)
                 for flag, name in once.items()

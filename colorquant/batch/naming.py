@@ -26,7 +26,8 @@ class OutputName:
 
     ``flag`` is the option, such as ``--csv``, and ``name`` what the user wrote. ``suffixes`` are the endings that it
     may have; an empty tuple allows any. A file is written for each input, and its name may hold ``{stem}``, unless it
-    is written ``once`` for the whole run. With ``folder`` it is a folder for many files.
+    is written ``once`` for the whole run. With ``folder`` it is a folder for many files. ``instead`` ends the message
+    about one name for several inputs: what else the user can do.
     """
 
     flag: str
@@ -34,6 +35,7 @@ class OutputName:
     suffixes: tuple[str, ...] = ()
     once: bool = False
     folder: bool = False
+    instead: str = ""
 
     def path(self, item: Input) -> Path:
         """The file that belongs to an input."""
@@ -50,7 +52,9 @@ class OutputName:
         if self.suffixes and Path(self.name).suffix.lower() not in self.suffixes:
             raise OptionError(f"{self.flag} {self.name}: unknown ending, use {one_of(self.suffixes)}")
         if not self.once and len(inputs) > 1 and "{stem}" not in self.name:
-            raise OptionError(f"{self.flag} {self.name} is one file for {len(inputs)} inputs: put {{stem}} into it")
+            raise OptionError(
+                f"{self.flag} {self.name} is one file for {len(inputs)} inputs: put {{stem}} into it{self.instead}"
+            )
 
     def _check_word(self) -> None:
         if not self.name:

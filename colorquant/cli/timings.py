@@ -76,7 +76,7 @@ def run_timing(
         except KeyboardInterrupt as error:
             interruption = error
     machine = Machine.this()
-    if timings and not as_json:
+    if timings and not (as_json or quiet):
         _print(timings, machine, criteria.words(axes))
     request.write(timings, machine, left_out)
     _end(timings, console, verbose)

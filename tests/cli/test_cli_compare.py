@@ -275,6 +275,13 @@ def test_wrong_usage(run, photo, args, said):
     assert "Traceback" not in result.stderr
 
 
+def test_one_figure_for_several_images_points_to_the_kind_that_shows_them_all(run, photo, thumbnail, tmp_path):
+    Image.fromarray(thumbnail).save(tmp_path / "other.png")
+    result = run("compare", photo, tmp_path / "other.png", "-k", 4, "--figure", "f.png")
+    assert result.exit_code == 2
+    assert "put {stem} into it, or draw all images with --figure-kind rate" in result.stderr.replace("\n", " ")
+
+
 def test_results_never_clash(run, photo, thumbnail, tmp_path):
     (tmp_path / "sub").mkdir()
     Image.fromarray(thumbnail).save(tmp_path / "sub" / "photo.png")

@@ -186,6 +186,8 @@ def test_the_command_on_a_comparisons_page_repeats_it(run, photo, tmp_path, monk
     tiles = [[one["data-tile"] for _, one in page.elements if "data-tile" in one] for page in pages]
     assert tiles[0] == tiles[1]
     assert len(tiles[0]) == 5
+    text = (tmp_path / "page.html").read_text()
+    assert "\u00a0kB" in text and not re.search(r"PSNR [0-9.]+ dB ·", text), "a unit stays with its number"
     assert next(one["data-copy-line"] for _, one in pages[1].elements if "data-copy-line" in one) == command
 
 

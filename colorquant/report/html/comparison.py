@@ -107,7 +107,8 @@ def _section(image: ComparedImage) -> Section:
         raise ValueError("a page needs previews of its pictures")
     size = f"{comparison.width:,} × {comparison.height:,} pixels, {comparison.colors_in:,} colours"
     tiles = [_tile(cell, previews.cells.get(cell.name)) for cell in comparison.cells]
-    original = Tile("original", "", f"{size}, {size_words(image.bytes_in)}", data_uri(previews.original))
+    size = _kept_together(f"{size}, {size_words(image.bytes_in)}")
+    original = Tile("original", "", size, data_uri(previews.original))
     return Section(
         name=base_name(image.name),
         words=original.words,
@@ -125,7 +126,15 @@ def _tile(cell: Cell, picture: bytes | None) -> Tile:
     words = tile(cell, None)
     kind, *rest = words.words
     title = words.title.replace(" = ", "\u00a0=\u00a0")  # kept on one line
-    return Tile(title, kind, printable(" · ".join(rest)), None if picture is None else data_uri(picture))
+    text = _kept_together(printable(" · ".join(rest)))
+    return Tile(title, kind, text, None if picture is None else data_uri(picture))
+
+
+def _kept_together(text: str) -> str:
+    """The text with each unit on the line of its number."""
+    for unit in ("kB", "MB", "dB"):
+        text = text.replace(f" {unit}", f"\u00a0{unit}")
+    return text
 
 
 def _table(rows: Sequence[Row]) -> tuple[list[str], list[list[html.Cell]], list[int]]:
