@@ -191,6 +191,17 @@ def test_the_command_on_a_comparisons_page_repeats_it(run, photo, tmp_path, monk
     assert next(one["data-copy-line"] for _, one in pages[1].elements if "data-copy-line" in one) == command
 
 
+def test_a_column_of_words_stands_on_the_left_where_the_first_is_missing(run, photo, tmp_path):
+    words = ("--method", "kmeans,em", "--engine", "numpy", "--space", "rgb", "--repeat", 1, "--warmup", 0)
+    assert run("timing", photo, *words, "--html", tmp_path / "page.html", "-q").exit_code == 0
+    table = (tmp_path / "page.html").read_text().split('<table class="sortable')[1].split("</table>")[0]
+    heads = re.findall(r"<button type=\"button\">([^<]*)", table)
+    rows = [re.findall(r"<td( class=\"word\")?", row) for row in table.split("<tbody>")[1].split("</tr>")[:2]]
+    for row in rows:
+        on_the_left = {head for head, word in zip(heads, row, strict=True) if word}
+        assert on_the_left == {"engine", "method", "covariance", "space"}
+
+
 def gray_ramp():
     return np.repeat(np.tile(np.arange(0, 200, 2, dtype=np.uint8), (9, 1))[:, :, None], 3, axis=2)
 
