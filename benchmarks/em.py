@@ -157,19 +157,19 @@ def _likelihood(rgb: RGB, covariance: str, k: int) -> list[Cell]:
 
 def defaults(settings: Settings) -> Table:
     """Means over pictures of our default, and of diagonal mixtures by OpenCV and scikit-learn with theirs."""
-    rivals = {name: options for name, options in DEFAULTS.items() if missing(name) is None}
+    engines = {name: options for name, options in DEFAULTS.items() if missing(name) is None}
     step = 2 if settings.slow else DEFAULT_STEP
     chosen = pictures.small(settings.folder, settings.images if settings.slow else 4)
     rows: list[list[Cell]] = []
     for space, k in itertools.product(SPACES, LIKELIHOOD_KS):
-        fits: dict[str, list[Quantized]] = {name: [] for name in rivals}
+        fits: dict[str, list[Quantized]] = {name: [] for name in engines}
         for picture in chosen:
             rgb = pictures.thinned(picture.rgb(), step)
-            for name, options in rivals.items():
+            for name, options in engines.items():
                 say(f"default of EM: {picture.name}, {space}, K={k}, {name}")
                 fits[name].append(quantize(rgb, options.replace(k=k, space=space)))
-        errors = {name: fmean(fit.mse for fit in found) for name, found in fits.items()}
-        likelihoods = {name: fmean(fit.log_likelihood or np.nan for fit in found) for name, found in fits.items()}
+        errors = {name: fmean(fit.mse for fit in own) for name, own in fits.items()}
+        likelihoods = {name: fmean(fit.log_likelihood or np.nan for fit in own) for name, own in fits.items()}
         reached = (
             errors[OURS] <= min(errors.values()) and likelihoods[OURS] >= likelihoods.get(SKLEARN, -np.inf) - BEHIND
         )

@@ -82,10 +82,12 @@ class Frame:
         """Iterate over every colour from ``start``; the result has their units, and no labels yet."""
         shift = self.data.d * float(np.log(self.scale))
 
-        def watch(number: int, value: float, mixture: Mixture, statistics: SufficientStatistics) -> None:
+        def on_iteration(number: int, value: float, mixture: Mixture, statistics: SufficientStatistics) -> None:
             progress(Iteration(number, value - shift, self.outside(mixture), statistics.moments[:, 0].copy()))
 
-        mixture, trace, converged = iterate(self.data, start, self.constraint, max_iter=max_iter, tol=tol, watch=watch)
+        mixture, trace, converged = iterate(
+            self.data, start, self.constraint, max_iter=max_iter, tol=tol, on_iteration=on_iteration
+        )
         objectives = tuple(value - shift for value in trace)
         return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, objectives, objectives[-1])
 
@@ -102,10 +104,10 @@ def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> 
         assert isinstance(model, GaussianMixture)
         return unstandardized(model, mean, deviation) if options.standardize else model
 
-    def report(now: Iteration | SearchStep) -> None:
-        if isinstance(now, Iteration):
-            now = replace(now, objective=now.objective - shift, model=in_bands(now.model))
-        progress(now)
+    def report(event: Iteration | SearchStep) -> None:
+        if isinstance(event, Iteration):
+            event = replace(event, objective=event.objective - shift, model=in_bands(event.model))
+        progress(event)
 
     fits = [
         fitted

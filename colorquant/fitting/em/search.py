@@ -278,10 +278,10 @@ def disjoint(moves: list[Move]) -> list[Move]:
     touched: set[int] = set()
     kept = []
     for move in moves:
-        mine = {move.i, move.j, move.s}
-        if move.gain > 0 and not (mine & touched):
+        components = {move.i, move.j, move.s}
+        if move.gain > 0 and not (components & touched):
             kept.append(move)
-            touched |= mine
+            touched |= components
     return kept
 
 
@@ -371,17 +371,18 @@ def coarse_mixture(
     ``progress`` is called before each start.
     """
     rng = np.random.default_rng(seed)
-    found = []
+    candidates = []
     starts = min(effort.starts, max(2, effort.budget // k))
     for number in range(starts):
         progress(SearchStep("start", number + 1, starts))
         start = cold_start(levels[-1], k, constraint, random=effort.mixed and number % 2 == 1, rng=rng)
-        found.append(search(levels[-1], start, constraint, effort))
-    found.sort(key=_value)
+        candidates.append(search(levels[-1], start, constraint, effort))
+    candidates.sort(key=_value)
     for level in reversed(levels[1:-1]):
-        found = [_carried(level, mixture, constraint, effort) for mixture, _ in found[: effort.carried]]
-        found.sort(key=_value)
-    return found[0][0]
+        kept = candidates[: effort.carried]
+        candidates = [_carried(level, mixture, constraint, effort) for mixture, _ in kept]
+        candidates.sort(key=_value)
+    return candidates[0][0]
 
 
 def _value(pair: tuple[Mixture, float]) -> float:

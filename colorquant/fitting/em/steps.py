@@ -222,11 +222,12 @@ def revived(data: ExpandedFeatures, mixture: Mixture, statistics: SufficientStat
     return Mixture(weights / weights.sum(), means, covariances)
 
 
-Watch = Callable[[int, float, Mixture, SufficientStatistics], None]  # called with the start, after each iteration
+# Called with the start and after each iteration.
+OnIteration = Callable[[int, float, Mixture, SufficientStatistics], None]
 
 
-def no_watch(number: int, log_likelihood: float, mixture: Mixture, statistics: SufficientStatistics) -> None:
-    """Default for ``watch``: does nothing."""
+def ignore_iteration(number: int, log_likelihood: float, mixture: Mixture, statistics: SufficientStatistics) -> None:
+    """Default for ``on_iteration``: does nothing."""
 
 
 def iterate(
@@ -236,20 +237,20 @@ def iterate(
     *,
     max_iter: int,
     tol: float,
-    watch: Watch = no_watch,
+    on_iteration: OnIteration = ignore_iteration,
 ) -> tuple[Mixture, list[float], bool]:
-    """EM until the log-likelihood per pixel gains less than ``tol``, or ``max_iter`` iterations are done.
+    """Run EM until the log-likelihood per pixel gains less than ``tol``, or ``max_iter`` iterations are done.
 
-    Returns the best mixture met, the best log-likelihood met after 0, 1, ... iterations (so it never falls, and its
-    last entry is that of the mixture), and whether EM converged, that is, whether ``tol`` ended it. As ``reg_covar`` is
-    added, the M-step is no exact maximiser, and the log-likelihood may fall for a while: PATIENCE such iterations are
-    endured. After more, EM has converged too, to a mixture slightly less likely than the best one, which is returned.
-    Dead components are revived, once. ``watch`` is called with the iteration's number, the best log-likelihood so far,
-    the mixture and its statistics.
+    Returns the best mixture, the best log-likelihood so far after 0, 1, ... iterations (so it never falls, and its last
+    entry is that of the mixture), and whether EM converged, that is, whether ``tol`` ended it. Since ``reg_covar`` is
+    added, the M-step is not an exact maximiser, and the log-likelihood may fall for a while: PATIENCE such iterations
+    in a row are accepted. After more, EM counts as converged, to a mixture slightly less likely than the best one,
+    which is returned. Dead components are revived once. ``on_iteration`` is called with the iteration's number, the
+    best log-likelihood so far, the mixture and its statistics.
     """
     statistics = summarize(data, mixture)
     best, trace, dips, revivable = mixture, [statistics.log_likelihood / data.total], 0, True
-    watch(0, trace[0], mixture, statistics)
+    on_iteration(0, trace[0], mixture, statistics)
     for number in range(1, max_iter + 1):
         mixture = update(statistics, constraint, mixture)
         if revivable and (statistics.moments[:, 0] < DEAD).any():
@@ -257,7 +258,7 @@ def iterate(
         statistics = summarize(data, mixture)
         gain = statistics.log_likelihood / data.total - trace[-1]
         trace.append(trace[-1] + max(gain, 0.0))
-        watch(number, trace[-1], mixture, statistics)
+        on_iteration(number, trace[-1], mixture, statistics)
         if gain > 0:
             best = mixture
         dips = dips + 1 if gain < -FALL else 0

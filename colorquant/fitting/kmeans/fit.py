@@ -102,21 +102,21 @@ def exact_passes(
         centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
 
 
-def _repaired(points: Points, now: Passes, weighted: WeightedFeatures) -> Passes:
+def _repaired(points: Points, best: Passes, weighted: WeightedFeatures) -> Passes:
     """Move centres without members, and all but one of centres that round to the same colour, to badly fitted points.
 
     After REPAIRS rounds only centres without members are moved: painting then finds colours that differ.
     """
-    for last in [False] * REPAIRS + [True] * len(now.centers):
-        sizes = totals(now.labels, points.w, len(now.centers))
+    for last in [False] * REPAIRS + [True] * len(best.centers):
+        sizes = totals(best.labels, points.w, len(best.centers))
         if weighted.projection.injective and not last:
-            sizes[_repeated(pack(weighted.projection.to_rgb(now.centers)))] = 0
+            sizes[_repeated(pack(weighted.projection.to_rgb(best.centers)))] = 0
         if sizes.all():
             break
-        centers = reseed(points, now.centers, now.labels, sizes)
+        centers = reseed(points, best.centers, best.labels, sizes)
         moved = exact_passes(points, centers, max_iter=1 - last, tol=0.0, progress=no_progress)
-        now = moved._replace(n_iter=now.n_iter, converged=now.converged, trace=now.trace)
-    return now
+        best = moved._replace(n_iter=best.n_iter, converged=best.converged, trace=best.trace)
+    return best
 
 
 def _repeated(keys: npt.NDArray[np.uint32]) -> IntArray:

@@ -175,12 +175,12 @@ def removals(points: Points, centers: FloatArray, count: int) -> IntArray:
     return np.array((removed + kept)[:count], np.intp)
 
 
-def breathe(points: Points, now: Lloyd, count: int, rng: np.random.Generator) -> Lloyd:
+def breathe(points: Points, state: Lloyd, count: int, rng: np.random.Generator) -> Lloyd:
     """One breath: split `count` centres, settle, remove as many, settle."""
-    splits = split_clusters(points, now.labels, len(now.centers))
-    noise = np.exp(BREATH_NOISE * rng.standard_normal(len(now.centers)))
+    splits = split_clusters(points, state.labels, len(state.centers))
+    noise = np.exp(BREATH_NOISE * rng.standard_normal(len(state.centers)))
     chosen = _largest(splits.gain * noise, count)
-    grown = np.vstack([now.centers, splits.b[chosen]])
+    grown = np.vstack([state.centers, splits.b[chosen]])
     grown[chosen] = splits.a[chosen]
     grown = lloyd(points, grown, BREATH_GROW, 0.0).centers
     kept = np.delete(grown, removals(points, grown, len(chosen)), axis=0)
@@ -195,16 +195,16 @@ def search(
     ``progress`` is called before each breath.
     """
     k = len(centers)
-    now = swing(points, centers, BREATH_SHRINK, rng)
+    state = swing(points, centers, BREATH_SHRINK, rng)
     if not 1 < k < len(points):
-        return now.centers
+        return state.centers
     for i in range(breaths):
         progress(SearchStep("round", i + 1, breaths))
         count = max(1, round((BREATH_SHARE * k) ** (1 - i / breaths)))
-        new = breathe(points, now, count, rng)
-        if new.clusters.loss < now.clusters.loss:
-            now = new
-    return now.centers
+        new = breathe(points, state, count, rng)
+        if new.clusters.loss < state.clusters.loss:
+            state = new
+    return state.centers
 
 
 @dataclass(frozen=True)

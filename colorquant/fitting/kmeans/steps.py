@@ -221,17 +221,17 @@ class Lloyd(NamedTuple):
 
 def lloyd(points: Points, centers: FloatArray, iterations: int, gain: float) -> Lloyd:
     """At most ``iterations`` of Lloyd (1982), until one lowers the loss by less than ``gain`` of itself."""
-    now: Lloyd | None = None
+    state: Lloyd | None = None
     for _ in range(iterations):
         labels = assign(points, centers)
-        clusters = cluster_sums(points, labels, len(centers), now)
+        clusters = cluster_sums(points, labels, len(centers), state)
         means = clusters.means(centers)
-        before, now = now, Lloyd(means, labels, clusters)
+        before, state = state, Lloyd(means, labels, clusters)
         if before is not None and before.clusters.loss - clusters.loss <= gain * clusters.loss:
             break
         centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
-    assert now is not None
-    return now
+    assert state is not None
+    return state
 
 
 def swing(points: Points, centers: FloatArray, iterations: int, rng: np.random.Generator) -> Lloyd:
@@ -241,15 +241,15 @@ def swing(points: Points, centers: FloatArray, iterations: int, rng: np.random.G
     plain iterations that have converged.
     """
     best: Lloyd | None = None
-    now: Lloyd | None = None
+    state: Lloyd | None = None
     velocity = np.zeros_like(centers)
     for i in range(1, iterations + 1):
         labels = assign(points, centers)
-        clusters = cluster_sums(points, labels, len(centers), now)
+        clusters = cluster_sums(points, labels, len(centers), state)
         means = clusters.means(centers)
-        now = Lloyd(means, labels, clusters)
+        state = Lloyd(means, labels, clusters)
         if best is None or clusters.loss < best.clusters.loss:
-            best = now
+            best = state
         gone = i / iterations
         momentum = SWING_MOMENTUM[0] + gone * (SWING_MOMENTUM[1] - SWING_MOMENTUM[0])
         jitter = SWING_JITTER * (1 - gone) ** 2 * _deviation(points, clusters)

@@ -140,14 +140,14 @@ def _sweep_frames(content: PageContent, elbows: Sequence[tuple[dict[int, Point],
         return []
     return [
         {
-            "name": f"{one.k:,}",
-            "picture": data_uri(one.image),
-            "facts": _quality(one.run),
-            "colors": [hex_color(color) for color in one.run.palette.colors[:STRIP]],
-            "first": one.k == content.file.quantized.options.k,
-            "at": [[places[one.k]] if one.k in places else [] for places, _ in elbows],
+            "name": f"{result.k:,}",
+            "picture": data_uri(result.image),
+            "facts": _quality(result.run),
+            "colors": [hex_color(color) for color in result.run.palette.colors[:STRIP]],
+            "first": result.k == content.file.quantized.options.k,
+            "at": [[places[result.k]] if result.k in places else [] for places, _ in elbows],
         }
-        for one in content.sweep
+        for result in content.sweep
     ]
 
 
@@ -165,7 +165,7 @@ def _elbows(sweep: Sequence[SweepImage]) -> list[tuple[dict[int, Point], Chart]]
 
     EM maximizes the likelihood, so its criteria come before the MSE.
     """
-    runs = [one.run for one in sweep]
+    runs = [result.run for result in sweep]
     drawn = plots.elbow_plots(runs)
     if not drawn or runs[0].options.method == "em" or runs[0].options.space != "rgb":
         drawn = [*drawn, *plots.mse_plots(runs)]  # for k-means in rgb the inertia per pixel is the MSE
@@ -182,10 +182,10 @@ def _sweep_table(sweep: Sequence[SweepImage]) -> tuple[list[str], list[list[Cell
     kmeans = sweep[0].run.options.method == "kmeans"
     heads = ["k", "colours", "PSNR dB", "MSE", *(["inertia per pixel"] if kmeans else ["log-likelihood", "BIC"])]
     rows = []
-    for one in sweep:
-        run = one.run
+    for result in sweep:
+        run = result.run
         psnr = f"{run.psnr:.2f}" if math.isfinite(run.psnr) else "no loss"
-        cells = [Cell(f"{one.k:,}", one.k), Cell(f"{run.colors_out:,}", run.colors_out)]
+        cells = [Cell(f"{result.k:,}", result.k), Cell(f"{run.colors_out:,}", run.colors_out)]
         cells += [Cell(psnr, run.psnr), Cell(f"{run.mse:,.2f}", run.mse)]
         inertia = plots.inertia_per_pixel(run)
         if kmeans:
