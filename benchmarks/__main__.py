@@ -57,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> None:
     args = parser.parse_args(words)
     unknown = [name for name in args.sections if name not in SECTIONS]
     if unknown:
-        parser.error(f"there is no section {unknown[0]}: take of {', '.join(SECTIONS)}")
+        parser.error(f"there is no section {unknown[0]}: use some of {', '.join(SECTIONS)}")
     chosen = [name for name in SECTIONS if name in args.sections] or list(SECTIONS)
     settings = Settings(
         folder=args.pictures,

@@ -94,7 +94,7 @@ def contact_sheet(head: Tile, rows: Sequence[Sequence[Tile | None]]) -> bytes:
 
 
 def _show(sheet: Image.Image, pixels: UInt8Array, left: int, top: int) -> None:
-    """Paste a thumbnail in a frame, so that a white picture can be told from the paper."""
+    """Paste a thumbnail in a frame, which sets a white picture off from the paper."""
     height, width = pixels.shape[:2]
     sheet.paste(Image.fromarray(pixels), (left, top))
     ImageDraw.Draw(sheet).rectangle((left - 1, top - 1, left + width, top + height), outline=FRAME)
