@@ -11,7 +11,7 @@ from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.palette.making import PAINTS
-from colorquant.report.figures import Drawing
+from colorquant.report.figure_kinds import Drawing
 
 
 def command_line(

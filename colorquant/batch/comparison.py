@@ -27,7 +27,7 @@ class CompareRequest:
 
     ``output`` is a folder; ``truth`` and ``figure`` may hold ``{stem}``. ``csv``, ``markdown``, ``summary`` and
     ``html`` are written once for all images, and so is a figure of a kind that shows all of them. ``figure_title`` is
-    as in :class:`colorquant.report.figures.Drawing`. ``options`` are shown on the page, by their flags, and so is
+    as in :class:`colorquant.report.figure_kinds.Drawing`. ``options`` are shown on the page, by their flags, and so is
     ``command``, a line for a shell that makes the page again.
     """
 

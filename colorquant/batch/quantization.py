@@ -15,6 +15,7 @@ from colorquant.fitting.engines import Progress, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.report import figures
+from colorquant.report.figure_kinds import Drawing
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class QuantizeRequest:
         )
         return QuantizeJob(settings, progress)
 
-    def _drawing(self) -> figures.Drawing | None:
+    def _drawing(self) -> Drawing | None:
         """The figure to draw, if any. Raises OptionError if it is impossible, or described but not requested."""
         if "figure" in self.others:
             return figures.choose(self.options, self.figure_kind, self.figure_bands, self.figure_title)

@@ -19,6 +19,7 @@ from colorquant.images import encoding
 from colorquant.images.decoding import Reading
 from colorquant.quantization import Quantized, encode_png, quantize
 from colorquant.report import figures, records
+from colorquant.report.figure_kinds import FIGURES, Drawing
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class JobOptions:
     assign: str | None = None
     reading: Reading = Reading()  # noqa: RUF009  it is frozen
     keep_metadata: bool = False
-    drawing: figures.Drawing | None = None
+    drawing: Drawing | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def quantize_file(
 
 def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:
     """Whether a file of ``paths`` shows the iterations of the fit."""
-    drawn = settings.drawing is not None and figures.FIGURES[settings.drawing.kind].history
+    drawn = settings.drawing is not None and FIGURES[settings.drawing.kind].history
     return drawn or any(OUTPUTS[kind].history or OUTPUTS[kind].watches for kind in paths.others)
 
 

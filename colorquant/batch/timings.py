@@ -28,7 +28,8 @@ from colorquant.report.timing_records import csv_table, markdown
 class TimingRequest:
     """What is timed and how, and the files that the user wants, each the value of the option of the same name.
 
-    ``figure_title`` is as in :class:`colorquant.report.figures.Drawing`. Files that exist are overwritten only with
+    ``figure_title`` is as in :class:`~colorquant.report.figure_kinds.Drawing`.
+    Files that exist are overwritten only with
     ``force``.
     """
 

@@ -11,7 +11,7 @@ from colorquant.analysis.sweep import Sweep, sweep
 from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import Projection
 from colorquant.quantization import Quantized
-from colorquant.report.figures import FIGURES, Drawing
+from colorquant.report.figure_kinds import FIGURES, Drawing
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,7 +133,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.images.decoding import MAX_PIXELS
     from colorquant.palette.files import PALETTE_FORMATS
     from colorquant.palette.making import PAINTS
-    from colorquant.report.figures import FIGURES
+    from colorquant.report.figure_kinds import FIGURES
     from colorquant.report.figures.compared import COMPARED, OVER_IMAGES
 
     assert choices.MAX_COLORS == options.MAX_COLORS

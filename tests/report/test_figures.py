@@ -25,11 +25,12 @@ from colorquant.fitting import criteria
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.report import contact_sheet, figures
+from colorquant.report.figure_kinds import FIGURES
 from colorquant.report.figures import canvas, compared, densities, labels, scatters
 from colorquant.report.figures.data import FigureData
 from colorquant.report.quantized_file import QuantizedFile
 
-KINDS = pytest.mark.parametrize("kind", list(figures.FIGURES))
+KINDS = pytest.mark.parametrize("kind", list(FIGURES))
 
 
 @pytest.fixture(autouse=True)
@@ -248,7 +249,7 @@ ODD = {
 def test_odd_pictures_have_figures(kind, name):
     rgb, space = ODD[name], {"segmented-histogram": "gray", "gaussians": "gray", "ellipses": "ycrcb"}.get(kind, "rgb")
     alpha = np.zeros(rgb.shape[:2], np.uint8) if name == "transparent" else None
-    for method in figures.FIGURES[kind].methods if name in ("one colour", "transparent") else ("em",):
+    for method in FIGURES[kind].methods if name in ("one colour", "transparent") else ("em",):
         one = quantized_file(rgb, FitOptions(method, 4, space), kind, alpha=alpha)
         check_decodes(figures.encode(one, ".png"), ".png")
 
@@ -277,13 +278,13 @@ def test_every_kind_of_a_space_is_had_by_somebody():
     had = set()
     for space in ("gray", "rgb", "ycrcb"):
         for method in ("kmeans", "em"):
-            for kind in figures.FIGURES:
+            for kind in FIGURES:
                 try:
                     had.add((space, figures.choose(resolve(FitOptions(method, space=space)), kind).kind))
                 except OptionError:
                     continue
-    assert {kind for space, kind in had if space != "gray"} == set(figures.FIGURES)
-    assert {kind for space, kind in had if space == "gray"} == set(figures.FIGURES) - {"ellipses", "colors3d"}
+    assert {kind for space, kind in had if space != "gray"} == set(FIGURES)
+    assert {kind for space, kind in had if space == "gray"} == set(FIGURES) - {"ellipses", "colors3d"}
 
 
 @pytest.mark.parametrize(

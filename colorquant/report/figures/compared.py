@@ -27,7 +27,7 @@ class Compared:
     """An image with its comparison, and thumbnails of the original and of the cells, by their names.
 
     :func:`colorquant.report.contact_sheet.thumbnail` makes the thumbnails; ``title`` is as in
-    :class:`colorquant.report.figures.Drawing`.
+    :class:`colorquant.report.figure_kinds.Drawing`.
     """
 
     image: ComparedImage

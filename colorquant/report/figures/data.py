@@ -12,7 +12,7 @@ from colorquant.color.histogram import count_labelled
 from colorquant.color.spaces import SPACES, Projection
 from colorquant.fitting.models import GaussianMixture, Model
 from colorquant.quantization import Quantized
-from colorquant.report.figures import Drawing
+from colorquant.report.figure_kinds import Drawing
 from colorquant.report.quantized_file import QuantizedFile
 from colorquant.report.words import METHOD_NAMES, base_name
 from colorquant.types import FloatArray, IntArray, UInt8Array
