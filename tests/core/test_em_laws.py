@@ -118,7 +118,7 @@ def test_searches_of_flat_graphics_stay_below_the_ceiling(covariance, space, che
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
 @pytest.mark.parametrize("init", ["kmeans", "random", "search"])
-@pytest.mark.parametrize("reg_covar", [None, 1e-3, 1e-7])
+@pytest.mark.parametrize("reg_covar", [None, pytest.param(1e-3, marks=pytest.mark.slow), 1e-7])
 def test_every_start_and_variance_stays_below_the_ceiling(init, covariance, reg_covar, checked_steps):
     effort = "fast" if init == "search" else None
     for seed in range(4):

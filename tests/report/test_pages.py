@@ -222,12 +222,16 @@ ODD = {
     "half visible": half_clear(),
 }
 ODD_OPTIONS = [("-k", 4), ("-k", 1), ("-k", 300), ("-k", 3, "--space", "ycrcb"), ("-k", 2, "--space", "gray")]
+ODD_PAGES = [  # every other pair is a slow test
+    pytest.param(name, words, marks=() if (row + column) % 2 == 0 else pytest.mark.slow)
+    for row, name in enumerate(ODD)
+    for column, words in enumerate(ODD_OPTIONS)
+]
 
 
 @pytest.mark.usefixtures("few_ks")
 @pytest.mark.parametrize("method", ["kmeans", "em"])
-@pytest.mark.parametrize("words", ODD_OPTIONS, ids=lambda words: " ".join(map(str, words)))
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize(("name", "words"), ODD_PAGES)
 def test_odd_pictures_have_a_page(name, words, method, run, tmp_path):
     Image.fromarray(ODD[name]).save(tmp_path / "odd.png")
     quick = ("--effort", "fast") if method == "em" else ()
