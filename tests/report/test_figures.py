@@ -31,6 +31,11 @@ from colorquant.report.figures.data import FigureData
 from colorquant.report.quantized_file import QuantizedFile
 
 KINDS = pytest.mark.parametrize("kind", list(FIGURES))
+KINDS_AND_SUFFIXES = [  # each kind in one format; the other two are slow tests
+    pytest.param(kind, suffix, marks=() if (row + column) % 3 == 0 else pytest.mark.slow)
+    for row, kind in enumerate(figures.FIGURES)
+    for column, suffix in enumerate(figures.SUFFIXES)
+]
 
 
 @pytest.fixture(autouse=True)
@@ -78,9 +83,8 @@ def possible_file(thumbnail):
     return cache(lambda kind: quantized_file(thumbnail, possible(kind), kind))
 
 
-@KINDS
 @pytest.mark.usefixtures("few_ks")
-@pytest.mark.parametrize("suffix", figures.SUFFIXES)
+@pytest.mark.parametrize(("kind", "suffix"), KINDS_AND_SUFFIXES)
 def test_every_kind_in_every_format_twice_the_same(kind, suffix, possible_file):
     one = possible_file(kind)
     data = figures.encode(one, suffix)
@@ -243,9 +247,15 @@ ODD = {
 }
 
 
-@KINDS
+ODD_FIGURES = [  # every other pair is a slow test
+    pytest.param(kind, name, marks=() if (row + column) % 2 == 0 else pytest.mark.slow)
+    for row, kind in enumerate(figures.FIGURES)
+    for column, name in enumerate(ODD)
+]
+
+
 @pytest.mark.usefixtures("few_ks")
-@pytest.mark.parametrize("name", list(ODD))
+@pytest.mark.parametrize(("kind", "name"), ODD_FIGURES)
 def test_odd_pictures_have_figures(kind, name):
     rgb, space = ODD[name], {"segmented-histogram": "gray", "gaussians": "gray", "ellipses": "ycrcb"}.get(kind, "rgb")
     alpha = np.zeros(rgb.shape[:2], np.uint8) if name == "transparent" else None
