@@ -73,7 +73,7 @@ def check_written(path: Path) -> None:
     elif path.suffix == ".csv":
         assert len(path.read_text().splitlines()) > 1
     elif path.suffix == ".html":
-        assert 'data-slider="steps"' in path.read_text()
+        assert 'data-slider="iterations"' in path.read_text()
     else:
         with Image.open(path) as image:
             image.load()
