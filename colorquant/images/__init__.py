@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from colorquant.blocks import blocks
 from colorquant.errors import ImageReadError
 from colorquant.images import integrity, metadata, pixels, profiles
 from colorquant.images.alpha import apply_alpha
@@ -92,6 +93,77 @@ def read_label_map(path: Path | str, reading: Reading = Reading()) -> npt.NDArra
     """Read an indexed or gray PNG as labels (h, w), its indices or levels. Raises ImageReadError for other files."""
     labels, _ = decode(path, ("PNG",), reading, _to_labels)
     return labels
+
+
+@dataclass(frozen=True)
+class ImageColors:
+    """The colours of an image: ``colors`` (p, 3) uint8 in sRGB, with the number of pixels of each, ``counts`` (p,).
+
+    ``alpha`` (p,) uint8 is None where all are opaque.
+    """
+
+    colors: UInt8Array
+    counts: npt.NDArray[np.int64]
+    alpha: UInt8Array | None
+
+
+def read_colors(source: Path | str | bytes, most: int, reading: Reading = Reading()) -> ImageColors | None:  # noqa: B008
+    """The colours of an image: all entries of the table of an indexed image, else its distinct colours.
+
+    The table keeps its order. Of a GIF, whose table has a power of two entries, those at the end that only fill it up
+    are left out. Distinct colours are in the order in which they first occur in the picture; pixels that differ only in
+    alpha differ, and all fully transparent ones are one. Returns None for more than ``most`` distinct colours. Raises
+    ImageReadError where the file is not a whole image.
+    """
+    found, _ = decode(source, FORMATS, reading, lambda loaded: _colors(loaded, most))
+    return found
+
+
+def _colors(loaded: Loaded, most: int) -> ImageColors | None:
+    if loaded.image.mode == "P":
+        return _table(loaded)
+    native, rgb, _ = _to_srgb(loaded)
+    return _distinct(rgb, native.alpha, most)
+
+
+def _table(loaded: Loaded) -> ImageColors:
+    """The table of an indexed image; its entries are converted as pixels are."""
+    image = loaded.image
+    size = len(image.getpalette("RGB") or []) // 3
+    counts = np.bincount(np.asarray(image).ravel(), minlength=size)[:size].astype(np.int64)
+    strip = image.resize((size, 1), Image.Resampling.NEAREST)
+    strip.putdata(range(size))
+    strip.format = image.format
+    native, rgb, _ = _to_srgb(replace(loaded, image=strip))
+    colors = rgb.reshape(-1, 3)
+    if image.format == "GIF":
+        while size > 1 and counts[size - 1] == 0 and _fills_up(colors[:size]):
+            size -= 1
+    alpha = None if native.alpha is None else native.alpha.reshape(-1)[:size]
+    return ImageColors(colors[:size], counts[:size], alpha)
+
+
+def _fills_up(colors: UInt8Array) -> bool:
+    """Whether the last of ``colors`` is black, or is there before."""
+    return bool(not colors[-1].any() or (colors[:-1] == colors[-1]).all(axis=1).any())
+
+
+def _distinct(rgb: UInt8Array, alpha: UInt8Array | None, most: int) -> ImageColors | None:
+    """The distinct colours of pixels, in the order in which they first occur; None for more than ``most``."""
+    found: dict[int, int] = {}
+    flat = rgb.reshape(-1, 3)
+    opacity = np.full(len(flat), 255, np.uint8) if alpha is None else alpha.reshape(-1)
+    for rows in blocks(len(flat)):
+        pixels = np.column_stack([np.where(opacity[rows, None] > 0, flat[rows], 0), opacity[rows]])
+        packed = pixels.astype(np.uint8).view(">u4").ravel()
+        values, first, counts = np.unique(packed, return_index=True, return_counts=True)
+        for place in np.argsort(first)[: most + 1]:
+            found[int(values[place])] = found.get(int(values[place]), 0) + int(counts[place])
+        if len(found) > most:
+            return None
+    bands = np.array(list(found), ">u4").view(np.uint8).reshape(-1, 4)
+    counted = np.array(list(found.values()), np.int64)
+    return ImageColors(bands[:, :3].copy(), counted, None if alpha is None else bands[:, 3].copy())
 
 
 def _to_picture(loaded: Loaded, reading: Reading) -> Picture:

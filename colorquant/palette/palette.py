@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from colorquant.errors import OptionError
+from colorquant.images.color_names import named_color
 from colorquant.palette import files
-from colorquant.palette.files import Entries, hex_color
+from colorquant.palette.built_in import BUILT_IN
+from colorquant.palette.entries import Entries, checked_entries, parse_hex
 from colorquant.types import FloatArray, IntArray, UInt8Array
 
 SHOWN = 8  # colours in the repr of a palette
+SHORT_HEX = re.compile(r"#?([0-9a-fA-F]{3})")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,33 +44,51 @@ class Palette:
 
     @classmethod
     def of(cls, colors: Sequence[str]) -> Palette:
-        """The palette of colours that are written as ``#rrggbb`` or ``rrggbb``.
+        """The palette of colours that are written as ``#rrggbb``, ``#rgb``, ``#rrggbbaa``, or as a name of CSS.
 
-        Raises OptionError for another form, and where there is no colour.
+        The ``#`` may be missing. Raises OptionError for another form, and where there is no colour.
         """
         if isinstance(colors, str) or len(colors) == 0:
             raise OptionError("a palette needs at least one colour: give a list of colours written like #3366cc")
-        return cls(np.array([files.parse_hex(color) for color in colors], np.uint8).reshape(-1, 3))
+        parsed = [_parse_color(color) for color in colors]
+        entries = checked_entries([levels for levels, _ in parsed], alpha=[alpha for _, alpha in parsed])
+        return cls(entries.colors, alpha=entries.alpha)
+
+    @staticmethod
+    def named(name: str) -> Palette:
+        """The built-in palette of this name, such as ``pico8``: see BUILT_IN. Raises OptionError for another name."""
+        if name not in BUILT_IN:
+            raise OptionError(f"there is no built-in palette {name!r}: use one of {', '.join(BUILT_IN)}")
+        rows = [row.partition(" ") for row in BUILT_IN[name].make()]
+        entries = checked_entries([parse_hex(row[0])[0] for row in rows], names=[row[2] for row in rows])
+        return Palette(entries.colors, names=entries.names)
 
     @classmethod
     def read(cls, path: Path | str) -> Palette:
-        """Read a palette file; its ending selects the format. Raises PaletteReadError, OptionError."""
+        """Read a palette file; its ending selects the format. Or take the colours of an image, 256 at most.
+
+        An indexed image gives its table of colours in its order, with the number of pixels of each entry; another image
+        its distinct colours, in the order in which they first occur. Raises PaletteReadError, OptionError.
+        """
         entries = files.read_palette(Path(path))
-        return cls(entries.colors, entries.counts, None, entries.names)
+        return cls(entries.colors, entries.counts, entries.alpha, entries.names)
 
     def write(self, path: Path | str, *, force: bool = False) -> None:
         """Write a palette file completely or not at all; its ending selects the format.
 
         An existing file is replaced only with ``force``. Raises OutputError, and OptionError for an unknown ending.
         """
-        files.write_palette(Path(path), Entries(self.colors, self.counts, self.names), force=force)
+        files.write_palette(Path(path), self._entries(), force=force)
 
     def encode(self, name: str) -> bytes:
         """The palette as a file in the format that the ending of ``name`` selects.
 
         Raises OptionError for an unknown ending.
         """
-        return files.encode_palette(name, Entries(self.colors, self.counts, self.names))
+        return files.encode_palette(name, self._entries())
+
+    def _entries(self) -> Entries:
+        return Entries(self.colors, self.counts, self.alpha, self.names)
 
     def __len__(self) -> int:
         return len(self.colors)
@@ -94,10 +116,19 @@ class Palette:
 
     @property
     def hex(self) -> tuple[str, ...]:
-        """The colours as ``#rrggbb``."""
-        return tuple(hex_color(color) for color in self.colors)
+        """The colours as ``#rrggbb``, and ``#rrggbbaa`` where one is not opaque."""
+        return tuple(self._entries().hex)
 
     @property
     def shares(self) -> FloatArray | None:
         """The share of the pixels that each colour stands for, (p,); None where the counts are not known."""
         return None if self.counts is None else self.counts / max(int(self.counts.sum()), 1)
+
+
+def _parse_color(text: str) -> tuple[list[int], int]:
+    """The levels and the alpha of a colour written as :meth:`Palette.of` takes it. Raises OptionError."""
+    named = named_color(text) if isinstance(text, str) else None
+    if named is not None:
+        return list(named), 255
+    short = SHORT_HEX.fullmatch(text.strip()) if isinstance(text, str) else None
+    return parse_hex(text if short is None else "".join(2 * digit for digit in short[1]))

@@ -15,7 +15,7 @@ from colorquant.cli import cli
 from colorquant.color.counted import CountedImage
 from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
-from colorquant.palette.files import hex_color
+from colorquant.palette.entries import hex_color
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

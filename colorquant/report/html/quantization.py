@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from colorquant.palette.files import hex_color
+from colorquant.palette.entries import hex_color
 from colorquant.quantization import Quantized
 from colorquant.report import plots
 from colorquant.report.html import Cell, Fact, Json, data_uri, render

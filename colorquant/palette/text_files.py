@@ -1,0 +1,142 @@
+"""Palette files with a row of plain text for each colour: JSON, CSV, GIMP's .gpl, .hex."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+
+from colorquant.palette.entries import Entries, checked_entries, hex_color, parse_hex
+
+GIMP_ROW = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})(?:\s+(.*\S))?\s*")
+
+
+def _cells(entries: Entries) -> Iterator[tuple[str, list[int], int | None, float | None, dict[str, object]]]:
+    """For each colour: hex, levels, pixels, share, and ``alpha`` and ``name`` where the palette has them."""
+    for row, (code, color) in enumerate(zip(entries.hex, entries.colors, strict=True)):
+        more: dict[str, object] = {} if entries.alpha is None else {"alpha": int(entries.alpha[row])}
+        if entries.names is not None:
+            more["name"] = entries.names[row]
+        yield code, color.tolist(), entries.pixels[row], entries.shares[row], more
+
+
+def write_json(entries: Entries) -> str:
+    """A list of objects, one for each colour."""
+    import json
+
+    rows = [
+        {"color": levels, "hex": code, "pixels": pixels, "share": share, **more}
+        for code, levels, pixels, share, more in _cells(entries)
+    ]
+    return json.dumps(rows, indent=1) + "\n"
+
+
+def read_json(text: str) -> Entries:
+    """The colours of a list of objects with ``color`` [r, g, b] or ``hex``, or of a list of texts ``#rrggbb``."""
+    import json
+
+    rows = json.loads(text)
+    if not isinstance(rows, list):
+        raise ValueError("it is not a list of colours")
+    colors, counts, alpha, names = [], [], [], []
+    for value in rows:
+        row = value if isinstance(value, dict) else {"hex": value}
+        levels, opacity = _levels(row)
+        colors.append(levels)
+        alpha.append(row.get("alpha", opacity))
+        counts.append(row.get("pixels"))
+        names.append(_text(row.get("name")))
+    return checked_entries(colors, counts=counts, alpha=alpha, names=names)
+
+
+def _levels(row: Mapping[str, object]) -> tuple[list[int], int]:
+    """The levels and the alpha of an object of a JSON file."""
+    code, color = row.get("hex"), row.get("color")
+    levels, alpha = parse_hex(code) if isinstance(code, str) else ([], 255)
+    if isinstance(color, list):
+        return color, alpha
+    if not levels:
+        raise ValueError("an entry has neither 'color' nor 'hex'")
+    return levels, alpha
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def write_csv(entries: Entries) -> str:
+    """A table with a header; the columns alpha and name only where the palette has them."""
+    import csv
+
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    alpha, name = ["alpha"] * (entries.alpha is not None), ["name"] * (entries.names is not None)
+    writer.writerow(["hex", "r", "g", "b", "pixels", "share", *alpha, *name])
+    for code, levels, pixels, share, more in _cells(entries):
+        writer.writerow([code, *levels, pixels, None if share is None else f"{share:.9g}", *more.values()])
+    return stream.getvalue()
+
+
+def read_csv(text: str) -> Entries:
+    """The colours of a table whose header has ``hex``, or ``r``, ``g`` and ``b``; and ``alpha``, ``pixels``, ``name``.
+
+    A byte that is not text, or a field too many, is an error.
+    """
+    import csv
+
+    try:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    colors, counts, alpha, names = [], [], [], []
+    for row in rows:
+        levels, opacity = parse_hex(row["hex"]) if row.get("hex") else ([int(row[band]) for band in "rgb"], 255)
+        colors.append(levels)
+        alpha.append(int(row["alpha"]) if row.get("alpha") else opacity)
+        counts.append(int(row["pixels"]) if row.get("pixels") else None)
+        names.append(row.get("name") or "")
+    return checked_entries(colors, counts=counts, alpha=alpha, names=names)
+
+
+def write_gpl(entries: Entries) -> str:
+    """GIMP's palette format, version 2, which has no alpha.
+
+    GIMP, devel-docs/specifications/gpl.txt; read by Inkscape, Krita and others.
+    """
+    names = entries.names or [hex_color(color) for color in entries.colors]
+    rows = [
+        " ".join(f"{level:3d}" for level in color.tolist()) + f"\t{name}"
+        for color, name in zip(entries.colors, names, strict=True)
+    ]
+    return "\n".join(["GIMP Palette", "Name: colorquant", "Columns: 16", "#", *rows]) + "\n"
+
+
+def read_gpl(text: str) -> Entries:
+    """The colours of a palette of GIMP. Names that repeat the colour are dropped."""
+    lines = text.splitlines()
+    if not lines or lines[0].strip() != "GIMP Palette":
+        raise ValueError("its first line is not 'GIMP Palette'")
+    colors, names = [], []
+    for number, line in enumerate(lines[1:], start=2):
+        if not line.strip() or line.lstrip().startswith("#") or line.startswith(("Name:", "Columns:")):
+            continue
+        match = GIMP_ROW.fullmatch(line)
+        if match is None:
+            raise ValueError(f"line {number} is not a colour")
+        colors.append([int(match[band]) for band in (1, 2, 3)])
+        names.append(match[4] or "")
+    entries = checked_entries(colors, names=names)
+    repeated = entries.names == tuple(hex_color(color) for color in entries.colors)
+    return Entries(entries.colors, names=None if repeated else entries.names)
+
+
+def write_hex(entries: Entries) -> str:
+    """A line ``rrggbb``, or ``rrggbbaa``, for each colour, as Lospec has them."""
+    return "".join(code[1:] + "\n" for code in entries.hex)
+
+
+def read_hex(text: str) -> Entries:
+    """The colours of the lines; those that begin with a semicolon are comments."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(";")]
+    parsed = [parse_hex(line) for line in lines]
+    return checked_entries([levels for levels, _ in parsed], alpha=[alpha for _, alpha in parsed])
