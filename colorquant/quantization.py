@@ -27,6 +27,7 @@ from colorquant.fitting.models import (
 )
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
+from colorquant.images.png import SRGB
 from colorquant.mapping.labelling import Labelling
 from colorquant.mapping.painting import paint as paint_image
 from colorquant.palette.making import PAINTS, label_type
@@ -257,7 +258,7 @@ def log_likelihood_of(fit: Fit, weighted: WeightedFeatures) -> float | None:
     return fit.model.log_likelihood(weighted.features, weighted.weights)
 
 
-def encode_png(image: IndexedImage, chunks: bytes = encoding.SRGB) -> bytes:
+def encode_png(image: IndexedImage, chunks: bytes = SRGB) -> bytes:
     """The picture as PNG: indexed where its colours allow it, else truecolour.
 
     ``chunks``, from :func:`colorquant.images.encoding.picture_chunks`, describe its colours and its resolution.

@@ -23,7 +23,8 @@ from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
-from colorquant.images.encoding import SRGB, encode_labels
+from colorquant.images.encoding import encode_labels
+from colorquant.images.png import SRGB
 from colorquant.quantization import encode_png, quantize
 from colorquant.types import LabelArray
 

@@ -1,9 +1,8 @@
-"""Encode pixels and labels as PNG, with their density and metadata, and as JPEG and .npy. Pillow encodes."""
+"""Encode pixels and labels as PNG, with their density and metadata, and as JPEG and .npy."""
 
 from __future__ import annotations
 
 import io
-import zlib
 from math import gcd
 from typing import Any
 
@@ -14,20 +13,13 @@ from PIL import Image
 from colorquant.blocks import blocks
 from colorquant.errors import OutputError
 from colorquant.images.metadata import Density, Metadata
+from colorquant.images.png import MANY_PIXELS, SRGB, chunk, encode_grayscale, encode_indexed
 from colorquant.types import UInt8Array
 
 INCHES_PER_METRE = 1 / 0.0254
 LARGEST_DENSITY = 2**31 - 1  # the largest integer of a PNG
 XMP_KEYWORD = "XML:com.adobe.xmp"
 HEADER_SIZE = 33  # bytes of the signature and the first chunk
-MANY_PIXELS = 4_000_000  # above, compression takes half the time, for files that are 2 to 4 % larger
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
-
-
-SRGB = _chunk(b"sRGB", b"\0")  # perceptual intent
 
 
 def picture_chunks(density: Density | None = None, metadata: Metadata | None = None) -> bytes:
@@ -36,7 +28,7 @@ def picture_chunks(density: Density | None = None, metadata: Metadata | None = N
     if density is not None:
         chunks.append(_density_chunk(density))
     if metadata is not None:
-        chunks += [] if metadata.exif is None else [_chunk(b"eXIf", metadata.exif)]
+        chunks += [] if metadata.exif is None else [chunk(b"eXIf", metadata.exif)]
         xmp = "" if metadata.xmp is None else metadata.xmp.decode("utf-8", "replace")
         texts = [*metadata.texts, (XMP_KEYWORD, xmp)] if xmp else metadata.texts
         chunks += [_text_chunk(keyword, text) for keyword, text in texts]
@@ -52,7 +44,7 @@ def _density_chunk(density: Density) -> bytes:
         x, y = x // max(gcd(x, y), 1), y // max(gcd(x, y), 1)
     if not (0 < x <= LARGEST_DENSITY and 0 < y <= LARGEST_DENSITY):
         return b""
-    return _chunk(b"pHYs", x.to_bytes(4, "big") + y.to_bytes(4, "big") + bytes([density.per_inch]))
+    return chunk(b"pHYs", x.to_bytes(4, "big") + y.to_bytes(4, "big") + bytes([density.per_inch]))
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:
@@ -62,10 +54,10 @@ def _text_chunk(keyword: str, text: str) -> bytes:
     text = text.replace("\0", " ")
     try:
         if keyword != XMP_KEYWORD:
-            return _chunk(b"tEXt", name + b"\0" + text.encode("latin-1"))
+            return chunk(b"tEXt", name + b"\0" + text.encode("latin-1"))
     except UnicodeEncodeError:
         pass
-    return _chunk(b"iTXt", name + b"\0\0\0\0\0" + text.encode("utf-8", "replace"))
+    return chunk(b"iTXt", name + b"\0\0\0\0\0" + text.encode("utf-8", "replace"))
 
 
 def encode_labels(
@@ -82,14 +74,12 @@ def encode_labels(
         return _encode_with_alpha(labels, palette, alpha, chunks)
     if len(palette) > 256:
         return encode_rgb(palette[labels], None, chunks)
-    if labels.max(initial=0) >= len(palette):
-        raise OutputError("a label lies outside the palette: please report this")
-    indexed = _png(_indexed(labels, palette), chunks)
+    indexed = encode_indexed(labels, palette, None, chunks)
     if not gray:
         return indexed
     levels = palette[:, 0][labels]
     bilevel = set(palette[:, 0].tolist()) <= {0, 255}
-    plain = _png(Image.fromarray(levels > 0) if bilevel else Image.fromarray(levels), chunks)
+    plain = encode_grayscale(levels > 0, chunks) if bilevel else _png(Image.fromarray(levels), chunks)
     return min(indexed, plain, key=len)
 
 
@@ -115,28 +105,20 @@ def _encode_with_alpha(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UIn
     pairs = np.flatnonzero(occurs)
     if len(pairs) > 256:
         return encode_rgb(colors[labels], alpha, chunks)
-    pairs = pairs[np.argsort((pairs & 255) == 255, kind="stable")]  # opaque entries last: tRNS need not list them
     index_of_pair = np.zeros(len(occurs), np.uint8)
     index_of_pair[pairs] = np.arange(len(pairs))
     indices = np.empty(len(flat_labels), np.uint8)
     for rows in blocks(len(flat_labels)):
         indices[rows] = index_of_pair[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]]
-    image = _indexed(indices.reshape(labels.shape), colors[pairs >> 8])
     entry_alpha = (pairs & 255).astype(np.uint8)
-    return _png(image, chunks, transparency=entry_alpha[entry_alpha < 255].tobytes())
+    return encode_indexed(indices.reshape(labels.shape), colors[pairs >> 8], entry_alpha, chunks)
 
 
-def _indexed(labels: npt.NDArray[Any], palette: UInt8Array) -> Image.Image:
-    image = Image.fromarray(labels.astype(np.uint8, copy=False))
-    image.putpalette(palette.tobytes())  # changes the mode from L to P
-    return image
-
-
-def _png(image: Image.Image, chunks: bytes = b"", **options: Any) -> bytes:
-    """Encode the image as PNG, with ``chunks`` behind its header. ``options`` are those of Pillow."""
+def _png(image: Image.Image, chunks: bytes = b"") -> bytes:
+    """Encode the image as PNG with Pillow, which filters its rows, with ``chunks`` behind its header."""
     stream = io.BytesIO()
     many = image.width * image.height > MANY_PIXELS
-    image.save(stream, "PNG", compress_level=4 if many else 6, **options)
+    image.save(stream, "PNG", compress_level=4 if many else 6)
     data = stream.getbuffer()
     return b"".join([data[:HEADER_SIZE], chunks, data[HEADER_SIZE:]]) if chunks else stream.getvalue()
 
@@ -154,12 +136,12 @@ def encode_label_map(labels: npt.NDArray[Any], k: int, kind: str) -> bytes:
     if values > 65536:
         raise OutputError(f"a label PNG has no room for {k} labels beside transparency: use --labels npy")
     dtype = np.uint8 if values <= 256 else np.uint16
-    return _png(Image.fromarray(np.where(transparent, np.iinfo(dtype).max, labels).astype(dtype)))
+    return encode_grayscale(np.where(transparent, np.iinfo(dtype).max, labels).astype(dtype))
 
 
 def encode_gray(levels: npt.NDArray[Any]) -> bytes:
     """Encode levels (h, w), uint8 or bool, as a grayscale PNG; bool as one of 1 bit, black and white."""
-    return _png(Image.fromarray(levels))
+    return encode_grayscale(levels) if levels.dtype == np.bool_ else _png(Image.fromarray(levels))
 
 
 def encode_share(shares: npt.NDArray[Any]) -> bytes:

@@ -3,17 +3,17 @@
 import io
 import json
 import struct
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from support.builders import encoded
+from support.builders import chunks_of, encoded
 from support.pictures import method_names, random_picture
 
 from colorquant import FitOptions, quantize
-from colorquant.images.encoding import SRGB, encode_label_map, picture_chunks
+from colorquant.images.encoding import encode_label_map, picture_chunks
 from colorquant.images.metadata import Density, Metadata
+from colorquant.images.png import SRGB
 from colorquant.quantization import encode_png
 
 EXIF = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
@@ -25,18 +25,6 @@ TEXTS = (
     ("\u65e5" * 90, "x"),
     ("", "y"),
 )
-
-
-def chunks_of(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Names and contents, in order; their checksums hold."""
-    found, at = [], 8
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        name, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
-        assert int.from_bytes(data[at + 8 + length : at + 12 + length], "big") == zlib.crc32(name + body)
-        found.append((name, body))
-        at += 12 + length
-    return found
 
 
 def names_of(data: bytes) -> list[bytes]:

@@ -26,6 +26,18 @@ def chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
+def chunks_of(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and contents of the chunks of a PNG, in order; their checksums hold."""
+    found, at = [], 8
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        name, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        assert int.from_bytes(data[at + 8 + length : at + 12 + length], "big") == zlib.crc32(name + body)
+        found.append((name, body))
+        at += 12 + length
+    return found
+
+
 def png(
     values: np.ndarray,
     bits: int,
