@@ -15,6 +15,7 @@ from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria, engines
 from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.locking import are_enough
 from colorquant.fitting.models import (
     ASSIGNMENTS,
     Centroids,
@@ -79,11 +80,12 @@ class IndexedImage:
 class Quantized(IndexedImage):
     """A quantized image with the model behind it.
 
-    The entries of the palette stand in the order of falling pixel counts. ``model`` may have more clusters than the
-    palette has entries: those without pixels come last. ``inertia`` (k-means) and ``log_likelihood`` (mixtures,
-    per pixel) weight pixels as ``mse`` does; None where they do not apply. ``n_iter`` and ``converged`` are None where
-    the engine does not report them; ``searched`` says that a search on coarse cells came before the iterations that
-    they count. ``untouched`` says that the image had no more than ``k`` colours and keeps them.
+    The entries of the palette stand in the order of falling pixel counts; locked colours are entries even without
+    pixels. ``model`` may have more clusters than the palette has entries: those without pixels come last. ``inertia``
+    (k-means) and ``log_likelihood`` (mixtures, per pixel) weight pixels as ``mse`` does; None where they do not apply.
+    ``n_iter`` and ``converged`` are None where the engine does not report them; ``searched`` says that a search on
+    coarse cells came before the iterations that they count. ``untouched`` says that the image had no more than ``k``
+    colours and keeps them.
     ``trace`` has the objective after each iteration. ``history`` has the fit's start and its iterations, their
     clusters in the order of those of ``model``, if recording was on and the engine reports its iterations. ``seconds``
     maps each stage to its wall time.
@@ -165,7 +167,7 @@ def quantize(
     seconds: dict[str, float] = {}
     with _stage(seconds, "count"):
         histogram = image.histogram
-    untouched = projection.lossless and len(histogram) <= options.k
+    untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     with _stage(seconds, "fit"):
         weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
         fit = assigned_fit(engines.fit(weighted, options, recorder, image), weighted, assign)

@@ -13,6 +13,7 @@ from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.locking import are_enough
 from colorquant.fitting.models import Model
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.labelling import Labelling
@@ -64,7 +65,7 @@ def fit_palette(
     if not len(histogram):
         raise OptionError("the histogram is empty: count an image with visible pixels")
     projection = Projection.of(options.space, options.keep_luma)
-    untouched = projection.lossless and len(histogram) <= options.k
+    untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
     fit = assigned_fit(engines.fit(weighted, options), weighted, assign)
     labelling = Labelling.of(weighted, fit)

@@ -106,7 +106,7 @@ def quantize(rgb: UInt8Array, mask: BoolArray | None, options: BaselineOptions) 
         return np.zeros(rgb.shape[:2], np.uint8), np.empty((0, 3), np.uint8)
     numbers, palette = BASELINES[options.engine].quantize(visible, options.k)
     sizes = np.bincount(numbers.reshape(-1), minlength=len(palette))
-    order, used, rank = ranked(sizes, palette, transparent=mask is not None)
+    order, used, rank = ranked(sizes, palette, used=sizes > 0, transparent=mask is not None)
     if mask is None:
         return rank[numbers], palette[order[:used]]
     labels = np.full(rgb.shape[:2], used, rank.dtype)

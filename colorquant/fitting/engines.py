@@ -6,15 +6,16 @@ The module of an engine is loaded when it is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 import numpy as np
 
 from colorquant.color.counted import CountedImage
-from colorquant.color.spaces import SPACES
+from colorquant.color.spaces import SPACES, Projection
 from colorquant.errors import OptionError
 from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.locking import are_enough, locked_colors, locked_rows
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, SearchStep
 from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.threads import one_thread
@@ -49,7 +50,7 @@ class Engine:
 EFFORTS = ("fast", "balanced", "best")
 _KMEANS = {"init": "pp", "attempts": 1, "max_iter": 100, "tol": 0.01}
 _KMEANS_CHOICES = {"init": ("pp", "random")}
-_NUMPY_KMEANS = {"init": "split", "attempts": 1, "max_iter": None, "tol": None, "effort": "balanced"}
+_NUMPY_KMEANS = {"init": "split", "attempts": 1, "max_iter": None, "tol": None, "effort": "balanced", "lock": ()}
 _NUMPY_KMEANS_CHOICES = {"init": ("split", "pp", "random"), "effort": EFFORTS}
 _EM = {
     "init": "kmeans",
@@ -97,7 +98,7 @@ ENGINES: dict[str, dict[str, Engine]] = {
     },
 }
 METHODS = ("kmeans", "em")
-FIT_OPTIONS = ("init", "attempts", "max_iter", "tol", "effort", "covariance", "reg_covar", "standardize")
+FIT_OPTIONS = ("init", "attempts", "max_iter", "tol", "effort", "covariance", "reg_covar", "standardize", "lock")
 
 
 def resolve(options: FitOptions) -> FitOptions:
@@ -108,18 +109,29 @@ def resolve(options: FitOptions) -> FitOptions:
     for name in FIT_OPTIONS:
         value = getattr(options, name)
         allowed = engine.choices.get(name, (value,))
-        if value is None or (name in engine.defaults and value in allowed):
+        if value in (None, ()) or (name in engine.defaults and value in allowed):
             continue
-        flag = f"--{name.replace('_', '-')}"
-        given = flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
         able = [str(choice) for choice in engine.choices.get(name, ())] if name in engine.defaults else []
         remedy = f"use {' or '.join(able)}" if able else "leave it out, or use another engine"
+        given = _given(name, value)
         raise OptionError(f"{given} cannot be honoured by --engine {options.engine} in {options.method}: {remedy}")
     if options.covariance == "identity" and options.standardize:
         raise OptionError("--covariance identity is fixed in 8-bit units, which --standardize changes: leave one out")
+    if options.lock and not Projection.of(options.space, options.keep_luma).injective:
+        space = f"--space {options.space}{' --keep-luma' if options.keep_luma else ''}"
+        exact = " or ".join(name for name in SPACES if Projection.of(name, None).injective)
+        raise OptionError(f"--lock needs a space in which all colours differ, not {space}: use {exact}")
     return options.replace(
         **{name: default for name, default in engine.defaults.items() if getattr(options, name) is None}
     )
+
+
+def _given(name: str, value: object) -> str:
+    """An option as the user wrote it, or would have."""
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, tuple):
+        return f"{flag} {','.join(value)}"
+    return flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
 
 
 def load(options: FitOptions) -> None:
@@ -143,10 +155,11 @@ def fit(
     """Fit the model that ``options`` describe (see :func:`resolve`) to ``weighted``, on one BLAS thread.
 
     ``image`` is the image that the colours come from; engines that fit every pixel need it, and raise OptionError
-    without it. If there are no more distinct features than k, each becomes a cluster of its own, without a fit.
+    without it. If there are no more distinct features than k, each becomes a cluster of its own, without a fit; so do
+    the locked colours that are not among them.
     """
     options = resolve(options)
-    if len(weighted) <= options.k:
+    if len(weighted) <= options.k and (not options.lock or are_enough(options.k, weighted.histogram, options.lock)):
         return _one_cluster_each(weighted, options)
     engine = ENGINES[options.engine][options.method]
     module = import_module(f"colorquant.fitting.{engine.module}")
@@ -157,11 +170,13 @@ def fit(
         arguments = (*arguments, image)
     with one_thread():
         result: Fit = getattr(module, engine.function)(*arguments)
-    return result
+    return replace(result, locked=locked_colors(options.lock)) if options.lock else result
 
 
 def _one_cluster_each(weighted: WeightedFeatures, options: FitOptions) -> Fit:
     labels = np.arange(len(weighted), dtype=np.int32)
+    if options.lock:
+        return _locked_and_others(weighted, options.lock)
     if options.method == "kmeans":
         return Fit(Centroids(weighted.features), labels, 0, True, (0.0,), 0.0, fitted=False)
     m, d = weighted.features.shape
@@ -169,3 +184,13 @@ def _one_cluster_each(weighted: WeightedFeatures, options: FitOptions) -> Fit:
     covariances = np.repeat(np.eye(d)[None] * variance, m, axis=0)
     model = GaussianMixture(weighted.weights / weighted.weights.sum(), weighted.features, covariances)
     return Fit(model, labels, n_iter=0, converged=True, fitted=False)
+
+
+def _locked_and_others(weighted: WeightedFeatures, lock: tuple[str, ...]) -> Fit:
+    """The locked colours as the first clusters, then each other row as a cluster of its own."""
+    rows, owners = locked_rows(weighted.histogram, lock)
+    others = np.delete(np.arange(len(weighted)), rows)
+    labels = np.empty(len(weighted), np.int32)
+    labels[rows], labels[others] = owners, len(lock) + np.arange(len(others))
+    centers = np.vstack([weighted.projection.features(locked_colors(lock)), weighted.features[others]])
+    return Fit(Centroids(centers), labels, 0, True, (0.0,), 0.0, fitted=False, locked=locked_colors(lock))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from colorquant.blocks import blocks, row_blocks
 from colorquant.fitting.gaussian import log_density_terms
-from colorquant.types import AnyArray, FloatArray, Int32Array, IntArray
+from colorquant.types import AnyArray, FloatArray, Int32Array, IntArray, UInt8Array
 
 BLOCK_ROWS = 1 << 16  # rows per sum
 
@@ -199,7 +199,8 @@ class Fit:
     engine does not report them. ``objective`` is that of ``model`` and ``labels`` over all pixels, if the engine
     computes it. ``pixel_labels`` (pixels,), in picture order, replace ``labels`` if the engine labels pixels itself.
     ``fitted`` is false where each row became a cluster of its own. ``searched`` is true where a search on coarse cells
-    came before the iterations, so that few of them were left to do.
+    came before the iterations, so that few of them were left to do. The first clusters are those of the ``locked``
+    colours (l, 3) uint8, which the palette has whether they have pixels or not.
     """
 
     model: Model
@@ -211,6 +212,7 @@ class Fit:
     pixel_labels: Int32Array | None = None
     fitted: bool = True
     searched: bool = False
+    locked: UInt8Array | None = None
 
 
 def sums_by_label(labels: AnyArray, weights: AnyArray, columns: AnyArray, k: int) -> FloatArray:

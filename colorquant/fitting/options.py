@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -11,6 +13,7 @@ from colorquant.errors import OptionError
 MAX_COLORS = 65536
 LARGEST = 1e9  # of a tolerance or a variance: OpenCV squares it, and crashes on infinity
 MAX_SEED = 2**31 - 1  # OpenCV's generator takes a C int
+COLOR = re.compile("#[0-9a-fA-F]{6}")
 COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
 
 
@@ -21,7 +24,7 @@ class FitOptions:
     None means that the user gave no value: :func:`colorquant.fitting.engines.resolve` fills in the engine's default.
     ``tol`` is the largest shift of a centre in the space's units (kmeans) or the gain of log-likelihood per pixel (em)
     at which to stop; ``reg_covar`` is a variance in squared units of the space or, with ``standardize``, of
-    the z-scores.
+    the z-scores. ``lock`` has the colours that the palette must have, as ``#rrggbb``, each once.
     """
 
     method: str = "kmeans"
@@ -38,6 +41,7 @@ class FitOptions:
     covariance: str | None = None
     reg_covar: float | None = None
     standardize: bool | None = None
+    lock: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_range("-k", self.k, 1, MAX_COLORS)
@@ -53,10 +57,23 @@ class FitOptions:
             raise OptionError(f"--tol {self.tol:g} is out of range: use a number from 0 to {LARGEST:g}")
         if self.reg_covar is not None and not 0 < self.reg_covar <= LARGEST:
             raise OptionError(f"--reg-covar {self.reg_covar:g} is out of range: use one above 0, up to {LARGEST:g}")
+        object.__setattr__(self, "lock", _distinct_colors(self.lock))
+        if len(self.lock) > self.k:
+            raise OptionError(f"--lock has {len(self.lock)} colours, more than -k {self.k}: lock fewer, or raise -k")
 
     def replace(self, **changes: object) -> FitOptions:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+
+def _distinct_colors(lock: object) -> tuple[str, ...]:
+    """The colours in lower case, each once, in their order. Raises OptionError for anything but ``#rrggbb``."""
+    if isinstance(lock, str) or not isinstance(lock, Sequence):
+        raise OptionError(f"--lock {lock!r} is not a list of colours: give one, such as ['#ff0000', '#ffffff']")
+    for color in lock:
+        if not isinstance(color, str) or not COLOR.fullmatch(color):
+            raise OptionError(f"--lock: {color!r} is not a colour: write it like #3366cc")
+    return tuple(dict.fromkeys(color.lower() for color in lock))
 
 
 def _check_range(flag: str, value: int, least: int, most: int) -> None:

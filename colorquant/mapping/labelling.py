@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import count_labelled
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import Fit, sums_by_label
-from colorquant.types import AnyArray, FloatArray, IntArray, UInt8Array
+from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,13 +20,15 @@ class Labelling:
     """Rows with their labels, (n,) int64 from 0 to k - 1.
 
     A row is a distinct colour of the histogram behind ``weighted``; where the engine labels pixels itself, a row is a
-    visible pixel of ``image``, in picture order. ``image`` is None where rows are colours.
+    visible pixel of ``image``, in picture order. ``image`` is None where rows are colours. The first labels are those
+    of the ``locked`` colours (l, 3) uint8, whether they have rows or not.
     """
 
     weighted: WeightedFeatures
     labels: IntArray
     k: int
     image: CountedImage | None = None
+    locked: UInt8Array = field(default_factory=lambda: np.empty((0, 3), np.uint8))
 
     @classmethod
     def of(cls, weighted: WeightedFeatures, fit: Fit, image: CountedImage | None = None) -> Labelling:
@@ -34,7 +36,8 @@ class Labelling:
         k = len(fit.model.points)
         if fit.pixel_labels is not None:
             return cls(weighted, fit.pixel_labels.astype(np.int64), k, image)
-        return cls(weighted, weighted.per_color(fit.labels).astype(np.int64), k)
+        labels = weighted.per_color(fit.labels).astype(np.int64)
+        return cls(weighted, labels, k) if fit.locked is None else cls(weighted, labels, k, locked=fit.locked)
 
     @cached_property
     def colors(self) -> UInt8Array:
@@ -71,6 +74,13 @@ class Labelling:
     def sizes(self) -> IntArray:
         """Pixels per label, (k,) int64."""
         return np.bincount(self.labels, self.counts, minlength=self.k).astype(np.int64)
+
+    @property
+    def in_palette(self) -> BoolArray:
+        """Which labels the palette has, (k,): those with pixels, and the locked ones."""
+        wanted: BoolArray = self.sizes > 0
+        wanted[: len(self.locked)] = True
+        return wanted
 
     @cached_property
     def label_weights(self) -> IntArray:

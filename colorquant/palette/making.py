@@ -67,9 +67,11 @@ def paint_palette(labelling: Labelling, model: Model, projection: Projection, pa
 def distinct_palette(palette: UInt8Array, labelling: Labelling) -> UInt8Array:
     """A palette without repetition: of labels that share a colour, all but the largest take a member's own colour.
 
-    They take the member nearest to the shared colour. Members of different labels differ, so the loop ends.
+    They take the member nearest to the shared colour. Members of different labels differ, so the loop ends. Locked
+    colours stay: pixels that have one are members of its label.
     """
-    clashing = _clashing(palette, labelling.sizes, settled := np.zeros(len(palette), np.bool_))
+    wanted, settled = labelling.in_palette, np.arange(len(palette)) < len(labelling.locked)
+    clashing = _clashing(palette, labelling.sizes, wanted, settled)
     if not len(clashing):
         return palette
     palette = palette.copy()
@@ -81,15 +83,15 @@ def distinct_palette(palette: UInt8Array, labelling: Labelling) -> UInt8Array:
             distance = ((members.astype(np.int64) - palette[label]) ** 2).sum(axis=1)
             palette[label] = members[np.argmin(distance)]
         settled[clashing] = True
-        clashing = _clashing(palette, labelling.sizes, settled)
+        clashing = _clashing(palette, labelling.sizes, wanted, settled)
     return palette
 
 
-def _clashing(palette: UInt8Array, sizes: IntArray, settled: BoolArray) -> IntArray:
-    """Labels with members whose colour belongs to a settled label, or else to a larger one."""
+def _clashing(palette: UInt8Array, sizes: IntArray, wanted: BoolArray, settled: BoolArray) -> IntArray:
+    """Labels among the ``wanted`` (k,) whose colour belongs to a settled label, or else to a larger one."""
     keys = pack(palette)
     order = np.lexsort((-sizes, ~settled, keys))
-    order = order[sizes[order] > 0]
+    order = order[wanted[order]]
     repeated: IntArray = order[1:][keys[order[1:]] == keys[order[:-1]]]
     return repeated[~settled[repeated]]
 
@@ -104,13 +106,16 @@ def label_type(labels: int) -> npt.DTypeLike:
     return np.uint8 if labels <= 256 else np.uint16 if labels <= 65536 else np.int32
 
 
-def ranked(sizes: IntArray, palette: UInt8Array, *, transparent: bool) -> tuple[IntArray, int, npt.NDArray[Any]]:
-    """The :func:`label_order` (k,), how many of the labels are used, and the new number (k,) of each.
+def ranked(
+    sizes: IntArray, palette: UInt8Array, *, used: BoolArray, transparent: bool
+) -> tuple[IntArray, int, npt.NDArray[Any]]:
+    """The :func:`label_order` (k,), how many of the labels are ``used`` (k,), and the new number (k,) of each.
 
     Unused labels come last, and share a number. With ``transparent`` their type has room for one more label.
     """
     order = label_order(sizes, palette)
-    used = int(np.count_nonzero(sizes))
-    rank = np.empty(len(order), label_type(used + transparent))
-    rank[order] = np.minimum(np.arange(len(order)), used)
-    return order, used, rank
+    order = np.concatenate([order[used[order]], order[~used[order]]])
+    count = int(np.count_nonzero(used))
+    rank = np.empty(len(order), label_type(count + transparent))
+    rank[order] = np.minimum(np.arange(len(order)), count)
+    return order, count, rank

@@ -16,7 +16,18 @@ from colorquant.color.packing import pack
 from colorquant.fitting.engines import Progress, no_progress
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans.search import EFFORTS, Octree, coarse_centers, coreset, leaves_wanted
-from colorquant.fitting.kmeans.steps import Lloyd, Points, assign, cluster_sums, make_points, plus_plus, reseed, totals
+from colorquant.fitting.kmeans.steps import (
+    Lloyd,
+    LockedCenters,
+    Points,
+    assign,
+    cluster_sums,
+    make_points,
+    plus_plus,
+    reseed,
+    totals,
+)
+from colorquant.fitting.locking import locked_colors, locked_rows
 from colorquant.fitting.models import Centroids, Fit, Iteration
 from colorquant.fitting.options import FitOptions
 from colorquant.types import FloatArray, IntArray
@@ -43,9 +54,11 @@ class Passes(NamedTuple):
 def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
     """Return the best of ``attempts`` fits; the module's docstring describes one.
 
-    Every centre has a member and, rounded to 8 bits, a colour of its own.
+    The locked colours are the first centres, whether they have members or not. Every other centre has a member and,
+    rounded to 8 bits, a colour of its own.
     """
-    points = make_points(weighted.columns, weighted.weights, exact=options.init != "split")
+    locked = _locked(weighted, options.lock) if options.lock else None
+    points = make_points(weighted.columns, weighted.weights, exact=options.init != "split", locked=locked)
     best: Passes | None = None
     for attempt in range(options.attempts or 1):
         rng = np.random.default_rng([options.seed, attempt])
@@ -54,6 +67,11 @@ def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> 
     assert best is not None
     best = _repaired(points, best, weighted)
     return replace(as_fit(best), searched=options.init == "split")
+
+
+def _locked(weighted: WeightedFeatures, lock: tuple[str, ...]) -> LockedCenters:
+    """The locked colours as centres; the projection is injective, so that a row of the features is one colour."""
+    return LockedCenters(weighted.projection.features(locked_colors(lock)), *locked_rows(weighted.histogram, lock))
 
 
 def _attempt(
@@ -97,23 +115,26 @@ def exact_passes(
         converged = converged or (len(trace) > 1 and trace[-2] - trace[-1] <= gain * trace[-1])
         if converged or len(trace) > max_iter:
             return Passes(centers, labels, trace[-1], len(trace) - 1, converged, tuple(trace))
-        converged = float(moved.max()) <= tol**2 and bool(clusters.w.all())
+        vacant = clusters.vacant
+        converged = float(moved.max()) <= tol**2 and not vacant.any()
         before = Lloyd(means, labels, clusters)
-        centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
+        centers = reseed(points, means, labels, vacant) if vacant.any() else means
 
 
 def _repaired(points: Points, best: Passes, weighted: WeightedFeatures) -> Passes:
     """Move centres without members, and all but one of centres that round to the same colour, to badly fitted points.
 
-    After REPAIRS rounds only centres without members are moved: painting then finds colours that differ.
+    Locked centres stay. After REPAIRS rounds only centres without members are moved: painting then finds colours that
+    differ.
     """
     for last in [False] * REPAIRS + [True] * len(best.centers):
-        sizes = totals(best.labels, points.w, len(best.centers))
+        vacant = totals(best.labels, points.w, len(best.centers)) == 0
         if weighted.projection.injective and not last:
-            sizes[_repeated(pack(weighted.projection.to_rgb(best.centers)))] = 0
-        if sizes.all():
+            vacant[_repeated(pack(weighted.projection.to_rgb(best.centers)))] = True
+        vacant[: points.fixed] = False
+        if not vacant.any():
             break
-        centers = reseed(points, best.centers, best.labels, sizes)
+        centers = reseed(points, best.centers, best.labels, vacant)
         moved = exact_passes(points, centers, max_iter=1 - last, tol=0.0, progress=no_progress)
         best = moved._replace(n_iter=best.n_iter, converged=best.converged, trace=best.trace)
     return best
@@ -135,9 +156,14 @@ def as_fit(passes: Passes) -> Fit:
 def _textbook_start(
     points: Points, weighted: WeightedFeatures, init: str, k: int, rng: np.random.Generator
 ) -> FloatArray:
-    """Centres (k, d): distinct points drawn by their weights, or by k-means++."""
+    """Centres (k, d): the locked ones, then distinct points drawn by their weights, or by k-means++."""
     if init == "random":
-        return points.x[:, rng.choice(len(points), k, replace=False, p=points.w / points.w.sum())].T
+        if points.locked is None:
+            return points.x[:, rng.choice(len(points), k, replace=False, p=points.w / points.w.sum())].T
+        w = points.w.copy()
+        w[points.locked.rows] = 0
+        drawn = rng.choice(len(points), k - points.fixed, replace=False, p=w / w.sum())
+        return np.vstack([points.locked.centers, points.x[:, drawn].T])
     if len(points) > PP_CELLS:
         leaves = Octree.of(weighted.codes, points.w, max(PP_CELLS, 2 * k)).leaves(max(PP_CELLS, 2 * k))
         points = coreset(points, leaves)

@@ -37,6 +37,7 @@ SETTLE_BUDGET = 1 << 15  # iterations on the finer coreset times centres, at mos
 BREATH_SHARE = 0.75  # share of the centres that the first breath splits; the last one splits a single centre
 BREATH_NOISE = 0.5  # standard deviation of the log-normal noise on the gains that pick the centres to split
 BREATH_GROW, BREATH_SHRINK = 4, 20  # Lloyd iterations after the splits, swinging iterations after the removals
+NO_ROWS = np.empty(0, np.intp)
 BREATH_MAX_CENTERS = 2048  # with more centres the search would take too long, and the start only settles
 
 
@@ -75,7 +76,10 @@ class Splits(NamedTuple):
 
 
 def split_clusters(points: Points, labels: IntArray, k: int, rounds: int = 2) -> Splits:
-    """A good two-way split of every cluster: across its main direction, then between the halves' means."""
+    """A good two-way split of every cluster: across its main direction, then between the halves' means.
+
+    A locked centre stays as half a; only half b is a new mean.
+    """
     w = totals(labels, points.w, k)
     wx = _weighted(points)
     s = sums(labels, wx, k).T
@@ -83,7 +87,7 @@ def split_clusters(points: Points, labels: IntArray, k: int, rounds: int = 2) ->
     mean = s / safe[:, None]
     axis = _main_axes(points, labels, w, mean)
     offset = np.einsum("ij,ij->i", axis, mean)
-    for _ in range(rounds):
+    for number in range(rounds):
         side = -offset[labels]
         for j, column in enumerate(points.x):
             side += axis[:, j][labels] * column
@@ -95,9 +99,29 @@ def split_clusters(points: Points, labels: IntArray, k: int, rounds: int = 2) ->
         split = (np.minimum(wa, wb) > 1e-9 * w)[:, None]
         a = np.where(split, sa / np.where(wa > 0, wa, 1)[:, None], mean)
         b = np.where(split, (s - sa) / np.where(wb > 0, wb, 1)[:, None], mean)
+        if points.locked is not None:
+            _keep_locked(points.locked.centers, (a, b), (wa, wb), choose=number == 0)
         axis, offset = a - b, 0.5 * np.einsum("ij,ij->i", a - b, a + b)
-    gain = wa * wb / safe * np.einsum("ij,ij->i", axis, axis)
+    squares = np.einsum("ij,ij->i", axis, axis)
+    gain = wa * wb / safe * squares
+    gain[: points.fixed] = (wb * squares)[: points.fixed]
     return Splits(a, b, gain, far)
+
+
+def _keep_locked(
+    locked: FloatArray, halves: tuple[FloatArray, FloatArray], weights: tuple[FloatArray, FloatArray], *, choose: bool
+) -> None:
+    """Make half a of every locked cluster its centre, in place; with ``choose`` half b becomes what gains more alone.
+
+    locked: (l, d);  halves: the means (k, d) of both halves, whose ``weights`` are (k,) each.
+    """
+    (a, b), fixed = halves, len(locked)
+    if choose:
+        gains = [
+            w[:fixed] * np.square(half[:fixed] - locked).sum(axis=1) for half, w in zip(halves, weights, strict=True)
+        ]
+        b[:fixed] = np.where((gains[0] > gains[1])[:, None], a[:fixed], b[:fixed])
+    a[:fixed] = locked
 
 
 def _weighted(points: Points) -> FloatArray:
@@ -131,6 +155,9 @@ def lbg_start(points: Points, k: int) -> FloatArray:
     """
     labels = np.zeros(len(points), np.intp)
     centers: FloatArray = points.middle[None, :]
+    if points.locked is not None:
+        centers = points.locked.centers
+        labels = assign(points, centers)
     while len(centers) < k:
         count = len(centers)
         splits = split_clusters(points, labels, count)
@@ -156,10 +183,11 @@ def _largest(values: FloatArray, count: int) -> IntArray:
 
 
 def removals(points: Points, centers: FloatArray, count: int) -> IntArray:
-    """The `count` centres whose removal costs least, none of them the nearest neighbour of another one."""
+    """The `count` centres whose removal costs least, none of them locked, or the nearest neighbour of another one."""
     k = len(centers)
     labels, rise = assign_two(points, centers)
     cost = totals(labels, points.w * rise, k)
+    cost[: points.fixed] = np.inf
     scores = centers @ centers.T - 0.5 * np.einsum("ij,ij->i", centers, centers)
     np.fill_diagonal(scores, -np.inf)
     neighbour = scores.argmax(axis=1).tolist()
@@ -260,7 +288,8 @@ def coreset(points: Points, starts: IntArray) -> Points:
         return points
     weight = np.add.reduceat(points.w, starts)
     sums = np.stack([np.add.reduceat(column * points.w, starts) for column in points.x])
-    return make_points(sums / weight, weight)
+    locked = None if points.locked is None else points.locked._replace(rows=NO_ROWS, owners=NO_ROWS)
+    return make_points(sums / weight, weight, locked=locked)
 
 
 def coarse_centers(
@@ -280,7 +309,7 @@ def coarse_centers(
     coarse, fine = (coreset(points, tree.leaves(size)) for size in leaves_wanted(k, effort))
     if centers is None:
         centers = lbg_start(coarse, k)
-    if k <= BREATH_MAX_CENTERS:
+    if points.fixed < k <= BREATH_MAX_CENTERS:
         centers = search(coarse, centers, max(1, min(effort.breaths, effort.budget // k)), rng, progress)
     if len(centers) < k:
         centers = fill(points, centers, k)
@@ -297,7 +326,8 @@ def leaves_wanted(k: int, effort: Effort) -> tuple[int, int]:
 def fill(points: Points, centers: FloatArray, k: int) -> FloatArray:
     """k centres: the missing ones are the points of greatest weighted error (fewer than k if too few points differ)."""
     labels = assign(points, centers)
-    grown = np.vstack([centers, np.full((min(k, len(points)) - len(centers), centers.shape[1]), np.nan)])
-    grown = reseed(points, grown, labels, np.isfinite(grown[:, 0]).astype(np.float64))
+    most = min(k, len(points) + points.fixed)
+    grown = np.vstack([centers, np.full((most - len(centers), centers.shape[1]), np.nan)])
+    grown = reseed(points, grown, labels, np.isnan(grown[:, 0]))
     filled: FloatArray = grown[np.isfinite(grown[:, 0])]
     return filled

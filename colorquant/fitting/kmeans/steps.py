@@ -32,13 +32,25 @@ SWING_MOMENTUM = (0.95, 0.75)  # of the first and of the last swinging iteration
 SWING_JITTER = 0.1  # noise on the centres at the first swinging iteration, in mean deviations of the clusters
 
 
+class LockedCenters(NamedTuple):
+    """Centres that never move: ``centers`` (l, d) are the first l of all centres, whether they have members or not.
+
+    The points in the ``rows`` (j,) lie on one of them, which ``owners`` (j,) numbers.
+    """
+
+    centers: FloatArray
+    rows: IntArray
+    owners: IntArray
+
+
 @dataclass(frozen=True, slots=True)
 class Points:
     """Weighted points in Morton order, prepared for Lloyd iterations.
 
     x: (d, m) the points by column;  w: (m,) weights;  middle: (d,) their weighted mean;  h: (m, d+1) float32 or
     float64, the points about it and a column of ones;  total: sum of the weighted squared norms;  wx: (d, m) weights
-    times points, None where they are so many that memory costs more than the products.
+    times points, None where they are so many that memory costs more than the products;  locked: centres that every
+    step leaves where they are, None for none.
     """
 
     x: FloatArray
@@ -47,12 +59,18 @@ class Points:
     h: Real
     total: float
     wx: FloatArray | None
+    locked: LockedCenters | None = None
 
     def __len__(self) -> int:
         return len(self.w)
 
+    @property
+    def fixed(self) -> int:
+        """How many of the centres are locked."""
+        return 0 if self.locked is None else len(self.locked.centers)
 
-def make_points(x: FloatArray, w: FloatArray, *, exact: bool = False) -> Points:
+
+def make_points(x: FloatArray, w: FloatArray, *, exact: bool = False, locked: LockedCenters | None = None) -> Points:
     """Points from columns x (d, m) and weights w (m,); with ``exact`` distances have double precision, else float32.
 
     In float32 a point can get the second nearest centre if the two differ by about 1e-6 of its squared length.
@@ -63,19 +81,28 @@ def make_points(x: FloatArray, w: FloatArray, *, exact: bool = False) -> Points:
     for j in range(d):
         np.subtract(x[j], middle[j], out=h[:, j], casting="same_kind")
     total = sum(float(np.einsum("i,i,i->", w, column, column)) for column in x)
-    return Points(x, w, middle, h, total, x * w if m <= MANY_POINTS else None)
+    return Points(x, w, middle, h, total, x * w if m <= MANY_POINTS else None, locked)
 
 
 def plus_plus(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
-    """Centres (k, d) among the points, drawn by weighted k-means++ (Arthur and Vassilvitskii 2007)."""
+    """Centres (k, d), drawn among the points by weighted k-means++ (Arthur and Vassilvitskii 2007).
+
+    Locked centres count as drawn first.
+    """
     distance = np.full(len(points), np.inf)
-    drawn = [int(rng.choice(len(points), p=points.w / points.w.sum()))]
-    while len(drawn) < k:
-        offset = points.x - points.x[:, drawn[-1], None]
+    centers = np.empty((k, len(points.x)))
+    if points.locked is None:
+        centers[0] = points.x[:, int(rng.choice(len(points), p=points.w / points.w.sum()))]
+    else:
+        centers[: points.fixed] = points.locked.centers
+    for drawn in range(1, k):
+        offset = points.x - centers[drawn - 1][:, None]
         np.minimum(distance, np.einsum("ij,ij->j", offset, offset), out=distance)
-        chance = np.cumsum(distance * points.w)
-        drawn.append(int(min(np.searchsorted(chance, rng.random() * chance[-1], "right"), len(points) - 1)))
-    return np.ascontiguousarray(points.x[:, drawn].T)
+        if drawn >= points.fixed:
+            chance = np.cumsum(distance * points.w)
+            row = int(min(np.searchsorted(chance, rng.random() * chance[-1], "right"), len(points) - 1))
+            centers[drawn] = points.x[:, row]
+    return centers
 
 
 def score_matrix(points: Points, centers: FloatArray) -> Real:
@@ -89,17 +116,19 @@ def score_matrix(points: Points, centers: FloatArray) -> Real:
 
 
 def assign(points: Points, centers: FloatArray) -> IntArray:
-    """Labels (m,): the nearest of the centers (k, d) to every point."""
+    """Labels (m,): the nearest of the centers (k, d) to each point. A locked centre takes the points that lie on it."""
     m, k = len(points), len(centers)
     matrix = score_matrix(points, centers)
     labels = np.empty(m, np.intp)
     scratch = np.empty(max(SCORE_ELEMENTS, LEAST_ROWS * k), points.h.dtype)
     if (k < PRUNE_CENTERS or m < PRUNE_POINTS) and k * m < PRUNE_ALWAYS:
         _nearest(points.h, matrix, scratch, labels)
-        return labels
-    for rows, candidates in candidate_blocks(points.x, centers):
-        _nearest(points.h[rows], matrix[:, candidates], scratch, labels[rows])
-        labels[rows] = candidates[labels[rows]]
+    else:
+        for rows, candidates in candidate_blocks(points.x, centers):
+            _nearest(points.h[rows], matrix[:, candidates], scratch, labels[rows])
+            labels[rows] = candidates[labels[rows]]
+    if points.locked is not None:  # rounding may favour a centre that is almost there
+        labels[points.locked.rows] = points.locked.owners
     return labels
 
 
@@ -166,18 +195,32 @@ def assign_two(points: Points, centers: FloatArray) -> tuple[IntArray, Real]:
 
 
 class Clusters(NamedTuple):
-    """Sums over the members: w (k,) weights, s (d, k) weighted points, loss: squared error about the means."""
+    """Sums over the members of each cluster.
+
+    w: (k,) weights;  s: (d, k) weighted points;  loss: squared error about the means, or about locked centres;
+    fixed: how many centres are locked.
+    """
 
     w: FloatArray
     s: FloatArray
     loss: float
+    fixed: int = 0
 
-    def means(self, empty: FloatArray) -> FloatArray:
-        """(k, d) means; a cluster without members keeps its row of `empty` (k, d)."""
-        if self.w.all():
+    @property
+    def vacant(self) -> BoolArray:
+        """Which clusters (k,) have no members, and may move to get some."""
+        vacant: BoolArray = self.w == 0
+        vacant[: self.fixed] = False
+        return vacant
+
+    def means(self, centers: FloatArray) -> FloatArray:
+        """(k, d) means; a locked cluster, and one without members, keeps its row of ``centers`` (k, d)."""
+        if not self.fixed and self.w.all():
             return np.ascontiguousarray((self.s / self.w).T)
         some = self.w > 0
-        return np.where(some[:, None], (self.s / np.where(some, self.w, 1)).T, empty)
+        means = np.where(some[:, None], (self.s / np.where(some, self.w, 1)).T, centers)
+        means[: self.fixed] = centers[: self.fixed]
+        return means
 
 
 def totals(labels: IntArray, weights: FloatArray, k: int) -> FloatArray:
@@ -208,11 +251,15 @@ def cluster_sums(points: Points, labels: IntArray, k: int, before: Lloyd | None 
     if s is None:
         s = sums(labels, points.wx, k) if points.wx is not None else sums_by_label(labels, points.w, points.x, k)
     explained = np.einsum("ij,ij->j", s, s) / np.maximum(w, 1e-300)
-    return Clusters(w, s, points.total - float(explained.sum()))
+    if points.locked is not None:
+        locked, fixed = points.locked.centers, points.fixed
+        squares = np.einsum("ij,ij->i", locked, locked)
+        explained[:fixed] = 2 * np.einsum("ij,ji->i", locked, s[:, :fixed]) - w[:fixed] * squares
+    return Clusters(w, s, points.total - float(explained.sum()), points.fixed)
 
 
 class Lloyd(NamedTuple):
-    """The state of iterations: ``centers`` (k, d) are the means of the clusters that the labels (m,) name."""
+    """The state of iterations: ``centers`` (k, d) are the means of the clusters that labels (m,) name, or locked."""
 
     centers: FloatArray
     labels: IntArray
@@ -229,7 +276,8 @@ def lloyd(points: Points, centers: FloatArray, iterations: int, gain: float) -> 
         before, state = state, Lloyd(means, labels, clusters)
         if before is not None and before.clusters.loss - clusters.loss <= gain * clusters.loss:
             break
-        centers = means if clusters.w.all() else reseed(points, means, labels, clusters.w)
+        vacant = clusters.vacant
+        centers = reseed(points, means, labels, vacant) if vacant.any() else means
     assert state is not None
     return state
 
@@ -255,9 +303,11 @@ def swing(points: Points, centers: FloatArray, iterations: int, rng: np.random.G
         jitter = SWING_JITTER * (1 - gone) ** 2 * _deviation(points, clusters)
         velocity = SWING_STEP * (means - centers) + momentum * velocity
         centers = centers + velocity + jitter * rng.standard_normal(centers.shape)
-        if not clusters.w.all():
-            velocity[clusters.w == 0] = 0
-            centers = reseed(points, centers, labels, clusters.w)
+        centers[: points.fixed] = means[: points.fixed]
+        vacant = clusters.vacant
+        if vacant.any():
+            velocity[vacant] = 0
+            centers = reseed(points, centers, labels, vacant)
     assert best is not None
     return best
 
@@ -267,9 +317,9 @@ def _deviation(points: Points, clusters: Clusters) -> float:
     return float(np.sqrt(max(clusters.loss, 0.0) / clusters.w.sum() / len(points.x)))
 
 
-def reseed(points: Points, centers: FloatArray, labels: IntArray, weights: FloatArray) -> FloatArray:
-    """Move each centre without members (weight 0) to another of the points with the largest weighted errors."""
-    empty = np.flatnonzero(weights == 0)
+def reseed(points: Points, centers: FloatArray, labels: IntArray, vacant: BoolArray) -> FloatArray:
+    """Move each of the ``vacant`` (k,) centres to another of the points with the largest weighted errors."""
+    empty = np.flatnonzero(vacant)
     error = np.zeros(len(points))
     for j, column in enumerate(points.x):
         error += (column - centers[:, j][labels]) ** 2
