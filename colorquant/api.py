@@ -20,6 +20,7 @@ from colorquant.fitting.engines import Progress
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
+from colorquant.palette.given import lockable_colors
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import figures, notebook
@@ -165,6 +166,9 @@ def _options(options: FitOptions | None, changes: Mapping[str, object]) -> FitOp
     for name in changes:
         if name not in known:
             raise OptionError(f"there is no option {name!r}: use one of {', '.join(sorted(known))}")
+    lock = changes.get("lock")
+    if isinstance(lock, (str, Palette)):
+        changes = {**changes, "lock": lockable_colors(lock)}
     return (options or FitOptions()).replace(**changes)
 
 
@@ -184,7 +188,8 @@ def quantize(
 
     ``source`` is a path, the bytes of an image file, a PIL image, or an array: (h, w, 3) uint8, (h, w, 4) uint8 with
     alpha, or (h, w) uint8 of gray levels; ``alpha`` (h, w) uint8 goes with an array. ``options``, and the fields of
-    FitOptions by name, define the fit. ``paint``, ``assign``, ``record`` and ``progress`` are those of
+    FitOptions by name, define the fit; ``lock`` also takes a palette, or what names one on the command line.
+    ``paint``, ``assign``, ``record`` and ``progress`` are those of
     :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read. Raises ImageReadError, OptionError
     and EngineError.
     """

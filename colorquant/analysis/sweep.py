@@ -45,13 +45,13 @@ def sweep(
 ) -> Sweep:
     """Quantize ``image`` with the numbers of colours around that of ``own``, its result with one of them.
 
-    All other options are those of ``own``. Of the numbers that reach the image's distinct colours only the first is
-    used.
+    All other options are those of ``own``; the numbers are not below that of its locked colours.
+    Of the numbers that reach the image's distinct colours only the first is used.
     Without ``every_pixel`` a large image, or one for a slow engine, is replaced by a sample, and ``own`` is then
     fitted again to the same sample, so that all results can be compared.
     """
     options = own.options
-    ks = sweep_ks(options.k)
+    ks = [k for k in sweep_ks(options.k) if k >= len(options.lock)]
     enough = [k for k in ks if k >= own.colors_in]
     ks = [k for k in ks if k < own.colors_in or k == enough[0]]
     work = WORK.get((options.engine, options.method), 1 << 62)

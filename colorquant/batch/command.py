@@ -58,7 +58,7 @@ def compare_command(
     for name, value in axes.items():
         if value not in (None, ()):
             flag = "-k" if name == "k" else _flag(name)
-            words += [flag, ",".join(map(str, value))] if isinstance(value, tuple) else _words(flag, value, False)
+            words += _words(flag, value, False)
     words += _reading_words(reading) + _words("--recursive", recursive, False)
     return shlex.join([*words, "--html", html])
 
@@ -96,4 +96,6 @@ def _words(flag: str, value: object, default: object) -> list[str]:
         return []
     if isinstance(value, bool):
         return [flag if value else f"--no-{flag[2:]}"]
+    if isinstance(value, tuple):
+        return [flag, ",".join(map(str, value))]
     return [flag, repr(value) if isinstance(value, float) else str(value)]

@@ -127,7 +127,7 @@ def quantize_file(
     seconds.update(quantized.seconds)
     bytes_in, metadata = picture.bytes_in, picture.metadata
     kept, dropped = (metadata, metadata.without_place) if settings.keep_metadata else (None, metadata.dropped)
-    empty = _empty_clusters(quantized)
+    empty = (*_empty_clusters(quantized), *_locked_without_pixels(quantized))
     notes = (*picture.notes, *dropped, *_uncounted_alpha(quantized), *empty)
     warnings = (*picture.warnings, *(dropped if paths.in_place else ()), *empty)
     chunks = encoding.picture_chunks(picture.density, kept)
@@ -202,6 +202,15 @@ def _empty_clusters(quantized: Quantized) -> tuple[str, ...]:
     noun = "component" if quantized.options.method == "em" else "cluster"
     verb, its = ("is", "it") if empty == 1 else ("are", "them")
     return (f"{empty} of {clusters} {noun}s {verb} empty: no pixel belongs to {its}",)
+
+
+def _locked_without_pixels(quantized: Quantized) -> tuple[str, ...]:
+    """A note if locked colours are in the palette though no pixel got them."""
+    palette = quantized.palette
+    if palette.counts is None or palette.counts.all():
+        return ()
+    unused = [color for color, count in zip(palette.hex, palette.counts, strict=True) if count == 0]
+    return (f"no pixel has the locked colour{'s' * (len(unused) > 1)} {', '.join(unused)}",)
 
 
 def _command(settings: JobOptions, paths: OutputPaths) -> str:

@@ -23,16 +23,33 @@ if TYPE_CHECKING:
 EXAMPLES = """
 colorquant kmeans photo.jpg -k 16
 colorquant kmeans photo.jpg -k 8 --html page.html
+colorquant kmeans photo.jpg -k 8 --lock '#ffffff,#d40000'
 colorquant kmeans photo.jpg -k 2 --space gray --figure histogram.png
 colorquant kmeans holiday/ -r -k 64 --space oklab -o out/ --jobs 2
 colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
 """
 
 
+def _locked(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    from colorquant.palette.given import lockable_colors
+
+    return lockable_colors(text)
+
+
 @click.command("kmeans", cls=GroupedCommand, examples=EXAMPLES)
 @images_argument
 @fit_options(
     "kmeans",
+    option(
+        FIT,
+        "--lock",
+        metavar="COLORS|FILE|NAME",
+        callback=_locked,
+        help="Colours that the palette must have, the others are fitted around them: '#ff0000,white', a palette file, "
+        "an image or a built-in palette (numpy only).",
+    ),
     option(
         FIT,
         "--init",

@@ -119,8 +119,8 @@ def resolve(options: FitOptions) -> FitOptions:
         raise OptionError("--covariance identity is fixed in 8-bit units, which --standardize changes: leave one out")
     if options.lock and not Projection.of(options.space, options.keep_luma).injective:
         space = f"--space {options.space}{' --keep-luma' if options.keep_luma else ''}"
-        exact = " or ".join(name for name in SPACES if Projection.of(name, None).injective)
-        raise OptionError(f"--lock needs a space in which all colours differ, not {space}: use {exact}")
+        exact = ", ".join(name for name in SPACES if Projection.of(name, None).injective)
+        raise OptionError(f"--lock needs a space in which all colours differ, not {space}: use one of {exact}")
     return options.replace(
         **{name: default for name, default in engine.defaults.items() if getattr(options, name) is None}
     )

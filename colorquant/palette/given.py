@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 
+import numpy as np
+
 from colorquant.errors import OptionError, PaletteReadError
 from colorquant.palette.built_in import BUILT_IN
 from colorquant.palette.palette import Palette
+
+OPAQUE = 255
 
 
 def given_palette(text: str) -> Palette:
@@ -31,6 +35,19 @@ def given_palette(text: str) -> Palette:
         return Palette.of(words)  # one colour without #
     except OptionError as error:
         raise _unknown(text) from error
+
+
+def lockable_colors(palette: Palette | str) -> tuple[str, ...]:
+    """The colours ``#rrggbb`` of a palette, or of what :func:`given_palette` makes of a text, each once, to be locked.
+
+    Raises OptionError for a colour that is not opaque, and what :func:`given_palette` raises.
+    """
+    if isinstance(palette, str):
+        palette = given_palette(palette)
+    clear = np.flatnonzero(palette.opacities < OPAQUE)
+    if len(clear):
+        raise OptionError(f"--lock: {palette.hex[clear[0]]} is not opaque: lock opaque colours only")
+    return tuple(dict.fromkeys(palette.hex))
 
 
 def _unknown(text: str) -> OptionError | PaletteReadError:

@@ -45,6 +45,7 @@ class FileRecord(TypedDict, total=False):
     bytes_in: int
     bytes_out: int
     seed: int
+    lock: list[str]
     notes: list[str]
     warnings: list[str]
 
@@ -94,6 +95,8 @@ def record(
     row["seconds"] = {stage: round(seconds[stage], 6) for stage in STAGES}
     row["bytes_in"], row["bytes_out"] = bytes_in, bytes_out
     row["seed"] = options.seed
+    if options.method == "kmeans":
+        row["lock"] = list(options.lock)
     row["notes"], row["warnings"] = list(notes), list(warnings)
     return row
 

@@ -66,7 +66,7 @@ def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> 
             best = passes if best is None or passes.inertia < best.inertia else best
     assert best is not None
     best = _repaired(points, best, weighted)
-    return replace(as_fit(best), searched=options.init == "split")
+    return replace(as_fit(best), searched=options.init == "split" and points.fixed < options.k)
 
 
 def _locked(weighted: WeightedFeatures, lock: tuple[str, ...]) -> LockedCenters:
