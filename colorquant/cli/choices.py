@@ -16,7 +16,21 @@ COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
 EFFORTS = ("fast", "balanced", "best")
 ASSIGNMENTS = ("posterior", "nearest", "nearest-l1")
 PAINTS = ("members", "mean", "dominant", "centers")
-PALETTE_SUFFIXES = (".json", ".gpl", ".hex", ".csv")
+PALETTE_SUFFIXES = (
+    ".json",
+    ".gpl",
+    ".hex",
+    ".csv",
+    ".act",
+    ".ase",
+    ".aco",
+    ".pal",
+    ".txt",
+    ".css",
+    ".scss",
+    ".png",
+    ".soc",
+)
 FIGURES = ("segmented-histogram", "gaussians", "ellipses", "colors3d", "convergence", "elbow", "grid")
 COMPARISON_FIGURES = ("elbow", "grid", "rate")
 TIMING_STAGES = ("quantize", "fit")

@@ -34,14 +34,19 @@ SRGB = chunk(b"sRGB", b"\0")  # perceptual intent
 
 
 def encode_indexed(
-    indices: npt.NDArray[np.integer], colors: UInt8Array, alpha: UInt8Array | None = None, chunks: bytes = SRGB
+    indices: npt.NDArray[np.integer],
+    colors: UInt8Array,
+    alpha: UInt8Array | None = None,
+    chunks: bytes = SRGB,
+    *,
+    keep_order: bool = False,
 ) -> bytes:
     """Encode the image ``colors[indices]`` as an indexed PNG of 1, 2, 4 or 8 bits per pixel.
 
     ``indices`` (h, w) are integers below p; ``colors`` (p, 3) uint8 are 1 to 256 entries and ``alpha`` (p,) uint8 is
     their alpha, None where all are opaque. ``chunks`` are written before PLTE. The entries keep their order, but those
-    that are not opaque are moved to the front, so that tRNS can leave out the others. Raises OutputError for an index
-    outside the palette, and for more than 256 entries.
+    that are not opaque are moved to the front, so that tRNS can leave out the others; with ``keep_order`` they stay
+    where they are. Raises OutputError for an index outside the palette, and for more than 256 entries.
     """
     if not 0 < len(colors) <= 256:
         raise OutputError(f"an indexed PNG holds 1 to 256 colours, not {len(colors)}: write a truecolour PNG")
@@ -49,10 +54,11 @@ def encode_indexed(
         raise OutputError("a label lies outside the palette: please report this")
     transparency = b""
     if alpha is not None and alpha.min() < 255:
-        order = np.argsort(alpha == 255, kind="stable")
-        indices = np.argsort(order).astype(np.uint8)[indices]
-        colors = colors[order]
-        transparency = chunk(b"tRNS", alpha[order][: int((alpha < 255).sum())].tobytes())
+        if not keep_order:
+            order = np.argsort(alpha == 255, kind="stable")
+            indices = np.argsort(order).astype(np.uint8)[indices]
+            colors, alpha = colors[order], alpha[order]
+        transparency = chunk(b"tRNS", alpha[: int(np.flatnonzero(alpha < 255)[-1]) + 1].tobytes())
     bits = next(bits for bits in (1, 2, 4, 8) if len(colors) <= 1 << bits)
     chunks = chunks + chunk(b"PLTE", colors.tobytes()) + transparency
     return _png(indices, INDEXED, bits, chunks, values=len(colors))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,12 +32,13 @@ class Entries:
         """The share of the pixels of each colour; None where the counts are not known."""
         if self.counts is None:
             return [None] * len(self.colors)
-        return [int(count) / max(int(self.counts.sum()), 1) for count in self.counts]
+        total = max(int(self.counts.sum()), 1)
+        return [count / total for count in self.counts.tolist()]
 
     @property
     def pixels(self) -> list[int | None]:
         """The number of pixels of each colour; None where it is not known."""
-        return [None] * len(self.colors) if self.counts is None else [int(count) for count in self.counts]
+        return [None] * len(self.colors) if self.counts is None else self.counts.tolist()
 
     @property
     def opacities(self) -> list[int]:
@@ -48,6 +49,24 @@ class Entries:
     def hex(self) -> list[str]:
         """Each colour as ``#rrggbb``, or ``#rrggbbaa`` where it is not opaque."""
         return [hex_color(color, alpha) for color, alpha in zip(self.colors, self.opacities, strict=True)]
+
+    @property
+    def labels(self) -> list[str]:
+        """The name of each colour, for formats that require one; ``#rrggbb`` where there are no names."""
+        return [hex_color(color) for color in self.colors] if self.names is None else list(self.names)
+
+    def without_labels(self) -> Entries:
+        """The same entries, without names where those only repeat the colours, as :attr:`labels` makes them."""
+        repeated = self.names is not None and self.labels == replace(self, names=None).labels
+        return replace(self, names=None) if repeated else self
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file in UTF-8, or in Latin-1 where it is not UTF-8; a byte order mark is left out."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def checked_entries(

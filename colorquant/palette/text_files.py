@@ -1,4 +1,4 @@
-"""Palette files with a row of plain text for each colour: JSON, CSV, GIMP's .gpl, .hex."""
+"""Palette files with a row of plain text for each colour: JSON, CSV, GIMP's .gpl, .hex, paint.net's .txt."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 
-from colorquant.palette.entries import Entries, checked_entries, hex_color, parse_hex
+from colorquant.palette.entries import Entries, checked_entries, parse_hex
 
 GIMP_ROW = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})(?:\s+(.*\S))?\s*")
 
 
 def _cells(entries: Entries) -> Iterator[tuple[str, list[int], int | None, float | None, dict[str, object]]]:
     """For each colour: hex, levels, pixels, share, and ``alpha`` and ``name`` where the palette has them."""
-    for row, (code, color) in enumerate(zip(entries.hex, entries.colors, strict=True)):
-        more: dict[str, object] = {} if entries.alpha is None else {"alpha": int(entries.alpha[row])}
+    rows = zip(entries.hex, entries.colors.tolist(), entries.pixels, entries.shares, strict=True)
+    for number, (code, levels, pixels, share) in enumerate(rows):
+        more: dict[str, object] = {} if entries.alpha is None else {"alpha": int(entries.alpha[number])}
         if entries.names is not None:
-            more["name"] = entries.names[row]
-        yield code, color.tolist(), entries.pixels[row], entries.shares[row], more
+            more["name"] = entries.names[number]
+        yield code, levels, pixels, share, more
 
 
 def write_json(entries: Entries) -> str:
@@ -103,10 +104,9 @@ def write_gpl(entries: Entries) -> str:
 
     GIMP, devel-docs/specifications/gpl.txt; read by Inkscape, Krita and others.
     """
-    names = entries.names or [hex_color(color) for color in entries.colors]
     rows = [
         " ".join(f"{level:3d}" for level in color.tolist()) + f"\t{name}"
-        for color, name in zip(entries.colors, names, strict=True)
+        for color, name in zip(entries.colors, entries.labels, strict=True)
     ]
     return "\n".join(["GIMP Palette", "Name: colorquant", "Columns: 16", "#", *rows]) + "\n"
 
@@ -125,9 +125,7 @@ def read_gpl(text: str) -> Entries:
             raise ValueError(f"line {number} is not a colour")
         colors.append([int(match[band]) for band in (1, 2, 3)])
         names.append(match[4] or "")
-    entries = checked_entries(colors, names=names)
-    repeated = entries.names == tuple(hex_color(color) for color in entries.colors)
-    return Entries(entries.colors, names=None if repeated else entries.names)
+    return checked_entries(colors, names=names).without_labels()
 
 
 def write_hex(entries: Entries) -> str:
@@ -139,4 +137,21 @@ def read_hex(text: str) -> Entries:
     """The colours of the lines; those that begin with a semicolon are comments."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(";")]
     parsed = [parse_hex(line) for line in lines]
+    return checked_entries([levels for levels, _ in parsed], alpha=[alpha for _, alpha in parsed])
+
+
+def write_txt(entries: Entries) -> str:
+    """A palette of paint.net: a line ``AARRGGBB`` for each colour.
+
+    paint.net documentation, "Working with Palettes"; paint.net shows the first 96 colours.
+    """
+    rows = [f"{alpha:02X}{code[1:7].upper()}" for code, alpha in zip(entries.hex, entries.opacities, strict=True)]
+    return "".join(f"{line}\r\n" for line in ["; paint.net palette: AARRGGBB", *rows])
+
+
+def read_txt(text: str) -> Entries:
+    """The colours of a palette of paint.net; a line of six digits is opaque. What follows a semicolon is a comment."""
+    lines = [line.partition(";")[0].strip() for line in text.splitlines()]
+    codes = [code if len(code) == 6 else code[2:] + code[:2] for code in lines if code]
+    parsed = [parse_hex(code) for code in codes]
     return checked_entries([levels for levels, _ in parsed], alpha=[alpha for _, alpha in parsed])

@@ -18,7 +18,8 @@ from colorquant.analysis.baselines import BASELINES
 from colorquant.cli import COMMANDS, cli
 from colorquant.color.spaces import SPACES
 from colorquant.fitting.engines import ENGINES
-from colorquant.palette.files import PALETTE_FORMATS
+from colorquant.palette.built_in import BUILT_IN
+from colorquant.palette.files import PALETTE_FORMATS, RIFF_ENDING
 from colorquant.report import comparison_records, timing_records
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,9 +82,11 @@ def test_links_lead_somewhere(path):
 def test_the_tables_of_the_library_are_documented():
     for name in [*SPACES, *ENGINES]:
         assert f"`{name}`" in README
-    formats = (ROOT / "docs" / "formats.md").read_text()
-    for ending in PALETTE_FORMATS:
-        assert f"`{ending}`" in formats
+    palettes = (ROOT / "docs" / "palettes.md").read_text()
+    for ending in [*PALETTE_FORMATS, RIFF_ENDING]:
+        assert f"| `{ending}` |" in palettes
+    for name in BUILT_IN:
+        assert f"`{name}`" in palettes.split("| name | colours | source |")[1]
 
 
 def test_contributing_names_every_room():

@@ -2,77 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.pictures import random_picture
 
 import colorquant as cq
-from colorquant.errors import OptionError, OutputError, PaletteReadError
-from colorquant.palette.files import PALETTE_FORMATS
+from colorquant.errors import OptionError, PaletteReadError
 from colorquant.palette.palette import Palette
-
-ENDINGS = pytest.mark.parametrize("ending", list(PALETTE_FORMATS))
-
-
-@ENDINGS
-@pytest.mark.parametrize("k", [1, 5, 300])
-def test_what_is_written_is_read(ending, k, tmp_path):
-    colors = np.random.default_rng(k).integers(0, 256, (k, 3), dtype=np.uint8)
-    palette = Palette(colors, np.arange(1, k + 1))
-    path = tmp_path / f"palette{ending}"
-    palette.write(path)
-    again = Palette.read(path)
-    assert again == palette
-    assert again.counts is None or np.array_equal(again.counts, palette.counts)
-    with pytest.raises(OutputError, match="exists already"):
-        palette.write(path)
-    palette.write(path, force=True)
-
-
-@ENDINGS
-def test_a_palette_without_counts_can_be_written(ending, tmp_path):
-    path = tmp_path / f"palette{ending}"
-    Palette.of(["#0969da", "000000"]).write(path)
-    assert Palette.read(path).hex == ("#0969da", "#000000")
-
-
-@ENDINGS
-@given(data=st.binary(max_size=80))
-def test_a_damaged_file_is_one_line(ending, data, tmp_path_factory):
-    path = tmp_path_factory.mktemp("damaged") / f"palette{ending}"
-    path.write_bytes(data)
-    try:
-        assert len(Palette.read(path)) > 0
-    except PaletteReadError as error:
-        assert len(str(error).splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("a.hex", "12345g"),
-        ("a.hex", ""),
-        ("a.gpl", "GIMP Palette\n300 0 0\n"),
-        ("a.gpl", "0 0 0\n"),
-        ("a.json", "{}"),
-        ("a.json", "[[1, 2, 3]]"),
-        ("a.json", '[{"color": [1, 2]}]'),
-        ("a.csv", "hex,r,g,b\n,1,2,x\n"),
-        ("a.csv", "name\nred\n"),
-    ],
-)
-def test_wrong_entries_are_refused(name, text, tmp_path):
-    (tmp_path / name).write_text(text)
-    with pytest.raises(PaletteReadError, match="is not a whole"):
-        Palette.read(tmp_path / name)
-
-
-def test_gimp_names_are_kept(tmp_path):
-    (tmp_path / "a.gpl").write_text("GIMP Palette\nName: mine\n#\n  1   2   3\tnight sky\n255 255 255 paper\n")
-    palette = Palette.read(tmp_path / "a.gpl")
-    assert palette.names == ("night sky", "paper")
-    palette.write(tmp_path / "b.gpl")
-    assert Palette.read(tmp_path / "b.gpl").names == palette.names
 
 
 def test_odd_palettes_are_refused(tmp_path):
