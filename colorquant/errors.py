@@ -25,6 +25,10 @@ class EngineError(ColorquantError, RuntimeError):
     """An engine that is not installed, or that failed."""
 
 
+class TargetError(ColorquantError, ValueError):
+    """A target of ``-k auto`` that an image does not reach with any number of colours allowed."""
+
+
 class CrashError(ColorquantError, RuntimeError):
     """A worker process that died while it worked on an input."""
 

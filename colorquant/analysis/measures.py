@@ -132,11 +132,10 @@ def measure(image: CountedImage, rendering: Rendering) -> Measures:
     to_lab = SPACES["lab"].forward
     differences = difference.ciede2000(to_lab(before), to_lab(after))
     mean, percentile = mean_and_percentile(differences, weights, PERCENT)
-    shown = image.rgb if visible.mask is None else np.where(visible.mask[:, :, None], image.rgb, 0).astype(np.uint8)
     return Measures(
         mse=error,
         psnr=difference.psnr(error),
-        ssim=ssim(shown, rendering.rgb),
+        ssim=visible_ssim(image, rendering.rgb),
         ciede2000_mean=mean,
         ciede2000_p95=percentile,
         colors=count_distinct(after),
@@ -150,6 +149,13 @@ def measure(image: CountedImage, rendering: Rendering) -> Measures:
         aic=rendering.aic,
         seconds=rendering.seconds,
     )
+
+
+def mean_ciede2000(image: CountedImage, rgb: UInt8Array) -> float:
+    """The mean CIEDE2000 difference of visible pixels to those of ``rgb`` (h, w, 3) uint8, weighted by alpha."""
+    before, after, weights = count_pairs(image.visible.rgb, image.of_visible(rgb), image.visible.alpha)
+    to_lab = SPACES["lab"].forward
+    return mean_and_percentile(difference.ciede2000(to_lab(before), to_lab(after)), weights, PERCENT)[0]
 
 
 def mean_and_percentile(values: FloatArray, counts: IntArray, percent: float) -> tuple[float, float]:
@@ -166,6 +172,13 @@ def mean_and_percentile(values: FloatArray, counts: IntArray, percent: float) ->
 def has_ssim() -> bool:
     """Whether scikit-image, which computes :func:`ssim`, is installed."""
     return find_spec("skimage") is not None
+
+
+def visible_ssim(image: CountedImage, rgb: UInt8Array) -> float | None:
+    """The :func:`ssim` of a picture and ``rgb`` (h, w, 3) uint8, in which fully transparent pixels are black."""
+    mask = image.mask
+    shown = image.rgb if mask is None else np.where(mask[:, :, None], image.rgb, 0).astype(np.uint8)
+    return ssim(shown, rgb)
 
 
 def ssim(before: UInt8Array, after: UInt8Array) -> float | None:

@@ -44,12 +44,12 @@ class FitOptions:
     lock: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_range("-k", self.k, 1, MAX_COLORS)
-        _check_range("--seed", self.seed, 0, MAX_SEED)
+        check_range("-k", self.k, 1, MAX_COLORS)
+        check_range("--seed", self.seed, 0, MAX_SEED)
         if self.attempts is not None:
-            _check_range("--attempts", self.attempts, 1, 10_000)
+            check_range("--attempts", self.attempts, 1, 10_000)
         if self.max_iter is not None:
-            _check_range("--max-iter", self.max_iter, 1, 1_000_000)
+            check_range("--max-iter", self.max_iter, 1, 1_000_000)
         for flag, number in (("--tol", self.tol), ("--reg-covar", self.reg_covar)):
             if number is not None and not isinstance(number, Real):
                 raise OptionError(f"{flag} {number!r} is not a number: give one")
@@ -76,7 +76,8 @@ def _distinct_colors(lock: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(color.lower() for color in lock))
 
 
-def _check_range(flag: str, value: int, least: int, most: int) -> None:
+def check_range(flag: str, value: int, least: int, most: int) -> None:
+    """Raises OptionError if the value of an option is not a whole number from ``least`` to ``most``."""
     # A caller in Python may pass anything, such as "16", 16.0 or a list.
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise OptionError(f"{flag} {value!r} is not a whole number: use one from {least} to {most}")
