@@ -217,6 +217,16 @@ class ChosenK:
             f"the nearest is {row.words(self.value)}, at k = {self.k}"
         )
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A sentence if the target was missed, or the end of the range decided and not the criterion."""
+        if not self.reached:
+            return (self.words,)
+        top = self.curve[-1].k
+        if self.auto.row.goal == "minimum" and self.k == top == self.auto.max_k:
+            return (f"{self.auto.row.heading} still falls at --max-k {top}, which decided on the number of colours",)
+        return ()
+
 
 @dataclass(frozen=True, eq=False)
 class AutoResult:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 START = 16  # the first k of a search for a threshold
 PATIENCE = 2  # steps that do not halve the bracket, after which the next one does
 NEAR = 0.05  # share of k by which the neighbours of a minimum or a knee differ at most: closer by, noise decides
-GRID = 2**0.5  # ratio of neighbouring k with which a search for a knee begins
 RISES = 2  # a minimum lies behind if this many doublings of k did not improve on it
 
 
@@ -16,9 +15,9 @@ def first(holds: Callable[[int], bool], position: Callable[[int], float], low: i
     """The first k from ``low`` to ``high`` at which ``holds`` becomes true; None where it does not even at ``high``.
 
     ``holds`` should stay true from there on; if it does not, the result is a k at which it holds while at k - 1 it does
-    not, or ``low``. A k from which it holds is found by doubling or halving k. The bracket is then narrowed where a line
-    through ``position`` at its ends, over log k, crosses 0, and by halving where that is slow. ``position`` may be NaN
-    or infinite where there is no such line.
+    not, or ``low``. The search starts at START and doubles or halves k until it has a bracket, which is then narrowed:
+    where a line through ``position`` at both ends, over log k, crosses 0, and by halving where that is slow.
+    ``position`` may be NaN or infinite where there is no such line.
     """
     below, above = low - 1, high + 1  # holds() is false at the one, true at the other, if they were tried
     k, slow = min(max(START, low), high), 0
@@ -49,8 +48,8 @@ def _crossing(below: int, above: int, position: Callable[[int], float]) -> int:
     if not (math.isfinite(one) and math.isfinite(other)) or one == other:
         return _halved(below, above)
     share = one / (one - other)
-    k = below * (above / below) ** min(max(share, 0.0), 1.0)
-    return min(max(math.ceil(k), below + 1), above - 1)
+    crossing: float = below * (above / below) ** min(max(share, 0.0), 1.0)
+    return min(max(math.ceil(crossing), below + 1), above - 1)
 
 
 def find_minimum(score: Callable[[int], float], low: int, high: int) -> int:
@@ -70,12 +69,12 @@ def find_minimum(score: Callable[[int], float], low: int, high: int) -> int:
 
 
 def find_knee(score: Callable[[int], float], low: int, high: int) -> int:
-    """The :func:`knee` of a falling ``score`` from ``low`` to ``high``: first on a grid, then between its neighbours."""
+    """The :func:`knee` of a falling ``score`` from ``low`` to ``high``: doubling k, then between the neighbours of the best."""
     tried = {k: score(k) for k in (low, high)}
-    k = float(low)
+    k = 2 * low
     while k < high:
-        tried.setdefault(round(k), score(round(k)))
-        k = max(k * GRID, k + 1)
+        tried[k] = score(k)
+        k *= 2
     return _refine(tried, score, knee)
 
 
@@ -99,9 +98,7 @@ def knee(values: Mapping[int, float]) -> int:
     return min(values, key=lambda k: (-depth(k), k))
 
 
-def _refine(
-    tried: dict[int, float], score: Callable[[int], float], best: Callable[[Mapping[int, float]], int]
-) -> int:
+def _refine(tried: dict[int, float], score: Callable[[int], float], best: Callable[[Mapping[int, float]], int]) -> int:
     """Halve the gaps beside the best k, the wider first, until they are no wider than NEAR."""
     while True:
         k = best(tried)

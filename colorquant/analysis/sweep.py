@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from colorquant.color.counted import CountedImage
@@ -11,6 +12,7 @@ from colorquant.images.downsampling import Downsampling
 from colorquant.quantization import Quantized, quantize
 
 KS = (2, 3, 4, 5, 8, 10, 16, 32, 64, 128, 256)
+ENOUGH = 4  # known results that are a sweep by themselves
 LARGEST = 2_000_000  # pixels; a larger image is sampled, unless every pixel is wanted, so that a sweep takes seconds
 SAMPLE_SIDES = (16, 960)  # shortest and longest of the longest side of a sample, in pixels
 WORK = {  # pixels times numbers of colours that engines which fit every pixel handle in seconds
@@ -41,15 +43,24 @@ def sweep_ks(k: int) -> list[int]:
 
 
 def sweep(
-    image: CountedImage, own: Quantized, *, paint: str = "members", assign: str | None = None, every_pixel: bool = False
+    image: CountedImage,
+    own: Quantized,
+    *,
+    paint: str = "members",
+    assign: str | None = None,
+    every_pixel: bool = False,
+    known: Sequence[Quantized] = (),
 ) -> Sweep:
     """Quantize ``image`` with the numbers of colours around that of ``own``, its result with one of them.
 
     All other options are those of ``own``; the numbers are not below that of its locked colours.
     Of the numbers that reach the image's distinct colours only the first is used.
     Without ``every_pixel`` a large image, or one for a slow engine, is replaced by a sample, and ``own`` is then
-    fitted again to the same sample, so that all results can be compared.
+    fitted again to the same sample, so that all results can be compared. ``known`` are results for the whole image
+    with other numbers of colours; a few of them are all that is shown.
     """
+    if len(known) >= ENOUGH:
+        return Sweep(image, tuple(known))
     options = own.options
     ks = [k for k in sweep_ks(options.k) if k >= len(options.lock)]
     enough = [k for k in ks if k >= own.colors_in]

@@ -6,12 +6,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.palette.making import PAINTS
 from colorquant.report.figure_kinds import Drawing
+
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.analysis.auto_k import AutoK
 
 
 def command_line(
@@ -23,6 +27,7 @@ def command_line(
     reading: Reading = Reading(),  # noqa: B008  it is frozen
     keep_metadata: bool = False,
     drawing: Drawing | None = None,
+    auto: AutoK | None = None,
     image: Path | None = None,
     in_place: bool = False,
     others: Mapping[str, str] | None = None,
@@ -30,10 +35,11 @@ def command_line(
     """The ``colorquant`` command that quantizes the input ``name`` in the same way, quoted for a POSIX shell.
 
     ``options`` are as :func:`colorquant.fitting.engines.resolve` returns them; those with default values are left out.
+    With ``auto`` the number of colours is chosen again.
     ``image`` is the picture's file, None for standard output, and with ``in_place`` the input itself; ``others`` maps
     flags of other outputs to their values.
     """
-    words = ["colorquant", options.method, _no_option(name), *_fit_words(options)]
+    words = ["colorquant", options.method, _no_option(name), *_fit_words(options, auto)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
     words += _reading_words(reading)
     words += _words("--keep-metadata", keep_metadata, False)
@@ -76,14 +82,25 @@ def _reading_words(reading: Reading) -> list[str]:
     return words
 
 
-def _fit_words(options: FitOptions) -> list[str]:
+def _fit_words(options: FitOptions, auto: AutoK | None) -> list[str]:
     """The flags of the options that differ from the defaults of the method and the engine, and always -k."""
     defaults = resolve(FitOptions(options.method, engine=options.engine)).replace(engine=FitOptions.engine)
-    words = ["-k", str(options.k)]
+    words = ["-k", str(options.k)] if auto is None else ["-k", "auto", *_auto_words(auto)]
     for field in fields(FitOptions):
         if field.name not in ("method", "k"):
             words += _words(_flag(field.name), getattr(options, field.name), getattr(defaults, field.name))
     return words
+
+
+def _auto_words(auto: AutoK) -> list[str]:
+    """The flags that describe how the number of colours is chosen, the target always."""
+    return [
+        "--target",
+        auto.target,
+        *_words("--min-k", auto.min_k, type(auto).min_k),
+        *_words("--max-k", auto.max_k, type(auto).max_k),
+        *_words("--best-effort", auto.best_effort, False),
+    ]
 
 
 def _flag(name: str) -> str:

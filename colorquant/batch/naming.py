@@ -171,10 +171,10 @@ class Plan(Generic[D]):
 class OutputNaming:
     """How the outputs of ``kmeans`` and ``em`` are named.
 
-    ``tag``, such as ``kmeans16``, is a part of the default name. ``k`` is the largest number of labels. ``output`` is
-    the value of ``-o``. ``others`` maps keys of OUTPUTS to the value that the user gave: an ending, or a name that may
-    hold ``{stem}``. ``report`` is a file for the whole run. With ``in_place`` a picture replaces its input; ``force``
-    and ``skip_existing`` are those of :class:`OutputPaths`.
+    ``tag``, such as ``kmeans16`` or ``kmeansauto``, is a part of the default name. ``k`` is the largest number of
+    labels. ``output`` is the value of ``-o``. ``others`` maps keys of OUTPUTS to the value that the user gave: an
+    ending, or a name that may hold ``{stem}``. ``report`` is a file for the whole run. With ``in_place`` a picture
+    replaces its input; ``force`` and ``skip_existing`` are those of :class:`OutputPaths`.
     """
 
     tag: str

@@ -65,7 +65,7 @@ def _posteriors(file: QuantizedFile, path: Path) -> Files:
     if path.suffix == ".npy":
         return [(path, encoding.encode_npy(file.posteriors.at_pixels()))]
     return [
-        (numbered(path, label, file.quantized.options.k), encoding.encode_share(component))
+        (numbered(path, label, file.most_labels), encoding.encode_share(component))
         for label, component in enumerate(file.posteriors.components())
     ]
 
@@ -77,7 +77,7 @@ def _uncertainty(file: QuantizedFile, path: Path) -> Files:
 def _masks(file: QuantizedFile, path: Path) -> Files:
     quantized = file.quantized
     return [
-        (numbered(path, label, quantized.options.k), encoding.encode_gray(quantized.labels == label))
+        (numbered(path, label, file.most_labels), encoding.encode_gray(quantized.labels == label))
         for label in range(len(quantized.palette))
     ]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from colorquant.batch.inputs import FoundInputs, Input, find_inputs
 from colorquant.batch.naming import OutputNaming, Plan
@@ -16,6 +17,9 @@ from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.report import figures
 from colorquant.report.figure_kinds import Drawing
+
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.analysis.auto_k import AutoK
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class QuantizeRequest:
     force: bool = False
     in_place: bool = False
     skip_existing: bool = False
+    auto: AutoK | None = None
 
     def __post_init__(self) -> None:
         options = resolve(self.options)
@@ -68,7 +73,7 @@ class QuantizeRequest:
     def plan(self, inputs: Sequence[Input]) -> Plan[OutputPaths]:
         """Each input with its outputs. Raises OptionError and OutputError if a name cannot be used."""
         naming = OutputNaming(
-            f"{self.options.method}{self.k}",
+            f"{self.options.method}{self.k if self.auto is None else 'auto'}",
             self.k,
             output=self.output,
             others=self.others,
@@ -79,8 +84,8 @@ class QuantizeRequest:
         )
         return naming.plan(inputs)
 
-    def job(self, progress: Progress | None = None) -> QuantizeJob:
-        """The job for each input. It is picklable without ``progress``."""
+    def job(self, progress: Progress | None = None, trying: Callable[[int], None] | None = None) -> QuantizeJob:
+        """The job for each input. It is picklable without ``progress`` and ``trying``."""
         settings = JobOptions(
             self.options,
             paint=self.paint,
@@ -88,8 +93,9 @@ class QuantizeRequest:
             reading=self.reading,
             keep_metadata=self.keep_metadata,
             drawing=self._drawing(),
+            auto=self.auto,
         )
-        return QuantizeJob(settings, progress)
+        return QuantizeJob(settings, progress, trying)
 
     def _drawing(self) -> Drawing | None:
         """The figure to draw, if any. Raises OptionError if it is impossible, or described but not requested."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colorquant import images
 from colorquant.batch.command import command_line
@@ -21,6 +23,9 @@ from colorquant.quantization import Quantized, encode_png, quantize
 from colorquant.report import figures, records
 from colorquant.report.figure_kinds import FIGURES, Drawing
 
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.analysis.auto_k import AutoK, AutoResult, ChosenK
+
 
 @dataclass(frozen=True)
 class JobOptions:
@@ -28,7 +33,8 @@ class JobOptions:
 
     ``options`` are those of the fit, ``paint`` and ``assign`` those of :func:`colorquant.quantization.quantize`,
     ``reading`` says how the image is read. With ``keep_metadata`` the metadata of the input are written into the image.
-    ``drawing`` is a choice of :func:`colorquant.report.figures.choose`; None draws the default figure.
+    ``drawing`` is a choice of :func:`colorquant.report.figures.choose`; None draws the default figure. With ``auto``
+    the number of colours is chosen for each input, and ``options.k`` is the largest that is possible.
     """
 
     options: FitOptions
@@ -37,6 +43,7 @@ class JobOptions:
     reading: Reading = Reading()  # noqa: RUF009  it is frozen
     keep_metadata: bool = False
     drawing: Drawing | None = None
+    auto: AutoK | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class FileResult:
     """The result of one file; ``png`` holds the bytes of the image if no file was requested.
 
     ``seconds`` maps each stage to its wall time. ``notes`` are sentences about what was lost or changed; ``warnings``
-    are the notes that are shown without ``-v``.
+    are the notes that are shown without ``-v``. ``chosen`` says how ``-k auto`` chose the number of colours.
     """
 
     quantized: Quantized
@@ -54,6 +61,7 @@ class FileResult:
     seconds: dict[str, float]
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    chosen: ChosenK | None = None
 
 
 @dataclass(frozen=True)
@@ -73,17 +81,19 @@ class JobResult:
 class QuantizeJob:
     """Quantizes one input and writes its files: the job of a :func:`colorquant.batch.run.run`.
 
-    It is picklable without ``progress``, which is called with each step of each fit.
+    It is picklable without ``progress``, which is called with each step of each fit, and ``trying``, which is called
+    with each number of colours that ``-k auto`` tries.
     """
 
     settings: JobOptions
     progress: engines.Progress | None = None
+    trying: Callable[[int], None] | None = None
 
     def __call__(self, item: Input, paths: OutputPaths) -> JobResult:
         """Quantize one input. Raises what :func:`quantize_file` raises."""
         if paths.skip_existing and paths.is_complete(self.settings.options.k):
             return JobResult(records.skipped(item.name, str(paths.image)))
-        result = quantize_file(item.source, self.settings, paths, progress=self.progress)
+        result = quantize_file(item.source, self.settings, paths, progress=self.progress, trying=self.trying)
         record = records.record(
             item.name,
             str(paths.image or STDIN),
@@ -93,6 +103,7 @@ class QuantizeJob:
             seconds=result.seconds,
             notes=result.notes,
             warnings=result.warnings,
+            chosen=result.chosen,
         )
         return JobResult(record, result.png, _command(self.settings, paths))
 
@@ -103,10 +114,12 @@ def quantize_file(
     paths: OutputPaths,
     *,
     progress: engines.Progress | None = None,
+    trying: Callable[[int], None] | None = None,
 ) -> FileResult:
     """Read an image file, :func:`colorquant.quantization.quantize` it, and write the files of ``paths``.
 
-    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, OutputError.
+    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, TargetError
+    and OutputError.
     """
     options = settings.options
     paths.check(options.k)
@@ -115,26 +128,26 @@ def quantize_file(
     seconds = {"read": time.perf_counter() - start}
     if paths.in_place and settings.reading.frame is None:
         _check_single_frame(picture)
-    image = CountedImage(picture.rgb, picture.alpha)
-    quantized = quantize(
-        image,
-        options,
-        paint=settings.paint,
-        assign=settings.assign,
-        record=_needs_iterations(settings, paths),
-        progress=progress,
-    )
-    seconds.update(quantized.seconds)
     bytes_in, metadata = picture.bytes_in, picture.metadata
     kept, dropped = (metadata, metadata.without_place) if settings.keep_metadata else (None, metadata.dropped)
+    chunks = encoding.picture_chunks(picture.density, kept)
+    image = CountedImage(picture.rgb, picture.alpha)
+
+    def encode(result: Quantized) -> bytes:
+        return encode_png(result, chunks)
+
+    record = _needs_iterations(settings, paths)
+    fits = _Fits(image, settings, seconds=seconds, record=record, progress=progress, trying=trying)
+    auto = None if settings.auto is None else _choose(fits, settings.auto, paths, encode=encode)
+    quantized = fits.run(options.k) if auto is None else auto.quantized
     empty = (*_empty_clusters(quantized), *_locked_without_pixels(quantized))
+    empty += () if auto is None else auto.chosen.warnings
     notes = (*picture.notes, *dropped, *_uncounted_alpha(quantized), *empty)
     warnings = (*picture.warnings, *(dropped if paths.in_place else ()), *empty)
-    chunks = encoding.picture_chunks(picture.density, kept)
     shown = image if paths.others else None
-    del picture, image  # without other files the pixels are no longer needed
+    del picture, image, fits  # without other files the pixels are no longer needed
     start = time.perf_counter()
-    png = encode_png(quantized, chunks)
+    png = encode(quantized) if auto is None or auto.png is None else auto.png
     encoded: Files = []
     if shown is not None:
         from colorquant.report.quantized_file import QuantizedFile  # a plain run does not need it
@@ -150,6 +163,8 @@ def quantize_file(
             notes=notes,
             drawing=settings.drawing or (figures.choose(options) if "figure" in paths.others else None),
             command=_command(settings, paths),
+            chosen=None if auto is None else auto.chosen,
+            runs=() if auto is None else auto.runs,
         )
         for kind, path in paths.others.items():
             encoded += OUTPUTS[kind].encode(file, path)
@@ -167,7 +182,52 @@ def quantize_file(
         seconds=seconds,
         notes=notes,
         warnings=warnings,
+        chosen=None if auto is None else auto.chosen,
     )
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """Quantizes an image with any number of colours; the times of the stages are added to ``seconds``."""
+
+    image: CountedImage
+    settings: JobOptions
+    seconds: dict[str, float]
+    record: bool
+    progress: engines.Progress | None
+    trying: Callable[[int], None] | None
+
+    def run(self, k: int) -> Quantized:
+        """The image with ``k`` colours."""
+        quantized = quantize(
+            self.image,
+            self.settings.options.replace(k=k),
+            paint=self.settings.paint,
+            assign=self.settings.assign,
+            record=self.record,
+            progress=self.progress,
+        )
+        for stage, duration in quantized.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + duration
+        return quantized
+
+    def try_k(self, k: int) -> Quantized:
+        """The image with ``k`` colours, as ``-k auto`` tries them."""
+        if self.trying is not None:
+            self.trying(k)
+        return self.run(k)
+
+
+def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Quantized], bytes]) -> AutoResult:
+    """The number of colours of ``-k auto``; all pictures that were tried are kept for a file that shows them."""
+    from colorquant.analysis.auto_k import choose_k
+
+    drawing = fits.settings.drawing
+    start = time.perf_counter()
+    len(fits.image.histogram)  # counted here, once
+    fits.seconds["count"] = time.perf_counter() - start
+    shows_all = "html" in paths.others or (drawing is not None and FIGURES[drawing.kind].sweep)
+    return choose_k(fits.image, auto, fits.try_k, encode, keep_all=shows_all)
 
 
 def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:
@@ -227,6 +287,7 @@ def _command(settings: JobOptions, paths: OutputPaths) -> str:
         reading=settings.reading,
         keep_metadata=settings.keep_metadata,
         drawing=settings.drawing,
+        auto=settings.auto,
         image=paths.image,
         in_place=paths.in_place,
         others=others,

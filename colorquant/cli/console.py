@@ -55,6 +55,9 @@ class Console:
     def show_progress(self, step: Iteration | SearchStep) -> None:
         """Show a step of a fit's search, its start, or an iteration, if there is a terminal."""
 
+    def show_trial(self, k: int) -> None:
+        """Show, with the steps of the fits that follow, the number of colours that is being tried."""
+
     def _print(self, text: str) -> None:
         with suppress(OSError):  # a closed standard error must not stop the work
             click.echo(text, err=True)
@@ -73,6 +76,7 @@ class TerminalConsole(Console):
         self.task = self.bar.add_task("", total=total) if self.bar else None
         self.fit: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
         self.fit_since = math.inf
+        self.trial = ""
 
     def print_record(self, row: FileRecord, *, details: bool) -> None:
         self.close()
@@ -110,9 +114,12 @@ class TerminalConsole(Console):
         if self.fit is None and time.monotonic() - self.fit_since > FIT_BAR_AFTER:
             bar = self.terminal.fit_bar(self.rich)
             bar.start()
-            self.fit = bar, bar.add_task(progress_words(step), total=None)
+            self.fit = bar, bar.add_task("", total=None)
         if self.fit is not None:
-            self.fit[0].update(self.fit[1], description=progress_words(step))
+            self.fit[0].update(self.fit[1], description=f"{self.trial}{progress_words(step)}")
+
+    def show_trial(self, k: int) -> None:
+        self.trial = f"trying {k} colours, "
 
     def close(self) -> None:
         """Remove the spinner from the terminal."""

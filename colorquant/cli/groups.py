@@ -10,7 +10,8 @@ import click
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
-FIT, COLOUR, READING, OUTPUT, BATCH, MESSAGES = "Fit", "Colour", "Reading", "Output files", "Batch", "Messages"
+COLORS, FIT, COLOUR, READING = "How many colours", "Fit", "Colour", "Reading"
+OUTPUT, BATCH, MESSAGES = "Output files", "Batch", "Messages"
 
 
 class GroupedOption(click.Option):

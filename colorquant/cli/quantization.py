@@ -62,7 +62,7 @@ def run_quantization(
     threaded = many or request.options.engine == "opencv"
     with open_console(len(plan), quiet=quiet) as console, _open_report(request) as report:
         summary = BatchSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
-        job = request.job(None if isolate else console.show_progress)
+        job = request.job() if isolate else request.job(console.show_progress, console.show_trial)
         loaded = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
         with batch.open_executor(jobs, threaded=threaded, isolate=isolate, timeout=timeout) as executor:
             summary.collect(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from colorquant.analysis.iterations import Iterated, iterations
 from colorquant.analysis.posteriors import Posteriors
@@ -12,6 +13,9 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import Projection
 from colorquant.quantization import Quantized
 from colorquant.report.figure_kinds import FIGURES, Drawing
+
+if TYPE_CHECKING:
+    from colorquant.analysis.auto_k import ChosenK
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +26,7 @@ class QuantizedFile:
     :func:`colorquant.quantization.quantize` takes them. ``bytes_in`` is the size of the input file, ``bytes_out`` that
     of the PNG; ``notes`` are sentences about what was lost. ``drawing`` selects the figure; None means no figure or the
     default one. ``command`` is a shell command that gives the same result, or empty.
+    ``chosen`` says how ``-k auto`` chose the number of colours, and ``runs`` are the pictures that it tried.
     """
 
     name: str
@@ -34,6 +39,13 @@ class QuantizedFile:
     notes: tuple[str, ...] = ()
     drawing: Drawing | None = None
     command: str = ""
+    chosen: ChosenK | None = None
+    runs: tuple[Quantized, ...] = ()
+
+    @property
+    def most_labels(self) -> int:
+        """The number of labels that the names of numbered files have room for."""
+        return self.quantized.options.k if self.chosen is None else self.chosen.auto.max_k
 
     @property
     def projection(self) -> Projection:
@@ -45,7 +57,14 @@ class QuantizedFile:
     def sweep(self) -> Sweep:
         """The picture with other numbers of colours; fitted to every pixel if a figure shows them."""
         every_pixel = self.drawing is not None and FIGURES[self.drawing.kind].sweep
-        return sweep(self.image, self.quantized, paint=self.paint, assign=self.assign, every_pixel=every_pixel)
+        return sweep(
+            self.image,
+            self.quantized,
+            paint=self.paint,
+            assign=self.assign,
+            every_pixel=every_pixel,
+            known=self.runs,
+        )
 
     @cached_property
     def iterations(self) -> Iterated | None:

@@ -9,10 +9,30 @@ from typing import TYPE_CHECKING, Literal, Required, TypedDict
 from colorquant.fitting.models import GaussianMixture, Iteration, SearchStep
 
 if TYPE_CHECKING:
+    from colorquant.analysis.auto_k import ChosenK
     from colorquant.quantization import Quantized
 
 STAGES = ("read", "count", "fit", "paint", "write")  # whose wall times are reported
 SHOWN_COLORS = 32  # colours of a palette that -v shows
+
+
+class CurveRecord(TypedDict):
+    """A number of colours that ``-k auto`` tried; ``value`` is null where nothing was lost, or there is none."""
+
+    k: int
+    value: float | None
+    mse: float
+
+
+class AutoRecord(TypedDict):
+    """How ``-k auto`` chose the number of colours; ``target`` is null where the criterion has none."""
+
+    criterion: str
+    target: float | None
+    min_k: int
+    max_k: int
+    reached: bool
+    curve: list[CurveRecord]
 
 
 class FileRecord(TypedDict, total=False):
@@ -46,6 +66,7 @@ class FileRecord(TypedDict, total=False):
     bytes_out: int
     seed: int
     lock: list[str]
+    auto: AutoRecord
     notes: list[str]
     warnings: list[str]
 
@@ -60,10 +81,12 @@ def record(
     seconds: Mapping[str, float],
     notes: Sequence[str] = (),
     warnings: Sequence[str] = (),
+    chosen: ChosenK | None = None,
 ) -> FileRecord:
     """The JSON object of a quantized file. ``name`` and ``output`` are the paths; sizes are in bytes.
 
     ``mse`` sums the squared error over the three channels; ``psnr`` is null where nothing was lost.
+    ``chosen`` says how ``-k auto`` chose the number of colours.
     """
     options = quantized.options
     height, width = quantized.labels.shape
@@ -97,8 +120,27 @@ def record(
     row["seed"] = options.seed
     if options.method == "kmeans":
         row["lock"] = list(options.lock)
+    if chosen is not None:
+        row["auto"] = auto_record(chosen)
     row["notes"], row["warnings"] = list(notes), list(warnings)
     return row
+
+
+def auto_record(chosen: ChosenK) -> AutoRecord:
+    """The JSON object of a choice of ``-k auto``."""
+    auto = chosen.auto
+    return {
+        "criterion": auto.criterion,
+        "target": auto.value,
+        "min_k": auto.min_k,
+        "max_k": auto.max_k,
+        "reached": chosen.reached,
+        "curve": [{"k": point.k, "value": _finite(point.value), "mse": point.mse} for point in chosen.curve],
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def skipped(name: str, output: str) -> FileRecord:
@@ -178,7 +220,15 @@ def detail_lines(row: FileRecord) -> list[str]:
     else:
         words = "nothing to fit"
     times = " · ".join(f"{stage} {seconds:.2f} s" for stage, seconds in row["seconds"].items())
-    return [f"  {words} · {_iteration_count(row)}", f"  {times}"]
+    auto = [f"  {auto_words(row)}"] if "auto" in row else []
+    return [*auto, f"  {words} · {_iteration_count(row)}", f"  {times}"]
+
+
+def auto_words(row: FileRecord) -> str:
+    """How ``-k auto`` chose the number of colours: k = 26 by psnr:35, after trying 16, 25, 26, 32."""
+    auto = row["auto"]
+    target = auto["criterion"] + ("" if auto["target"] is None else f":{auto['target']:.12g}")
+    return f"k = {row['k']} by {target}, after trying {', '.join(str(point['k']) for point in auto['curve'])}"
 
 
 def palette_lines(row: FileRecord, width: int = 80) -> list[str]:
