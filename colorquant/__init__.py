@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         OptionError,
         OutputError,
         PaletteReadError,
+        TargetError,
     )
     from colorquant.fitting.engines import ENGINES
     from colorquant.fitting.models import Centroids, GaussianMixture
@@ -58,6 +59,7 @@ __all__ = [
     "PaletteReadError",
     "QuantizedImage",
     "Reading",
+    "TargetError",
     "__version__",
     "apply",
     "compare",
@@ -85,6 +87,7 @@ _HOME = {  # the module of each public name
     "PaletteReadError": "errors",
     "QuantizedImage": "api",
     "Reading": "images.decoding",
+    "TargetError": "errors",
     "apply": "api",
     "compare": "api",
     "fit": "api",

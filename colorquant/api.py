@@ -11,13 +11,14 @@ import numpy as np
 
 from colorquant import images, quantization
 from colorquant.analysis import compare as comparisons
+from colorquant.analysis.auto_k import AutoK, ChosenK, choose_k
 from colorquant.analysis.grid import Axes, Grid
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import ImageReadError, OptionError
 from colorquant.files import write_whole
 from colorquant.fitting.engines import Progress
-from colorquant.fitting.options import FitOptions
+from colorquant.fitting.options import MAX_COLORS, FitOptions
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
 from colorquant.palette.given import lockable_colors
@@ -31,6 +32,7 @@ from colorquant.shared_palette import FittedPalette, apply_palette, fit_palette
 from colorquant.types import AnyArray, LabelArray, UInt8Array
 
 T = TypeVar("T")
+AUTO = "auto"  # the value of ``k`` that lets the image decide
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,12 +81,16 @@ class MappedImage(_Saving, IndexedImage):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class QuantizedImage(_Saving, Quantized):
-    """A quantized image, as :func:`quantize` returns it, with the image that it was made from."""
+    """A quantized image, as :func:`quantize` returns it, with the image that it was made from.
+
+    ``chosen`` says how ``k="auto"`` chose the number of colours, with the curve that it saw; None where k was given.
+    """
 
     original: CountedImage
     name: str = "image"
     paint: str = "members"
     assign: str | None = None
+    chosen: ChosenK | None = None
 
     def figure(self, kind: str | None = None, bands: Sequence[str] = (), *, title: str | None = None) -> Figure:
         """A matplotlib figure of what was fitted; ``kind`` is a key of FIGURES, None the default one.
@@ -101,6 +107,7 @@ class QuantizedImage(_Saving, Quantized):
                 paint=self.paint,
                 assign=self.assign,
                 drawing=drawing,
+                chosen=self.chosen,
             )
         )
 
@@ -182,6 +189,10 @@ def quantize(
     record: bool = False,
     progress: Progress | None = None,
     reading: Reading = Reading(),  # noqa: B008  it is frozen
+    target: str | None = None,
+    min_k: int | None = None,
+    max_k: int | None = None,
+    best_effort: bool = False,
     **fit_options: object,
 ) -> QuantizedImage:
     """Quantize an image, such as ``quantize("photo.jpg", k=16, method="em", space="ycrcb")``.
@@ -190,15 +201,45 @@ def quantize(
     alpha, or (h, w) uint8 of gray levels; ``alpha`` (h, w) uint8 goes with an array. ``options``, and the fields of
     FitOptions by name, define the fit; ``lock`` also takes a palette, or what names one on the command line.
     ``paint``, ``assign``, ``record`` and ``progress`` are those of
-    :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read. Raises ImageReadError, OptionError
-    and EngineError.
+    :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read.
+
+    With ``k="auto"`` the number of colours is chosen by ``target``, such as ``"psnr:35"``, ``"size:50k"`` or
+    ``"elbow"``, among those from ``min_k`` (2) to ``max_k`` (256); see :class:`colorquant.analysis.auto_k.AutoK`. A
+    target that none of them reaches is a TargetError or, with ``best_effort``, gives the nearest. Raises
+    ImageReadError, OptionError and EngineError.
     """
+    wanted = {"target": target, "min_k": min_k, "max_k": max_k, "best_effort": best_effort or None}
+    automatic = _takes_auto(fit_options, wanted)
+    resolved = _options(options, fit_options)
+    auto = None
+    if automatic:
+        auto = AutoK.of(resolved.method, target, min_k=min_k, max_k=max_k, best_effort=best_effort).beside(resolved)
     image = counted(source, alpha, reading)
-    result = quantization.quantize(
-        image, _options(options, fit_options), paint=paint, assign=assign, record=record, progress=progress
-    )
+
+    def run(k: int) -> Quantized:
+        return quantization.quantize(
+            image, resolved.replace(k=k), paint=paint, assign=assign, record=record, progress=progress
+        )
+
     name = str(source) if isinstance(source, (str, Path)) else "image"
-    return QuantizedImage(original=image, name=name, paint=paint, assign=assign, **vars(result))
+    chosen = None
+    if auto is not None:
+        found = choose_k(image, auto, run, encode_png)
+        result, chosen = found.quantized, found.chosen
+    else:
+        result = run(resolved.k)
+    return QuantizedImage(original=image, name=name, paint=paint, assign=assign, chosen=chosen, **vars(result))
+
+
+def _takes_auto(fit_options: dict[str, object], wanted: Mapping[str, object]) -> bool:
+    """Take ``k="auto"`` out of ``fit_options``, if it is there. Raises OptionError for what only goes with it."""
+    if fit_options.get("k") == AUTO:
+        fit_options["k"] = MAX_COLORS  # any number is possible until the image decides
+        return True
+    for name, value in wanted.items():
+        if value is not None:
+            raise OptionError(f'{name} chooses the number of colours: give k="auto"')
+    return False
 
 
 def histogram(source: Source, *, alpha: UInt8Array | None = None) -> ColorHistogram:

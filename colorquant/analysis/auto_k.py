@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from colorquant.analysis import k_search, measures
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError, TargetError
 from colorquant.fitting.engines import METHODS
-from colorquant.fitting.options import MAX_COLORS, check_range
+from colorquant.fitting.options import MAX_COLORS, FitOptions, check_range
 from colorquant.quantization import Quantized
 
 MIN_K, MAX_K = 2, 256  # the range that is searched by default
@@ -103,6 +103,8 @@ class AutoK:
         None for the target, and for an end of the range, is the default. Raises OptionError for one that is unknown,
         has no number where it needs one, or is not for the method.
         """
+        if target is not None and not isinstance(target, str):
+            raise OptionError(f"target is {target!r}: give a text, such as psnr:35")
         name, colon, number = (target if target is not None else DEFAULTS.get(method, "")).strip().partition(":")
         name = name.strip().lower()
         if name not in CRITERIA:
@@ -119,6 +121,16 @@ class AutoK:
         if max_k is None:
             max_k = MAX_K if min_k is None else max(MAX_K, min_k)
         return cls(name, value, min(MIN_K, max_k) if min_k is None else min_k, max_k, best_effort)
+
+    def beside(self, options: FitOptions) -> AutoK:
+        """The choice among the numbers of colours that are possible with ``options``: none below the locked ones.
+
+        Raises OptionError where none is left.
+        """
+        locked = len(options.lock)
+        if locked > self.max_k:
+            raise OptionError(f"--lock has {locked} colours, more than --max-k {self.max_k}: lock fewer, or raise it")
+        return replace(self, min_k=max(self.min_k, locked))
 
     @property
     def target(self) -> str:

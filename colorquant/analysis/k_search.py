@@ -69,7 +69,10 @@ def find_minimum(score: Callable[[int], float], low: int, high: int) -> int:
 
 
 def find_knee(score: Callable[[int], float], low: int, high: int) -> int:
-    """The :func:`knee` of a falling ``score`` from ``low`` to ``high``: doubling k, then between the neighbours of the best."""
+    """The :func:`knee` of a falling ``score`` from ``low`` to ``high``.
+
+    k is doubled; then the neighbourhood of the knee is refined.
+    """
     tried = {k: score(k) for k in (low, high)}
     k = 2 * low
     while k < high:

@@ -51,6 +51,8 @@ class QuantizeRequest:
     def __post_init__(self) -> None:
         options = resolve(self.options)
         object.__setattr__(self, "options", options)
+        if self.auto is not None:
+            object.__setattr__(self, "auto", self.auto.beside(options))
         Projection.of(options.space, options.keep_luma)
         check_kinds(options, self.others)
         self._drawing()

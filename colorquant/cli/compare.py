@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.colors import EachK
 from colorquant.cli.groups import COLOUR, FIT, OUTPUT, GroupedCommand, option
 from colorquant.cli.options import (
     ANY_PATH,
@@ -38,7 +39,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
     FIT,
     "-k",
     "k",
-    type=CommaList(click.INT),
+    type=CommaList(EachK()),
     metavar="K,...",
     default="16",
     show_default=True,

@@ -25,6 +25,7 @@ EXAMPLES = """
 colorquant em photo.jpg -k 4 --space ycrcb -o out/
 colorquant em photo.jpg -k 8 --covariance full --init search --json
 colorquant em photo.jpg -k 4 --init random --html page.html
+colorquant em photo.jpg -k auto --target bic --max-k 32
 colorquant em photo.jpg -k 4 --space ycrcb --figure ellipses.svg
 colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
 """
@@ -95,7 +96,7 @@ def command(options: FitOptions, **output: Any) -> None:
     """Quantize images with EM (a Gaussian mixture).
 
     IMAGES are files, folders, or - for standard input. Each pixel gets the colour of its most probable component. The
-    picture is named {stem}-em{K}.png.
+    picture is named {stem}-em{K}.png, or {stem}-emauto.png with -k auto.
     """
     from colorquant.cli.quantization import run_quantization
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 EXAMPLES = """
 colorquant kmeans photo.jpg -k 16
 colorquant kmeans photo.jpg -k 8 --html page.html
+colorquant kmeans photo.jpg -k auto --target psnr:35
+colorquant kmeans logo.png -k auto --target size:50k --max-k 64
 colorquant kmeans photo.jpg -k 8 --lock '#ffffff,#d40000'
 colorquant kmeans photo.jpg -k 2 --space gray --figure histogram.png
 colorquant kmeans holiday/ -r -k 64 --space oklab -o out/ --jobs 2
@@ -73,7 +75,7 @@ def command(options: FitOptions, **output: Any) -> None:
     """Quantize images with k-means.
 
     IMAGES are files, folders, or - for standard input. Each image becomes an indexed PNG of at most K colours, named
-    {stem}-kmeans{K}.png.
+    {stem}-kmeans{K}.png, or {stem}-kmeansauto.png with -k auto.
     """
     from colorquant.cli.quantization import run_quantization
 

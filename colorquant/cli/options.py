@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
-from colorquant.cli.groups import BATCH, COLORS, COLOUR, FIT, MESSAGES, OUTPUT, READING, Decorator, Function, option
+from colorquant.cli.colors import number_options, taken_auto
+from colorquant.cli.groups import BATCH, COLOUR, FIT, MESSAGES, OUTPUT, READING, Decorator, Function, option
 
 
 def _stack(*decorators: Decorator) -> Decorator:
@@ -44,26 +45,6 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]
         for item in items:
             item.value = f"{before}{comma}{item.value}"
         return items
-
-
-AUTO = "auto"  # the value of -k that lets the image decide
-
-
-class OneK(click.types.IntParamType):
-    """The number of colours of a command that makes one picture per input, or the word auto."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == AUTO:
-            return AUTO
-        if isinstance(value, str) and "," in value and ctx is not None:
-            from colorquant.cli.mistakes import WrongUsage
-
-            raise WrongUsage(
-                f"-k {value}: {ctx.info_name} takes one number of colours; to compare several, use "
-                f"colorquant compare -k {value}",
-                ctx,
-            )
-        return super().convert(value, param, ctx)
 
 
 def list_option(flag: str, names: Iterable[str], default: str, words: str, group: str = FIT) -> Decorator:
@@ -117,7 +98,7 @@ def fit_options(method: str, *own: Decorator) -> Decorator:
         def command(**settings: Any) -> None:
             from colorquant.fitting.options import FitOptions
 
-            auto = _auto(method, settings)
+            auto = taken_auto(method, settings)
             settings["k"] = settings["k"] if auto is None else auto.max_k
             given = {name: settings.pop(name) for name in FitOptions.__match_args__ if name in settings}
             function(options=FitOptions(method=method, **given), auto=auto, **settings)
@@ -127,65 +108,9 @@ def fit_options(method: str, *own: Decorator) -> Decorator:
     return decorate
 
 
-def _auto(method: str, settings: dict[str, Any]) -> Any:
-    """Take the options of ``-k auto`` out of ``settings``: an AutoK, or None for a number of colours.
-
-    Raises OptionError where they do not go together.
-    """
-    flags = {"target": "--target", "min_k": "--min-k", "max_k": "--max-k", "best_effort": "--best-effort"}
-    values = {name: settings.pop(name) for name in flags}
-    targets = values.pop("target")
-    if settings["k"] != AUTO:
-        for name in ("min_k", "max_k", "best_effort") if not targets else ("target",):
-            if targets or values[name]:
-                from colorquant.errors import OptionError
-
-                raise OptionError(f"{flags[name]} chooses the number of colours: add -k auto")
-        return None
-    from colorquant.analysis.auto_k import AutoK
-    from colorquant.errors import OptionError
-
-    if len(targets) > 1:
-        raise OptionError(f"--target {targets[0]} and --target {targets[1]}: give one target")
-    return AutoK.of(method, targets[0] if targets else None, **values)
-
-
-def _auto_options(method: str) -> Decorator:
-    criteria = "bic and aic, the lowest criterion" if method == "em" else "elbow, the knee of the error (Kneedle)"
-    return _stack(
-        option(
-            COLORS,
-            "--target",
-            metavar="TARGET",
-            multiple=True,
-            help="With -k auto: the fewest colours that reach psnr:35 (dB), de:2 (mean CIEDE2000) or ssim:0.95; the "
-            f"most that fit into a PNG of size:50k bytes; or {criteria}.  "
-            f"[default: {choices.AUTO_DEFAULTS[method]}]",
-        ),
-        option(COLORS, "--min-k", type=int, metavar="N", help="Fewest colours that -k auto tries.  [default: 2]"),
-        option(COLORS, "--max-k", type=int, metavar="N", help="Most colours that -k auto tries.  [default: 256]"),
-        option(
-            COLORS,
-            "--best-effort",
-            is_flag=True,
-            help="If no number of colours reaches the target, write the picture that comes nearest.",
-        ),
-    )
-
-
 def _fit_stack(method: str, own: Iterable[Decorator]) -> Decorator:
     return _stack(
-        option(
-            COLORS,
-            "-k",
-            "k",
-            type=OneK(),
-            metavar="K|auto",
-            default=16,
-            show_default=True,
-            help=f"Number of colours, 1 to {choices.MAX_COLORS}, or auto: as many as the picture needs.",
-        ),
-        _auto_options(method),
+        *number_options(method),
         *own,
         option(FIT, "--max-iter", type=int, metavar="N", help="Maximum number of iterations.  [default: 100]"),
         attempts_option,

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.colors import EachK
 from colorquant.cli.groups import COLOUR, FIT, OUTPUT, GroupedCommand, option
 from colorquant.cli.options import (
     ANY_PATH,
@@ -40,7 +41,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
     FIT,
     "-k",
     "k",
-    type=CommaList(click.INT),
+    type=CommaList(EachK()),
     metavar="K,...",
     default="2",
     show_default=True,

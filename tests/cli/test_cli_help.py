@@ -10,7 +10,7 @@ import pytest
 
 from colorquant.cli import COMMANDS, cli
 
-GROUPS = ["Fit", "Colour", "Reading", "Output files", "Batch", "Messages", "Examples"]
+GROUPS = ["How many colours", "Fit", "Colour", "Reading", "Output files", "Batch", "Messages", "Examples"]
 
 
 def headings(text: str) -> list[str]:
@@ -21,7 +21,11 @@ def headings(text: str) -> list[str]:
 def test_options_are_listed_in_groups_and_the_common_ones_first(run, name):
     text = run(name, "--help").output
     assert headings(text) == GROUPS
-    for group, first in (("Fit", "-k K"), ("Colour", "--space"), ("Output files", "-o, --output PATH")):
+    for group, first in (
+        ("How many colours", "-k K|auto"),
+        ("Colour", "--space"),
+        ("Output files", "-o, --output PATH"),
+    ):
         assert text.split(f"\n{group}:\n")[1].lstrip().startswith(first)
 
 

@@ -126,7 +126,7 @@ def test_help_loads_nothing_heavy(command):
 
 
 def test_the_choices_of_the_command_line_agree_with_the_tables():
-    from colorquant.analysis import baselines, protocol, timing
+    from colorquant.analysis import auto_k, baselines, protocol, timing
     from colorquant.cli import choices
     from colorquant.color.spaces import SPACES
     from colorquant.fitting import engines, models, options
@@ -143,6 +143,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert tuple(baselines.BASELINES) == choices.BASELINES
     assert tuple(SPACES) == choices.SPACES
     assert {method: row.choices["init"] for method, row in engines.ENGINES["numpy"].items()} == choices.INITS
+    assert choices.AUTO_DEFAULTS == auto_k.DEFAULTS
     assert choices.COVARIANCES == options.COVARIANCES
     assert choices.EFFORTS == engines.EFFORTS
     assert tuple(models.ASSIGNMENTS) == choices.ASSIGNMENTS
