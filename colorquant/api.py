@@ -21,6 +21,7 @@ from colorquant.fitting.engines import Progress
 from colorquant.fitting.options import MAX_COLORS, FitOptions
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
+from colorquant.mapping.options import MappingOptions
 from colorquant.palette.given import lockable_colors
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized, encode_png
@@ -267,12 +268,23 @@ def fit(
     return fit_palette(counts, _options(options, fit_options), paint=paint, assign=assign)
 
 
-def apply(palette: Palette, source: Source, *, space: str = "rgb", alpha: UInt8Array | None = None) -> MappedImage:
-    """Map an image onto a palette: each pixel gets the entry nearest in ``space``, a key of SPACES.
+def apply(
+    palette: Palette,
+    source: Source,
+    *,
+    space: str | None = None,
+    distance: str = "euclidean",
+    alpha: UInt8Array | None = None,
+) -> MappedImage:
+    """Map an image onto a palette: each pixel gets the nearest entry.
 
-    The palette keeps its colours and their order. ``source`` and ``alpha`` as :func:`quantize` takes them.
+    Nearest is meant in ``space``, a key of SPACES (None: oklab), by Euclidean distance, or by CIEDE2000 with
+    ``distance`` ciede2000. The palette keeps its colours and their order. ``source`` and ``alpha`` as :func:`quantize`
+    takes them. Raises OptionError for an empty palette, and where space and distance do not go together.
     """
-    return MappedImage(**vars(apply_palette(palette, counted(source, alpha), space)))
+    options = MappingOptions(palette, space=space, distance=distance)
+    image = counted(source, alpha)
+    return MappedImage(**vars(apply_palette(palette, image, options.metric_space, distance=distance)))
 
 
 class ComparisonTable(Sequence[dict[str, Any]]):

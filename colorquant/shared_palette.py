@@ -82,14 +82,17 @@ def fit_palette(
     )
 
 
-def apply_palette(palette: Palette, image: CountedImage, space: str = "rgb") -> IndexedImage:
-    """Map an image onto a palette: each pixel gets the entry nearest in ``space``, a key of SPACES.
+def apply_palette(
+    palette: Palette, image: CountedImage, space: str = "oklab", *, distance: str = "euclidean"
+) -> IndexedImage:
+    """Map an image onto a palette: each pixel gets the nearest entry.
 
-    The palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. Raises
-    OptionError for an empty palette or an unknown space.
+    Nearest is meant in ``space``, a key of SPACES, by Euclidean distance, or in lab by ``distance`` ciede2000. The
+    palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. Raises
+    OptionError for an empty palette, and as :func:`colorquant.mapping.nearest.nearest_entries` does.
     """
     histogram, hidden = image.histogram, image.mask is not None
-    entries = nearest_entries(histogram, palette, space)
+    entries = nearest_entries(histogram, palette, space, distance)
     counts = np.bincount(entries, histogram.counts, minlength=len(palette)).astype(np.int64)
     painted = palette.colors[entries]
     smallest = label_type(len(palette) + hidden)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
+from colorquant.mapping.options import MappingOptions
 from colorquant.palette.making import PAINTS
 from colorquant.report.figure_kinds import Drawing
 
@@ -41,15 +42,28 @@ def command_line(
     """
     words = ["colorquant", options.method, _no_option(name), *_fit_words(options, auto)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
-    words += _reading_words(reading)
-    words += _words("--keep-metadata", keep_metadata, False)
-    words += ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
-    for flag, value in (others or {}).items():
-        words += [flag, value]
+    words += _reading_words(reading) + _output_words(keep_metadata, image, in_place, others)
     if drawing is not None:
         words += ["--figure-kind", drawing.kind]
         words += ["--figure-bands", ",".join(drawing.bands)] if drawing.bands else []
         words += [] if drawing.title is None else ["--figure-title", drawing.title or "none"]
+    return shlex.join(words)
+
+
+def apply_command(
+    name: str,
+    options: MappingOptions,
+    *,
+    reading: Reading = Reading(),  # noqa: B008  it is frozen
+    keep_metadata: bool = False,
+    image: Path | None = None,
+    in_place: bool = False,
+    others: Mapping[str, str] | None = None,
+) -> str:
+    """The ``colorquant apply`` command for the input ``name``; the other arguments as for :func:`command_line`."""
+    words = ["colorquant", "apply", _no_option(name), "--palette", options.given]
+    words += _words("--space", options.space, None) + _words("--distance", options.distance, MappingOptions.distance)
+    words += _reading_words(reading) + _output_words(keep_metadata, image, in_place, others)
     return shlex.join(words)
 
 
@@ -79,6 +93,17 @@ def _reading_words(reading: Reading) -> list[str]:
     words = []
     for field in fields(Reading):
         words += _words(_flag(field.name), getattr(reading, field.name), field.default)
+    return words
+
+
+def _output_words(
+    keep_metadata: bool, image: Path | None, in_place: bool, others: Mapping[str, str] | None
+) -> list[str]:
+    """The flags of the files that are written."""
+    words = _words("--keep-metadata", keep_metadata, False)
+    words += ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
+    for flag, value in (others or {}).items():
+        words += [flag, value]
     return words
 
 

@@ -14,7 +14,8 @@ from colorquant.images import SUFFIXES
 
 STDIN = "-"
 EARLIER_OUTPUT = re.compile(  # group 1 is the stem of the input
-    r"(.+)-(?:(?:kmeans|em)(?:\d+|auto)(?:-labels|-posteriors-\d+|-mask-\d+)?|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png",
+    r"(.+)-(?:(?:(?:kmeans|em)(?:\d+|auto)|apply)(?:-labels|-posteriors-\d+|-mask-\d+)?"
+    r"|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png",
     re.DOTALL,
 )
 

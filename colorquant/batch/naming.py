@@ -169,7 +169,7 @@ class Plan(Generic[D]):
 
 @dataclass(frozen=True)
 class OutputNaming:
-    """How the outputs of ``kmeans`` and ``em`` are named.
+    """How the outputs of ``kmeans``, ``em`` and ``apply`` are named.
 
     ``tag``, such as ``kmeans16`` or ``kmeansauto``, is a part of the default name. ``k`` is the largest number of
     labels. ``output`` is the value of ``-o``. ``others`` maps keys of OUTPUTS to the value that the user gave: an

@@ -20,9 +20,11 @@ from colorquant.palette.files import PALETTE_FORMATS
 from colorquant.report import figures
 
 if TYPE_CHECKING:  # a plain run loads neither
-    from colorquant.report.quantized_file import QuantizedFile
+    from colorquant.mapping.options import MappingOptions
+    from colorquant.report.quantized_file import IndexedFile, QuantizedFile
 
 Files = list[tuple[Path, bytes]]
+COMMANDS = (*engines.METHODS, "apply")
 
 
 @dataclass(frozen=True)
@@ -33,18 +35,18 @@ class OutputKind:
     ``per_label`` there is a file for each label, named by :func:`numbered`. With ``beside`` the user gives only the
     ending, and the file is named after the image; else the user names the file, or with ``folder`` the folder.
     ``history`` says that the iterations of the fit are needed, ``watches`` that they are used if the engine reports
-    them. ``methods`` are those for which it is possible.
+    them. ``methods`` are the commands that can write it.
     """
 
     flag: str
-    encode: Callable[[QuantizedFile, Path], Files]
+    encode: Callable[[IndexedFile, Path], Files]
     suffixes: tuple[str, ...]
     per_label: tuple[str, ...] = ()
     beside: bool = False
     folder: bool = False
     history: bool = False
     watches: bool = False
-    methods: tuple[str, ...] = engines.METHODS
+    methods: tuple[str, ...] = COMMANDS
 
 
 def numbered(path: Path, label: int, k: int) -> Path:
@@ -52,12 +54,24 @@ def numbered(path: Path, label: int, k: int) -> Path:
     return path.with_name(f"{path.stem}-{label:0{len(str(k - 1))}d}{path.suffix}")
 
 
-def _labels(file: QuantizedFile, path: Path) -> Files:
+def _of_a_fit(encode: Callable[[QuantizedFile, Path], Files]) -> Callable[[IndexedFile, Path], Files]:
+    """The function for the files of a kind that only a fit can have."""
+
+    def encode_fit(file: IndexedFile, path: Path) -> Files:
+        from colorquant.report.quantized_file import QuantizedFile
+
+        assert isinstance(file, QuantizedFile), "check_kinds() refuses this kind for other commands"
+        return encode(file, path)
+
+    return encode_fit
+
+
+def _labels(file: IndexedFile, path: Path) -> Files:
     quantized = file.quantized
     return [(path, encoding.encode_label_map(quantized.labels, len(quantized.palette), path.suffix[1:]))]
 
 
-def _palette(file: QuantizedFile, path: Path) -> Files:
+def _palette(file: IndexedFile, path: Path) -> Files:
     return [(path, file.quantized.palette.encode(path.name))]
 
 
@@ -74,7 +88,7 @@ def _uncertainty(file: QuantizedFile, path: Path) -> Files:
     return [(path, encoding.encode_gray(file.posteriors.uncertainty()))]
 
 
-def _masks(file: QuantizedFile, path: Path) -> Files:
+def _masks(file: IndexedFile, path: Path) -> Files:
     quantized = file.quantized
     return [
         (numbered(path, label, file.most_labels), encoding.encode_gray(quantized.labels == label))
@@ -92,7 +106,7 @@ def _figure(file: QuantizedFile, path: Path) -> Files:
     return [(path, figures.encode(file, path.suffix.lower()))]
 
 
-def _html(file: QuantizedFile, path: Path) -> Files:
+def _html(file: IndexedFile, path: Path) -> Files:
     from colorquant.report.html.quantization import quantization_page
 
     return [(path, quantization_page(file))]
@@ -100,12 +114,14 @@ def _html(file: QuantizedFile, path: Path) -> Files:
 
 OUTPUTS: dict[str, OutputKind] = {
     "labels": OutputKind("--labels", _labels, (".png", ".npy"), beside=True),
-    "posteriors": OutputKind("--posteriors", _posteriors, (".npy", ".png"), (".png",), beside=True, methods=("em",)),
+    "posteriors": OutputKind(
+        "--posteriors", _of_a_fit(_posteriors), (".npy", ".png"), (".png",), beside=True, methods=("em",)
+    ),
     "palette": OutputKind("--palette-out", _palette, tuple(PALETTE_FORMATS)),
-    "uncertainty": OutputKind("--uncertainty", _uncertainty, (".png",), methods=("em",)),
+    "uncertainty": OutputKind("--uncertainty", _of_a_fit(_uncertainty), (".png",), methods=("em",)),
     "masks": OutputKind("--masks", _masks, (".png",), (".png",), folder=True),
-    "trace": OutputKind("--trace", _trace, (".csv",), history=True),
-    "figure": OutputKind("--figure", _figure, figures.SUFFIXES),
+    "trace": OutputKind("--trace", _of_a_fit(_trace), (".csv",), history=True, methods=engines.METHODS),
+    "figure": OutputKind("--figure", _of_a_fit(_figure), figures.SUFFIXES, methods=engines.METHODS),
     "html": OutputKind("--html", _html, (".html", ".htm"), watches=True),
 }
 
@@ -158,16 +174,20 @@ class OutputPaths:
             check_writable([self.image], force=True)
 
 
-def check_kinds(options: FitOptions, kinds: Iterable[str]) -> None:
-    """Raises OptionError for one of ``kinds``, keys of OUTPUTS, that is not possible for a fit with ``options``.
+def check_kinds(options: FitOptions | MappingOptions, kinds: Iterable[str]) -> None:
+    """Raises OptionError for one of ``kinds``, keys of OUTPUTS, that is not possible with ``options``.
 
-    ``options`` are as :func:`colorquant.fitting.engines.resolve` returns them.
+    Those of a fit are as :func:`colorquant.fitting.engines.resolve` returns them.
     """
     for kind in kinds:
         output = OUTPUTS[kind]
         if options.method not in output.methods:
             raise OptionError(f"{output.flag} is not for {options.method}: use colorquant {output.methods[0]}")
-        if output.history and not engines.ENGINES[options.engine][options.method].reports_iterations:
+        if (
+            isinstance(options, FitOptions)
+            and output.history
+            and not engines.ENGINES[options.engine][options.method].reports_iterations
+        ):
             raise OptionError(
                 f"{output.flag}: --engine {options.engine} does not report its iterations: use --engine numpy"
             )

@@ -1,4 +1,4 @@
-"""A run of ``kmeans`` or ``em`` over many inputs: its options checked, its inputs found, its outputs named."""
+"""A run of ``kmeans``, ``em`` or ``apply``: its options checked, its inputs found, its outputs named."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from colorquant.errors import OptionError
 from colorquant.fitting.engines import Progress, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
+from colorquant.mapping.options import MappingOptions
 from colorquant.report import figures
 from colorquant.report.figure_kinds import Drawing
 
@@ -24,15 +25,15 @@ if TYPE_CHECKING:  # a plain run does not load it
 
 @dataclass(frozen=True)
 class QuantizeRequest:
-    """A run of ``kmeans`` or ``em`` as the user requests it.
+    """A run of ``kmeans``, ``em`` or ``apply`` as the user requests it.
 
-    ``options`` may leave fields to the engine's defaults. ``output`` is the value of ``-o``; ``others`` maps keys of
-    OUTPUTS to the values of their options. ``report``, ``force``, ``in_place`` and ``skip_existing`` are as in
+    ``options`` of a fit may leave fields to the engine's defaults. ``output`` is the value of ``-o``; ``others`` maps
+    keys of OUTPUTS to the values of their options. ``report``, ``force``, ``in_place`` and ``skip_existing`` are as in
     :class:`colorquant.batch.naming.OutputNaming`; the other fields as in
     :class:`colorquant.batch.quantize_job.JobOptions`. Raises OptionError where options do not go together.
     """
 
-    options: FitOptions
+    options: FitOptions | MappingOptions
     output: str | None = None
     others: Mapping[str, str] = field(default_factory=dict)
     paint: str = "members"
@@ -49,11 +50,13 @@ class QuantizeRequest:
     auto: AutoK | None = None
 
     def __post_init__(self) -> None:
-        options = resolve(self.options)
-        object.__setattr__(self, "options", options)
-        if self.auto is not None:
-            object.__setattr__(self, "auto", self.auto.beside(options))
-        Projection.of(options.space, options.keep_luma)
+        options = self.options
+        if isinstance(options, FitOptions):
+            options = resolve(options)
+            object.__setattr__(self, "options", options)
+            if self.auto is not None:
+                object.__setattr__(self, "auto", self.auto.beside(options))
+            Projection.of(options.space, options.keep_luma)
         check_kinds(options, self.others)
         self._drawing()
 
@@ -61,6 +64,13 @@ class QuantizeRequest:
     def k(self) -> int:
         """The largest number of labels."""
         return self.options.k
+
+    @property
+    def tag(self) -> str:
+        """The part of the default name of a picture that stands for the run, such as kmeans16."""
+        if not isinstance(self.options, FitOptions):
+            return self.options.method
+        return f"{self.options.method}{self.k if self.auto is None else 'auto'}"
 
     @property
     def replaces_report(self) -> bool:
@@ -75,7 +85,7 @@ class QuantizeRequest:
     def plan(self, inputs: Sequence[Input]) -> Plan[OutputPaths]:
         """Each input with its outputs. Raises OptionError and OutputError if a name cannot be used."""
         naming = OutputNaming(
-            f"{self.options.method}{self.k if self.auto is None else 'auto'}",
+            self.tag,
             self.k,
             output=self.output,
             others=self.others,
@@ -101,7 +111,7 @@ class QuantizeRequest:
 
     def _drawing(self) -> Drawing | None:
         """The figure to draw, if any. Raises OptionError if it is impossible, or described but not requested."""
-        if "figure" in self.others:
+        if "figure" in self.others and isinstance(self.options, FitOptions):
             return figures.choose(self.options, self.figure_kind, self.figure_bands, self.figure_title)
         described = {"kind": self.figure_kind, "bands": self.figure_bands or None, "title": self.figure_title}
         for name, value in described.items():

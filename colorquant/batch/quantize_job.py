@@ -1,4 +1,4 @@
-"""The job of ``kmeans`` and ``em``: an image file in, the quantized image and its other files out, all or none."""
+"""The job of ``kmeans``, ``em`` and ``apply``: an image file in, the picture and its other files out, all or none."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorquant import images
-from colorquant.batch.command import command_line
+from colorquant.batch.command import apply_command, command_line
 from colorquant.batch.inputs import STDIN, Input
+from colorquant.batch.notes import palette_notes, uncounted_alpha
 from colorquant.batch.outputs import OUTPUTS, Files, OutputPaths
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OutputError
@@ -19,25 +20,30 @@ from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.images.decoding import Reading
-from colorquant.quantization import Quantized, encode_png, quantize
+from colorquant.mapping.options import MappingOptions
+from colorquant.quantization import IndexedImage, Quantized, encode_png, quantize
 from colorquant.report import figures, records
 from colorquant.report.figure_kinds import FIGURES, Drawing
+from colorquant.report.records import FileRecord
+from colorquant.shared_palette import apply_palette
 
-if TYPE_CHECKING:  # a plain run does not load it
+if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.analysis.auto_k import AutoK, AutoResult, ChosenK
+    from colorquant.report.quantized_file import IndexedFile
 
 
 @dataclass(frozen=True)
 class JobOptions:
     """The options of every input of a run.
 
-    ``options`` are those of the fit, ``paint`` and ``assign`` those of :func:`colorquant.quantization.quantize`,
-    ``reading`` says how the image is read. With ``keep_metadata`` the metadata of the input are written into the image.
+    ``options`` are those of the fit, or of mapping onto a given palette; ``paint`` and ``assign`` are those of
+    :func:`colorquant.quantization.quantize`, for a fit. ``reading`` says how the image is read. With ``keep_metadata``
+    the metadata of the input are written into the image.
     ``drawing`` is a choice of :func:`colorquant.report.figures.choose`; None draws the default figure. With ``auto``
     the number of colours is chosen for each input, and ``options.k`` is the largest that is possible.
     """
 
-    options: FitOptions
+    options: FitOptions | MappingOptions
     paint: str = "members"
     assign: str | None = None
     reading: Reading = Reading()  # noqa: RUF009  it is frozen
@@ -54,7 +60,7 @@ class FileResult:
     are the notes that are shown without ``-v``. ``chosen`` says how ``-k auto`` chose the number of colours.
     """
 
-    quantized: Quantized
+    quantized: IndexedImage
     bytes_in: int
     bytes_out: int
     png: bytes | None
@@ -72,7 +78,7 @@ class JobResult:
     command that quantizes this input in the same way, empty for an input that was skipped.
     """
 
-    record: records.FileRecord
+    record: FileRecord
     png: bytes | None = None
     command: str = ""
 
@@ -94,18 +100,36 @@ class QuantizeJob:
         if paths.skip_existing and paths.is_complete(self.settings.options.k):
             return JobResult(records.skipped(item.name, str(paths.image)))
         result = quantize_file(item.source, self.settings, paths, progress=self.progress, trying=self.trying)
-        record = records.record(
+        record = _record(item, paths, self.settings.options, result)
+        return JobResult(record, result.png, _command(self.settings, paths))
+
+
+def _record(item: Input, paths: OutputPaths, options: FitOptions | MappingOptions, result: FileResult) -> FileRecord:
+    image, output = result.quantized, str(paths.image or STDIN)
+    if isinstance(options, MappingOptions):
+        return records.mapped_record(
             item.name,
-            str(paths.image or STDIN),
-            result.quantized,
+            output,
+            image,
+            options,
             bytes_in=result.bytes_in,
             bytes_out=result.bytes_out,
             seconds=result.seconds,
             notes=result.notes,
             warnings=result.warnings,
-            chosen=result.chosen,
         )
-        return JobResult(record, result.png, _command(self.settings, paths))
+    assert isinstance(image, Quantized), "a fit gives a quantized image"
+    return records.record(
+        item.name,
+        output,
+        image,
+        bytes_in=result.bytes_in,
+        bytes_out=result.bytes_out,
+        seconds=result.seconds,
+        notes=result.notes,
+        warnings=result.warnings,
+        chosen=result.chosen,
+    )
 
 
 def quantize_file(
@@ -116,7 +140,7 @@ def quantize_file(
     progress: engines.Progress | None = None,
     trying: Callable[[int], None] | None = None,
 ) -> FileResult:
-    """Read an image file, :func:`colorquant.quantization.quantize` it, and write the files of ``paths``.
+    """Read an image file, quantize it or map it onto a given palette, and write the files of ``paths``.
 
     Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, TargetError
     and OutputError.
@@ -133,39 +157,21 @@ def quantize_file(
     chunks = encoding.picture_chunks(picture.density, kept)
     image = CountedImage(picture.rgb, picture.alpha)
 
-    def encode(result: Quantized) -> bytes:
+    def encode(result: IndexedImage) -> bytes:
         return encode_png(result, chunks)
 
-    record = _needs_iterations(settings, paths)
-    fits = _Fits(image, settings, seconds=seconds, record=record, progress=progress, trying=trying)
-    auto = None if settings.auto is None else _choose(fits, settings.auto, paths, encode=encode)
-    quantized = fits.run(options.k) if auto is None else auto.quantized
-    empty = (*_empty_clusters(quantized), *_locked_without_pixels(quantized))
-    empty += () if auto is None else auto.chosen.warnings
-    notes = (*picture.notes, *dropped, *_uncounted_alpha(quantized), *empty)
-    warnings = (*picture.warnings, *(dropped if paths.in_place else ()), *empty)
+    made = _make(image, settings, paths, seconds=seconds, progress=progress, trying=trying, encode=encode)
+    quantized = made.quantized
+    said = (*palette_notes(quantized), *(() if made.chosen is None else made.chosen.warnings))
+    notes = (*picture.notes, *dropped, *uncounted_alpha(quantized), *said)
+    warnings = (*picture.warnings, *(dropped if paths.in_place else ()), *said)
     shown = image if paths.others else None
-    del picture, image, fits  # without other files the pixels are no longer needed
+    del picture, image  # without other files the pixels are no longer needed
     start = time.perf_counter()
-    png = encode(quantized) if auto is None or auto.png is None else auto.png
+    png = encode(quantized) if made.png is None else made.png
     encoded: Files = []
     if shown is not None:
-        from colorquant.report.quantized_file import QuantizedFile  # a plain run does not need it
-
-        file = QuantizedFile(
-            name=paths.name,
-            image=shown,
-            quantized=quantized,
-            paint=settings.paint,
-            assign=settings.assign,
-            bytes_in=bytes_in,
-            bytes_out=len(png),
-            notes=notes,
-            drawing=settings.drawing or (figures.choose(options) if "figure" in paths.others else None),
-            command=_command(settings, paths),
-            chosen=None if auto is None else auto.chosen,
-            runs=() if auto is None else auto.runs,
-        )
+        file = _file(settings, paths, shown, made, bytes_in=bytes_in, bytes_out=len(png), notes=notes)
         for kind, path in paths.others.items():
             encoded += OUTPUTS[kind].encode(file, path)
     if paths.image is not None:
@@ -182,7 +188,84 @@ def quantize_file(
         seconds=seconds,
         notes=notes,
         warnings=warnings,
-        chosen=None if auto is None else auto.chosen,
+        chosen=made.chosen,
+    )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """The image in the colours of a palette; with ``-k auto`` also its choice, what it tried, and the encoded image."""
+
+    quantized: IndexedImage
+    chosen: ChosenK | None = None
+    runs: tuple[Quantized, ...] = ()
+    png: bytes | None = None
+
+
+def _make(
+    image: CountedImage,
+    settings: JobOptions,
+    paths: OutputPaths,
+    *,
+    seconds: dict[str, float],
+    progress: engines.Progress | None,
+    trying: Callable[[int], None] | None,
+    encode: Callable[[IndexedImage], bytes],
+) -> _Made:
+    """The image in the colours of its own palette, or of a given one; the times of the stages go into ``seconds``."""
+    options = settings.options
+    if isinstance(options, MappingOptions):
+        start = time.perf_counter()
+        mapped = apply_palette(options.palette, image, options.metric_space, distance=options.distance)
+        seconds["paint"] = time.perf_counter() - start
+        return _Made(mapped)
+    record = _needs_iterations(settings, paths)
+    fits = _Fits(image, settings, options, seconds=seconds, record=record, progress=progress, trying=trying)
+    if settings.auto is None:
+        return _Made(fits.run(options.k))
+    auto = _choose(fits, settings.auto, paths, encode=encode)
+    return _Made(auto.quantized, auto.chosen, auto.runs, auto.png)
+
+
+def _file(
+    settings: JobOptions,
+    paths: OutputPaths,
+    image: CountedImage,
+    made: _Made,
+    *,
+    bytes_in: int,
+    bytes_out: int,
+    notes: tuple[str, ...],
+) -> IndexedFile:
+    """What the other files of ``paths`` show."""
+    from colorquant.report.quantized_file import MappedFile, QuantizedFile  # a plain run does not need it
+
+    options, command = settings.options, _command(settings, paths)
+    if isinstance(options, MappingOptions):
+        return MappedFile(
+            name=paths.name,
+            image=image,
+            quantized=made.quantized,
+            bytes_in=bytes_in,
+            bytes_out=bytes_out,
+            notes=notes,
+            command=command,
+            options=options,
+        )
+    assert isinstance(made.quantized, Quantized), "a fit gives a quantized image"
+    return QuantizedFile(
+        name=paths.name,
+        image=image,
+        quantized=made.quantized,
+        paint=settings.paint,
+        assign=settings.assign,
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        notes=notes,
+        drawing=settings.drawing or (figures.choose(options) if "figure" in paths.others else None),
+        command=command,
+        chosen=made.chosen,
+        runs=made.runs,
     )
 
 
@@ -192,6 +275,7 @@ class _Fits:
 
     image: CountedImage
     settings: JobOptions
+    options: FitOptions
     seconds: dict[str, float]
     record: bool
     progress: engines.Progress | None
@@ -201,7 +285,7 @@ class _Fits:
         """The image with ``k`` colours."""
         quantized = quantize(
             self.image,
-            self.settings.options.replace(k=k),
+            self.options.replace(k=k),
             paint=self.settings.paint,
             assign=self.settings.assign,
             record=self.record,
@@ -244,41 +328,22 @@ def _check_single_frame(picture: images.Picture) -> None:
     raise OutputError(f"--in-place would keep one of its {count} frames: choose it with --frame, or write it with -o")
 
 
-def _uncounted_alpha(quantized: Quantized) -> tuple[str, ...]:
-    """A note if there are partly transparent pixels and the engine could not weight them by alpha."""
-    options = quantized.options
-    fits_pixels = engines.ENGINES[options.engine][options.method].per_pixel
-    if not fits_pixels or quantized.palette.counts is None or quantized.weight == int(quantized.palette.counts.sum()):
-        return ()
-    return (f"partly transparent pixels count whole in the fit: --engine {options.engine} takes no weights",)
-
-
-def _empty_clusters(quantized: Quantized) -> tuple[str, ...]:
-    """A note if clusters of the fit have no pixel, so that the image has fewer colours than k."""
-    clusters = len(quantized.model.points)
-    empty = clusters - len(quantized.palette)
-    if quantized.untouched or empty <= 0:
-        return ()
-    noun = "component" if quantized.options.method == "em" else "cluster"
-    verb, its = ("is", "it") if empty == 1 else ("are", "them")
-    return (f"{empty} of {clusters} {noun}s {verb} empty: no pixel belongs to {its}",)
-
-
-def _locked_without_pixels(quantized: Quantized) -> tuple[str, ...]:
-    """A note if locked colours are in the palette though no pixel got them."""
-    palette = quantized.palette
-    if palette.counts is None or palette.counts.all():
-        return ()
-    unused = [color for color, count in zip(palette.hex, palette.counts, strict=True) if count == 0]
-    return (f"no pixel has the locked colour{'s' * (len(unused) > 1)} {', '.join(unused)}",)
-
-
 def _command(settings: JobOptions, paths: OutputPaths) -> str:
-    """The shell command that quantizes this one input."""
+    """The shell command that makes the files of this one input."""
     others = {
         OUTPUTS[kind].flag: path.suffix[1:] if OUTPUTS[kind].beside else str(path)
         for kind, path in paths.others.items()
     }
+    if isinstance(settings.options, MappingOptions):
+        return apply_command(
+            paths.name,
+            settings.options,
+            reading=settings.reading,
+            keep_metadata=settings.keep_metadata,
+            image=paths.image,
+            in_place=paths.in_place,
+            others=others,
+        )
     return command_line(
         paths.name,
         settings.options,

@@ -20,6 +20,7 @@ from colorquant.errors import ColorquantError, OptionError, does_not_load
 COMMANDS = {
     "kmeans": "Quantize images with k-means.",
     "em": "Quantize images with EM (a Gaussian mixture).",
+    "apply": "Map images onto a given palette.",
     "compare": "Compare methods, engines, spaces and numbers of colours on images.",
     "timing": "Time k-means and EM, engines and spaces in turn.",
     "doctor": "Check the installation: packages, OpenCV, engines, extras, formats.",
@@ -28,6 +29,7 @@ EXAMPLES = """
 colorquant kmeans photo.jpg -k 16
 colorquant em photo.jpg -k 4 --space ycrcb -o out/
 colorquant kmeans photo.jpg --html page.html
+colorquant apply photo.jpg --palette '#1a1c2c,#f4f4f4,#ef7d57'
 colorquant compare photo.jpg -k 4,8,16
 """
 

@@ -32,6 +32,7 @@ PALETTE_SUFFIXES = (
     ".png",
     ".soc",
 )
+DISTANCES = ("euclidean", "ciede2000")
 FIGURES = ("segmented-histogram", "gaussians", "ellipses", "colors3d", "convergence", "elbow", "grid")
 COMPARISON_FIGURES = ("elbow", "grid", "rate")
 TIMING_STAGES = ("quantize", "fit")

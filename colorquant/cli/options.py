@@ -219,46 +219,63 @@ verbose_option = option(MESSAGES, "-v", "--verbose", is_flag=True, help="Print m
 STEM = "With several inputs, put {stem} into the name."
 
 
+_picture_options = _stack(
+    option(
+        OUTPUT,
+        "-o",
+        "--output",
+        type=ANY_PATH,
+        metavar="PATH",
+        help="A .png file (for one input), a folder, or - for standard output.  [default: beside the input]",
+    ),
+    force_option,
+)
+_label_options = _stack(
+    option(
+        OUTPUT,
+        "--palette-out",
+        "palette",
+        type=ANY_PATH,
+        metavar="FILE",
+        help=f"Write the palette in the format of the ending: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
+    ),
+    option(
+        OUTPUT,
+        "--labels",
+        type=click.Choice(["png", "npy"]),
+        help="Write the label of every pixel, as {output stem}-labels.",
+    ),
+    option(
+        OUTPUT,
+        "--masks",
+        type=ANY_PATH,
+        metavar="FOLDER",
+        help="Write a black and white PNG per label, white where the label is.",
+    ),
+)
+_metadata_option = option(
+    OUTPUT,
+    "--keep-metadata",
+    is_flag=True,
+    help="Copy EXIF, XMP and texts of the input into the picture.",
+)
+
+
+def _html_option(shown: str) -> Decorator:
+    return option(OUTPUT, "--html", type=ANY_PATH, metavar="FILE.html", help=f"Write a page that shows {shown}.")
+
+
+mapping_output_options = _stack(
+    _picture_options, _html_option("before and after, pixels and palette"), _label_options, _metadata_option
+)
+
+
 def output_options(*own: Decorator) -> Decorator:
     """The files that ``kmeans`` and ``em`` write; ``own`` are those that only one of the two has."""
     return _stack(
-        option(
-            OUTPUT,
-            "-o",
-            "--output",
-            type=ANY_PATH,
-            metavar="PATH",
-            help="A .png file (for one input), a folder, or - for standard output.  [default: beside the input]",
-        ),
-        force_option,
-        option(
-            OUTPUT,
-            "--html",
-            type=ANY_PATH,
-            metavar="FILE.html",
-            help="Write a page that shows before and after, pixels, palette, other numbers of colours and iterations.",
-        ),
-        option(
-            OUTPUT,
-            "--palette-out",
-            "palette",
-            type=ANY_PATH,
-            metavar="FILE",
-            help=f"Write the palette in the format of the ending: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
-        ),
-        option(
-            OUTPUT,
-            "--labels",
-            type=click.Choice(["png", "npy"]),
-            help="Write the label of every pixel, as {output stem}-labels.",
-        ),
-        option(
-            OUTPUT,
-            "--masks",
-            type=ANY_PATH,
-            metavar="FOLDER",
-            help="Write a black and white PNG per label, white where the label is.",
-        ),
+        _picture_options,
+        _html_option("before and after, pixels, palette, other numbers of colours and iterations"),
+        _label_options,
         *own,
         option(
             OUTPUT,
@@ -290,12 +307,7 @@ def output_options(*own: Decorator) -> Decorator:
             metavar="FILE.csv",
             help="Write a row per iteration: the objective, the largest shift of a centre, the size of each cluster.",
         ),
-        option(
-            OUTPUT,
-            "--keep-metadata",
-            is_flag=True,
-            help="Copy EXIF, XMP and texts of the input into the picture.",
-        ),
+        _metadata_option,
     )
 
 

@@ -1,4 +1,4 @@
-"""``kmeans`` and ``em``: quantize the inputs and print the results."""
+"""``kmeans``, ``em`` and ``apply``: work on the inputs and print the results."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from colorquant.cli.summary import BatchSummary, print_dry_run
 from colorquant.errors import OptionError
 from colorquant.files import LineFile
 from colorquant.fitting.options import FitOptions
+from colorquant.mapping.options import MappingOptions
 
 M_ARENA_MAX = -8  # from malloc.h
 
 
 def run_quantization(
-    options: FitOptions,
+    options: FitOptions | MappingOptions,
     *,
     images: tuple[str, ...],
     recursive: bool,
@@ -39,7 +40,7 @@ def run_quantization(
     verbose: bool,
     **settings: Any,
 ) -> None:
-    """Quantize every input, and exit with 1 where some failed.
+    """Quantize every input, or map it onto a palette, and exit with 1 where some failed.
 
     ``settings`` are the other fields of a QuantizeRequest, and keys of OUTPUTS. Raises OptionError before anything is
     read.
@@ -59,7 +60,7 @@ def run_quantization(
     if many:
         _prepare_for_many()
     # Ctrl-C must not cut an input short between two of its files, and cannot interrupt OpenCV: both need a thread.
-    threaded = many or request.options.engine == "opencv"
+    threaded = many or (isinstance(request.options, FitOptions) and request.options.engine == "opencv")
     with open_console(len(plan), quiet=quiet) as console, _open_report(request) as report:
         summary = BatchSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
         job = request.job() if isolate else request.job(console.show_progress, console.show_trial)

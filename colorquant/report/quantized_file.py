@@ -1,4 +1,4 @@
-"""The input of pages, figures and the other files about one quantized picture."""
+"""The input of pages, figures and the other files about one picture in the colours of a palette."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from colorquant.analysis.posteriors import Posteriors
 from colorquant.analysis.sweep import Sweep, sweep
 from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import Projection
-from colorquant.quantization import Quantized
+from colorquant.mapping.options import MappingOptions
+from colorquant.quantization import IndexedImage, Quantized
 from colorquant.report.figure_kinds import FIGURES, Drawing
 
 if TYPE_CHECKING:
@@ -19,26 +20,48 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedFile:
-    """A quantized picture with what pages and figures show of it; each part is computed when first needed, then kept.
+class IndexedFile:
+    """A picture in the colours of a palette, with what pages and other files say about it.
 
-    ``name`` is the name that the user gave. ``quantized`` was made with ``paint`` and ``assign``, as
-    :func:`colorquant.quantization.quantize` takes them. ``bytes_in`` is the size of the input file, ``bytes_out`` that
-    of the PNG; ``notes`` are sentences about what was lost. ``drawing`` selects the figure; None means no figure or the
-    default one. ``command`` is a shell command that gives the same result, or empty.
-    ``chosen`` says how ``-k auto`` chose the number of colours, and ``runs`` are the pictures that it tried.
+    ``name`` is the name that the user gave, ``image`` the picture before, ``quantized`` after. ``bytes_in`` is the size
+    of the input file, ``bytes_out`` that of the PNG; ``notes`` are sentences about what was lost. ``command`` is a
+    shell command that gives the same result, or empty.
     """
 
     name: str
     image: CountedImage
-    quantized: Quantized
-    paint: str = "members"
-    assign: str | None = None
+    quantized: IndexedImage
     bytes_in: int = 0
     bytes_out: int = 0
     notes: tuple[str, ...] = ()
-    drawing: Drawing | None = None
     command: str = ""
+
+    @property
+    def most_labels(self) -> int:
+        """The number of labels that the names of numbered files have room for."""
+        return len(self.quantized.palette)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MappedFile(IndexedFile):
+    """A picture that was mapped onto a given palette with ``options``."""
+
+    options: MappingOptions
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedFile(IndexedFile):
+    """A quantized picture with what pages and figures show of it; each part is computed when first needed, then kept.
+
+    ``quantized`` was made with ``paint`` and ``assign``, as :func:`colorquant.quantization.quantize` takes them.
+    ``drawing`` selects the figure; None means no figure or the default one. ``chosen`` says how ``-k auto`` chose the
+    number of colours, and ``runs`` are the pictures that it tried.
+    """
+
+    quantized: Quantized
+    paint: str = "members"
+    assign: str | None = None
+    drawing: Drawing | None = None
     chosen: ChosenK | None = None
     runs: tuple[Quantized, ...] = ()
 

@@ -10,7 +10,8 @@ from colorquant.fitting.models import GaussianMixture, Iteration, SearchStep
 
 if TYPE_CHECKING:
     from colorquant.analysis.auto_k import ChosenK
-    from colorquant.quantization import Quantized
+    from colorquant.mapping.options import MappingOptions
+    from colorquant.quantization import IndexedImage, Quantized
 
 STAGES = ("read", "count", "fit", "paint", "write")  # whose wall times are reported
 SHOWN_COLORS = 32  # colours of a palette that -v shows
@@ -46,6 +47,7 @@ class FileRecord(TypedDict, total=False):
     command: str
     engine: str
     space: str
+    distance: str
     k: int
     colors_in: int
     colors_out: int
@@ -113,8 +115,7 @@ def record(
         row["inertia"] = quantized.inertia
     else:
         row["log_likelihood"], row["bic"] = quantized.log_likelihood, quantized.bic
-    counts = quantized.palette.counts
-    row["palette"] = [] if counts is None else list(zip(quantized.palette.hex, counts.tolist(), strict=True))
+    row["palette"] = _palette(quantized)
     row["seconds"] = {stage: round(seconds[stage], 6) for stage in STAGES}
     row["bytes_in"], row["bytes_out"] = bytes_in, bytes_out
     row["seed"] = options.seed
@@ -141,6 +142,47 @@ def auto_record(chosen: ChosenK) -> AutoRecord:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def mapped_record(
+    name: str,
+    output: str,
+    image: IndexedImage,
+    options: MappingOptions,
+    *,
+    bytes_in: int,
+    bytes_out: int,
+    seconds: Mapping[str, float],
+    notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+) -> FileRecord:
+    """The JSON object of a picture that was mapped onto a given palette; arguments as for :func:`record`."""
+    height, width = image.labels.shape
+    return {
+        "input": name,
+        "output": output,
+        "status": "written",
+        "command": options.method,
+        "space": options.metric_space,
+        "distance": options.distance,
+        "colors_in": image.colors_in,
+        "colors_out": image.colors_out,
+        "width": width,
+        "height": height,
+        "mse": image.mse,
+        "psnr": image.psnr if math.isfinite(image.psnr) else None,
+        "palette": _palette(image),
+        "seconds": {stage: round(seconds[stage], 6) for stage in STAGES if stage in seconds},
+        "bytes_in": bytes_in,
+        "bytes_out": bytes_out,
+        "notes": list(notes),
+        "warnings": list(warnings),
+    }
+
+
+def _palette(image: IndexedImage) -> list[tuple[str, int]]:
+    counts = image.palette.counts
+    return [] if counts is None else list(zip(image.palette.hex, counts.tolist(), strict=True))
 
 
 def skipped(name: str, output: str) -> FileRecord:
@@ -170,7 +212,7 @@ def summary_line(row: FileRecord, width: int | None = None) -> str:
 
 def _color_words(row: FileRecord) -> str:
     plural = "" if row["colors_out"] == 1 else "s"
-    if row["untouched"]:
+    if row.get("untouched"):
         return f"{row['colors_out']:,} colour{plural}, all kept"
     psnr = "no loss" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
     return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural} · {psnr}"
@@ -212,6 +254,11 @@ def shortened(name: str, width: int) -> str:
 
 def detail_lines(row: FileRecord) -> list[str]:
     """The lines that ``-v`` adds to the line of a :func:`record`: the fit, and the wall time of each stage."""
+    times = " · ".join(f"{stage} {seconds:.2f} s" for stage, seconds in row["seconds"].items())
+    if row.get("command") == "apply":
+        used = sum(count > 0 for _, count in row["palette"])
+        measure = "CIEDE2000" if row["distance"] == "ciede2000" else f"{row['distance']} in {row['space']}"
+        return [f"  {used:,} of {len(row['palette']):,} entries used · nearest by {measure}", f"  {times}"]
     objective = row.get("log_likelihood")
     if objective is not None:
         words = f"log-likelihood {objective:.4f} per pixel"
@@ -219,7 +266,6 @@ def detail_lines(row: FileRecord) -> list[str]:
         words = f"inertia {row['inertia']:.6g}"
     else:
         words = "nothing to fit"
-    times = " · ".join(f"{stage} {seconds:.2f} s" for stage, seconds in row["seconds"].items())
     auto = [f"  {auto_words(row)}"] if "auto" in row else []
     return [*auto, f"  {words} · {_iteration_count(row)}", f"  {times}"]
 

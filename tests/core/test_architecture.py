@@ -120,7 +120,7 @@ def loaded_by(*args: str) -> set[str]:
     return set(output.split("MODULES ")[1].split())
 
 
-@pytest.mark.parametrize("command", [[], ["kmeans"], ["em"], ["compare"], ["timing"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["kmeans"], ["em"], ["apply"], ["compare"], ["timing"], ["doctor"]])
 def test_help_loads_nothing_heavy(command):
     assert not loaded_by(*command, "--help") & {"numpy", "cv2", "sklearn", "scipy", "PIL", "rich"}
 
@@ -131,6 +131,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.color.spaces import SPACES
     from colorquant.fitting import engines, models, options
     from colorquant.images.decoding import MAX_PIXELS
+    from colorquant.mapping.nearest import DISTANCES
     from colorquant.palette.files import PALETTE_FORMATS
     from colorquant.palette.making import PAINTS
     from colorquant.report.figure_kinds import FIGURES
@@ -138,6 +139,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
 
     assert choices.MAX_COLORS == options.MAX_COLORS
     assert choices.MAX_PIXELS == MAX_PIXELS
+    assert choices.DISTANCES == DISTANCES
     assert choices.METHODS == engines.METHODS
     assert tuple(engines.ENGINES) == choices.ENGINES
     assert tuple(baselines.BASELINES) == choices.BASELINES

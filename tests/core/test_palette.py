@@ -29,7 +29,7 @@ def test_odd_palettes_are_refused(tmp_path):
 
 def test_applying_takes_the_nearest_entry(thumbnail):
     palette = Palette.of(["#ffffff", "#000000", "#808080", "#ff00ff"])
-    mapped = cq.apply(palette, thumbnail)
+    mapped = cq.apply(palette, thumbnail, space="rgb")
     distances = ((thumbnail[:, :, None].astype(int) - palette.colors.astype(int)) ** 2).sum(axis=3)
     assert np.array_equal(mapped.labels, distances.argmin(axis=2))
     assert mapped.palette == palette, "order and unused entries are kept"
@@ -39,7 +39,7 @@ def test_applying_takes_the_nearest_entry(thumbnail):
 
 def test_applying_a_fitted_palette_is_quantizing(thumbnail):
     quantized = cq.quantize(thumbnail, k=8, paint="mean")
-    mapped = cq.apply(quantized.palette, thumbnail)
+    mapped = cq.apply(quantized.palette, thumbnail, space="rgb")
     assert mapped.mse <= quantized.mse + 1e-9
 
 

@@ -18,9 +18,9 @@ from colorquant.color.spaces import Projection
 from colorquant.fitting.models import GaussianMixture, Iteration, Model, assigned
 from colorquant.images import encoding
 from colorquant.images.downsampling import Downsampling
-from colorquant.quantization import Quantized
+from colorquant.quantization import IndexedImage, Quantized
 from colorquant.report.html.scatter import Ellipse, Scatter
-from colorquant.report.quantized_file import QuantizedFile
+from colorquant.report.quantized_file import IndexedFile, QuantizedFile
 from colorquant.types import AnyArray, Float32Array, FloatArray, Int32Array, IntArray, UInt8Array
 
 SHOWN_SIDE, SLIDER_SIDE, COMPONENT_SIDE = 960, 640, 480  # longest sides: the result, a slider's pictures, posteriors
@@ -105,10 +105,11 @@ class PageContent:
     ``shown`` is the size, width first, of the picture ``before`` and ``after`` as the page shows it; ``opaque`` are
     both without their alpha, None where there is none. ``labels`` has each label in the bytes of red, green and blue;
     ``transparent`` is that of fully transparent pixels, None where there are none. ``sweep_note`` has sentences about
-    the ``sweep``, if any.
+    the ``sweep``, if any. ``sweep``, ``iterations`` and ``posteriors`` are empty where the picture was mapped onto a
+    given palette.
     """
 
-    file: QuantizedFile
+    file: IndexedFile
     shown: tuple[int, int]
     before: bytes
     after: bytes
@@ -121,14 +122,15 @@ class PageContent:
     posteriors: PosteriorImages | None
 
 
-def page_content(file: QuantizedFile) -> PageContent:
-    """Compute and encode all that the page of a quantized file shows."""
+def page_content(file: IndexedFile) -> PageContent:
+    """Compute and encode all that the page of a file shows."""
     image, quantized = file.image, file.quantized
     sample = Downsampling.of(image.rgb, SHOWN_SIDE)
     rgb, alpha = sample.take(image.rgb), None if image.alpha is None else sample.take(image.alpha)
     result = _Rendering.of(quantized, sample)
-    iterated = file.iterations
-    mixture = isinstance(quantized.model, GaussianMixture) and fitted(quantized)
+    fit = file if isinstance(file, QuantizedFile) else None
+    iterated = None if fit is None else fit.iterations
+    mixture = fit is not None and isinstance(fit.quantized.model, GaussianMixture) and fitted(fit.quantized)
     return PageContent(
         file=file,
         shown=(rgb.shape[1], rgb.shape[0]),
@@ -137,10 +139,10 @@ def page_content(file: QuantizedFile) -> PageContent:
         opaque=None if alpha is None else (encoding.encode_rgb(rgb, None), result.opaque()),
         labels=_packed(result.labels),
         transparent=None if image.mask is None else len(quantized.palette),
-        sweep=_sweep_images(file.sweep),
-        sweep_note=_sweep_note(file.sweep),
-        iterations=None if iterated is None else _iteration_images(iterated, file.assign),
-        posteriors=_posterior_images(file.posteriors, sample, rgb) if mixture else None,
+        sweep=() if fit is None else _sweep_images(fit.sweep),
+        sweep_note="" if fit is None else _sweep_note(fit.sweep),
+        iterations=None if fit is None or iterated is None else _iteration_images(iterated, fit.assign),
+        posteriors=_posterior_images(fit.posteriors, sample, rgb) if fit is not None and mixture else None,
     )
 
 
@@ -163,7 +165,7 @@ class _Rendering:
     alpha: UInt8Array | None
 
     @classmethod
-    def of(cls, quantized: Quantized, sample: Downsampling) -> _Rendering:
+    def of(cls, quantized: IndexedImage, sample: Downsampling) -> _Rendering:
         painted, alpha = (
             None if pixels is None else sample.take(pixels) for pixels in (quantized.painted, quantized.alpha)
         )

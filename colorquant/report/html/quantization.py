@@ -1,4 +1,4 @@
-"""The page of ``kmeans`` and ``em``, which shows one quantized picture in detail."""
+"""The page of ``kmeans``, ``em`` and ``apply``, which shows one picture in the colours of a palette in detail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from colorquant.palette.entries import hex_color
-from colorquant.quantization import Quantized
+from colorquant.quantization import IndexedImage, Quantized
 from colorquant.report import plots
 from colorquant.report.html import Cell, Fact, Json, data_uri, render
 from colorquant.report.html.charts import Chart, line_chart
@@ -21,7 +21,7 @@ from colorquant.report.html.content import (
 )
 from colorquant.report.machine import Machine
 from colorquant.report.plots import Plot, Point
-from colorquant.report.quantized_file import QuantizedFile
+from colorquant.report.quantized_file import IndexedFile, MappedFile, QuantizedFile
 from colorquant.report.records import printable, size_words
 from colorquant.report.words import METHOD_NAMES, OBJECTIVE_NAMES, base_name, counted, psnr_words, quality_words
 
@@ -40,19 +40,18 @@ class PaletteEntry:
     bar: float
 
 
-def quantization_page(file: QuantizedFile) -> bytes:
-    """The page of a quantized file as HTML."""
+def quantization_page(file: IndexedFile) -> bytes:
+    """The page of a file as HTML."""
     content, quantized = page_content(file), file.quantized
-    method, name = METHOD_NAMES[quantized.options.method], base_name(file.name)
-    colors = counted(len(quantized.palette), "colour")
+    name, made = base_name(file.name), _made(file)
     elbows = _elbows(content.sweep)
     return render(
         "quantization.html",
-        f"{name}: {colors} by {method}",
+        f"{name}: {made}",
         _data(content, elbows),
         name=name,
-        method=method,
-        colors=colors,
+        made=made,
+        palette_order=_palette_order(file),
         content=content,
         quantized=quantized,
         summary=_summary(file),
@@ -68,6 +67,20 @@ def quantization_page(file: QuantizedFile) -> bytes:
         versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
         notes=_notes(content),
     )
+
+
+def _made(file: IndexedFile) -> str:
+    """What the picture was made of, such as "16 colours by k-means"."""
+    colors = counted(len(file.quantized.palette), "colour")
+    if isinstance(file, QuantizedFile):
+        return f"{colors} by {METHOD_NAMES[file.quantized.options.method]}"
+    return f"a given palette of {colors}"
+
+
+def _palette_order(file: IndexedFile) -> str:
+    if isinstance(file, QuantizedFile):
+        return "Sorted by share of the pixels."
+    return "In the order in which the palette was given; colours without a share are not used."
 
 
 def _data(content: PageContent, elbows: Sequence[tuple[dict[int, Point], Chart]]) -> dict[str, Json]:
@@ -92,15 +105,15 @@ def _data(content: PageContent, elbows: Sequence[tuple[dict[int, Point], Chart]]
     }
 
 
-def _summary(file: QuantizedFile) -> str:
+def _summary(file: IndexedFile) -> str:
     quantized = file.quantized
-    if quantized.untouched:
+    if isinstance(quantized, Quantized) and quantized.untouched:
         return f"Unchanged: the picture has no more than {quantized.options.k:,} colours."
     sizes = f"{size_words(file.bytes_in)} became {size_words(file.bytes_out)}"
     return f"{quantized.colors_in:,} colours became {quantized.colors_out:,}, {quality_words(quantized.psnr)}; {sizes}."
 
 
-def _palette(quantized: Quantized) -> list[PaletteEntry]:
+def _palette(quantized: IndexedImage) -> list[PaletteEntry]:
     colors, counts = quantized.palette.colors, quantized.palette.counts
     assert counts is not None, "a quantized image knows how many pixels each colour stands for"
     total, largest = max(int(counts.sum()), 1), max(int(counts.max(initial=0)), 1)
@@ -118,11 +131,15 @@ def _palette(quantized: Quantized) -> list[PaletteEntry]:
 
 
 def _percent(share: float) -> str:
+    if share == 0:
+        return "–"
     return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
 
 
-def _objective_facts(quantized: Quantized) -> list[Fact]:
+def _objective_facts(quantized: IndexedImage) -> list[Fact]:
     """The inertia per pixel, or the log-likelihood and BIC, of a fit that has them."""
+    if not isinstance(quantized, Quantized):
+        return []
     inertia = plots.inertia_per_pixel(quantized)
     if inertia is not None:
         return [("inertia per pixel", _six(inertia))]
@@ -138,13 +155,15 @@ def _six(value: float) -> str:
 def _sweep_frames(content: PageContent, elbows: Sequence[tuple[dict[int, Point], Chart]]) -> list[Json]:
     if len(content.sweep) < 2:
         return []
+    own = content.file.quantized
+    assert isinstance(own, Quantized), "only a fit has other numbers of colours"
     return [
         {
             "name": f"{result.k:,}",
             "picture": data_uri(result.image),
             "facts": _quality(result.run),
             "colors": [hex_color(color) for color in result.run.palette.colors[:STRIP]],
-            "first": result.k == content.file.quantized.options.k,
+            "first": result.k == own.options.k,
             "at": [[places[result.k]] if result.k in places else [] for places, _ in elbows],
         }
         for result in content.sweep
@@ -206,12 +225,14 @@ def _iteration_frames(content: PageContent) -> list[Json]:
         return []
     chart = _convergence(content.file)
     assert chart is not None
+    assert isinstance(content.file, QuantizedFile), "only a fit has iterations"
+    method = content.file.quantized.options.method
     points, last = chart.lines[-1].points, iterations.images[-1].number
     return [
         {
             "name": "start" if image.number == 0 else f"{image.number}",
             "picture": data_uri(image.image),
-            "facts": [(_objective_name(content), _objective_words(content, iterations, image.objective))],
+            "facts": [(OBJECTIVE_NAMES[method], _objective_words(method, iterations, image.objective))],
             "centers": image.centers,
             "ellipses": image.ellipses,
             "sizes": [round(size / iterations.pixels, 5) for size in image.sizes],
@@ -223,27 +244,31 @@ def _iteration_frames(content: PageContent) -> list[Json]:
     ]
 
 
-def _objective_name(content: PageContent) -> str:
-    return OBJECTIVE_NAMES[content.file.quantized.options.method]
-
-
-def _objective_words(content: PageContent, iterations: IterationImages, objective: float) -> str:
-    if content.file.quantized.options.method == "kmeans":
+def _objective_words(method: str, iterations: IterationImages, objective: float) -> str:
+    if method == "kmeans":
         return _six(objective / iterations.pixels)
     return f"{objective:.4f}"
 
 
-def _convergence(file: QuantizedFile) -> Chart | None:
+def _convergence(file: IndexedFile) -> Chart | None:
     """The objective against the iterations; those that are shown come last."""
+    if not isinstance(file, QuantizedFile):
+        return None
     plot = plots.convergence_plot(file.quantized, file.iterations)
     return None if plot is None else line_chart(plot)
 
 
-def _metrics(file: QuantizedFile) -> list[Fact]:
-    quantized = file.quantized
-    height, width = file.image.rgb.shape[:2]
+def _iteration_facts(quantized: IndexedImage) -> list[Fact]:
+    if not isinstance(quantized, Quantized):
+        return []
     ended = "converged" if quantized.converged else "not converged"
     reported = quantized.n_iter is not None
+    return [("iterations", f"{quantized.n_iter:,}, {ended}" if reported else "not reported by this engine")]
+
+
+def _metrics(file: IndexedFile) -> list[Fact]:
+    quantized = file.quantized
+    height, width = file.image.rgb.shape[:2]
     return [
         ("size", f"{width:,} × {height:,} pixels"),
         ("colours before", f"{quantized.colors_in:,}"),
@@ -251,15 +276,27 @@ def _metrics(file: QuantizedFile) -> list[Fact]:
         ("PSNR", psnr_words(quantized.psnr)),
         ("MSE, summed over the channels", f"{quantized.mse:,.4f}"),
         *_objective_facts(quantized),
-        ("iterations", f"{quantized.n_iter:,}, {ended}" if reported else "not reported by this engine"),
+        *_iteration_facts(quantized),
         ("bytes before", f"{file.bytes_in:,}"),
         ("bytes after", f"{file.bytes_out:,}"),
         ("bits per pixel", f"{8 * file.bytes_out / (width * height):.3f}"),
     ]
 
 
-def _options(file: QuantizedFile) -> list[Fact]:
-    """Every option of the fit by its flag, the engine's defaults included."""
+def _options(file: IndexedFile) -> list[Fact]:
+    """Every option by its flag, the engine's defaults included."""
+    if isinstance(file, MappedFile):
+        options = file.options
+        return [
+            ("--palette", printable(options.given)),
+            ("--space", options.metric_space),
+            ("--distance", options.distance),
+        ]
+    assert isinstance(file, QuantizedFile), "a picture is either quantized or mapped"
+    return _fit_options(file)
+
+
+def _fit_options(file: QuantizedFile) -> list[Fact]:
     options = dataclasses.asdict(file.quantized.options)
     method = options.pop("method")
     values = {**options, "paint": file.paint, "assign": file.assign}
@@ -286,7 +323,7 @@ def _notes(content: PageContent) -> list[str]:
         )
     if content.transparent is not None:
         notes.append("Fully transparent pixels are not counted and have no label.")
-    if quantized.n_iter == 0:
+    if isinstance(quantized, Quantized) and quantized.n_iter == 0:
         notes.append("Nothing was fitted: the picture has no more distinct colours than k.")
     if quantized.painted is not None:
         notes.append("Every pixel keeps its own lightness: a palette entry is the mean colour of its label's pixels.")

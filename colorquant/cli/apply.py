@@ -1,0 +1,67 @@
+"""``colorquant apply``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from colorquant.cli import choices
+from colorquant.cli.groups import COLOUR, GroupedCommand, option
+from colorquant.cli.options import (
+    batch_options,
+    images_argument,
+    mapping_output_options,
+    message_options,
+    reading_options,
+)
+
+EXAMPLES = """
+colorquant apply photo.jpg --palette '#1a1c2c,#f4f4f4,#ef7d57'
+colorquant apply photo.jpg --palette colors.gpl --distance ciede2000 -o -
+colorquant kmeans a.jpg -k 16 --palette-out colors.gpl
+colorquant apply b.jpg c.jpg --palette colors.gpl -o out/ --labels png
+colorquant apply sprites/ -r --palette colors.gpl --space rgb -o out/ --jobs 2
+"""
+
+
+@click.command("apply", cls=GroupedCommand, examples=EXAMPLES)
+@images_argument
+@option(
+    COLOUR,
+    "--palette",
+    "given",
+    metavar="FILE|COLORS",
+    required=True,
+    help="The palette: a file, or colours such as '#112233,#445566'.",
+)
+@option(
+    COLOUR,
+    "--space",
+    type=click.Choice(choices.SPACES),
+    help="Colour space in which the nearest entry is meant.  [default: oklab]",
+)
+@option(
+    COLOUR,
+    "--distance",
+    type=click.Choice(choices.DISTANCES),
+    default="euclidean",
+    show_default=True,
+    help="How far apart colours are: by a straight line in the space, or by CIEDE2000.",
+)
+@reading_options
+@mapping_output_options
+@batch_options
+@message_options
+def command(given: str, space: str | None, distance: str, **output: Any) -> None:
+    """Map images onto a given palette.
+
+    IMAGES are files, folders, or - for standard input. Each pixel gets the nearest entry of the palette, which keeps
+    its colours and their order, unused ones too. The picture is named {stem}-apply.png.
+    """
+    from colorquant.cli.quantization import run_quantization
+    from colorquant.mapping.options import MappingOptions
+    from colorquant.palette.given import given_palette
+
+    options = MappingOptions(given_palette(given), given=given, space=space, distance=distance)
+    run_quantization(options, **output)
