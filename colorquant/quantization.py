@@ -75,6 +75,11 @@ class IndexedImage:
         """Whether the picture was made in gray levels, so that a grayscale PNG may be smaller."""
         return False
 
+    @property
+    def keep_order(self) -> bool:
+        """Whether the palette in the PNG has all entries in their order, so that they are the labels."""
+        return True
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Quantized(IndexedImage):
@@ -107,6 +112,11 @@ class Quantized(IndexedImage):
     def gray(self) -> bool:
         """Whether the colours were clustered in gray levels."""
         return self.options.space == "gray"
+
+    @property
+    def keep_order(self) -> bool:
+        """Whether the palette in the PNG has all entries in their order, where another may be smaller."""
+        return False
 
     @property
     def bic(self) -> float | None:
@@ -267,4 +277,11 @@ def encode_png(image: IndexedImage, chunks: bytes = SRGB) -> bytes:
     """
     if image.painted is not None:
         return encoding.encode_rgb(image.painted, image.alpha, chunks)
-    return encoding.encode_labels(image.labels, image.palette.colors, image.alpha, gray=image.gray, chunks=chunks)
+    return encoding.encode_labels(
+        image.labels,
+        image.palette.colors,
+        image.alpha,
+        gray=image.gray,
+        chunks=chunks,
+        keep_order=image.keep_order,
+    )

@@ -18,10 +18,10 @@ from colorquant.cli.options import (
 
 EXAMPLES = """
 colorquant apply photo.jpg --palette '#1a1c2c,#f4f4f4,#ef7d57'
-colorquant apply photo.jpg --palette colors.gpl --distance ciede2000 -o -
-colorquant kmeans a.jpg -k 16 --palette-out colors.gpl
+colorquant apply photo.jpg --palette pico8 --html page.html
+colorquant apply photo.jpg --palette web216 --distance ciede2000 -o web.png
 colorquant apply b.jpg c.jpg --palette colors.gpl -o out/ --labels png
-colorquant apply sprites/ -r --palette colors.gpl --space rgb -o out/ --jobs 2
+colorquant apply sprites/ -r --palette sheet.png --space rgb -o out/ --jobs 2
 """
 
 
@@ -31,9 +31,9 @@ colorquant apply sprites/ -r --palette colors.gpl --space rgb -o out/ --jobs 2
     COLOUR,
     "--palette",
     "given",
-    metavar="FILE|COLORS",
+    metavar="COLORS|FILE|NAME",
     required=True,
-    help="The palette: a file, or colours such as '#112233,#445566'.",
+    help="The palette: '#ff0000,white', a palette file, an image or a built-in palette.",
 )
 @option(
     COLOUR,

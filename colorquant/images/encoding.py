@@ -61,17 +61,25 @@ def _text_chunk(keyword: str, text: str) -> bytes:
 
 
 def encode_labels(
-    labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array | None, *, gray: bool, chunks: bytes = SRGB
+    labels: npt.NDArray[Any],
+    palette: UInt8Array,
+    alpha: UInt8Array | None,
+    *,
+    gray: bool,
+    chunks: bytes = SRGB,
+    keep_order: bool = False,
 ) -> bytes:
     """Encode the image ``palette[labels]`` as PNG, indexed with as few bits as possible (1, 2, 4 or 8).
 
     ``labels`` (h, w) are rows of ``palette`` (p, 3) uint8, or p for a fully transparent pixel. More than 256 colours
     become a truecolour PNG. ``alpha`` (h, w) uint8 goes into tRNS where there are at most 256 pairs of colour and
     alpha; with more, the PNG is RGBA. With ``gray`` the PNG is grayscale where that is smaller. ``chunks`` are those of
-    :func:`picture_chunks`. Raises OutputError for a label outside the palette.
+    :func:`picture_chunks`. With ``keep_order`` entry i of the PNG's palette is row i of ``palette``, used or not, where
+    the palette has room for the entries that are not opaque behind it. Raises OutputError for a label outside the
+    palette.
     """
     if alpha is not None:
-        return _encode_with_alpha(labels, palette, alpha, chunks)
+        return _encode_with_alpha(labels, palette, alpha, chunks, keep_order=keep_order)
     if len(palette) > 256:
         return encode_rgb(palette[labels], None, chunks)
     indexed = encode_indexed(labels, palette, None, chunks)
@@ -95,7 +103,9 @@ def encode_jpeg(rgb: UInt8Array) -> bytes:
     return stream.getvalue()
 
 
-def _encode_with_alpha(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array, chunks: bytes) -> bytes:
+def _encode_with_alpha(
+    labels: npt.NDArray[Any], palette: UInt8Array, alpha: UInt8Array, chunks: bytes, *, keep_order: bool
+) -> bytes:
     """Encode ``palette[labels]`` with alpha; arguments as for :func:`encode_labels`."""
     colors = np.concatenate([palette, np.zeros((1, 3), np.uint8)])  # the last row is for fully transparent pixels
     flat_labels, flat_alpha = labels.reshape(-1), alpha.reshape(-1)
@@ -103,6 +113,11 @@ def _encode_with_alpha(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UIn
     for rows in blocks(len(flat_labels)):
         occurs[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]] = True
     pairs = np.flatnonzero(occurs)
+    if keep_order:
+        given = np.arange(len(palette)) << 8 | 255
+        others = pairs[(pairs & 255 < 255) | (pairs >> 8 == len(palette))]
+        if len(given) + len(others) <= 256:
+            pairs = np.concatenate([given, others])
     if len(pairs) > 256:
         return encode_rgb(colors[labels], alpha, chunks)
     index_of_pair = np.zeros(len(occurs), np.uint8)
@@ -111,7 +126,7 @@ def _encode_with_alpha(labels: npt.NDArray[Any], palette: UInt8Array, alpha: UIn
     for rows in blocks(len(flat_labels)):
         indices[rows] = index_of_pair[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]]
     entry_alpha = (pairs & 255).astype(np.uint8)
-    return encode_indexed(indices.reshape(labels.shape), colors[pairs >> 8], entry_alpha, chunks)
+    return encode_indexed(indices.reshape(labels.shape), colors[pairs >> 8], entry_alpha, chunks, keep_order=keep_order)
 
 
 def _png(image: Image.Image, chunks: bytes = b"") -> bytes:
