@@ -21,6 +21,7 @@ from colorquant.fitting.engines import Progress
 from colorquant.fitting.options import MAX_COLORS, FitOptions
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
+from colorquant.images.importance import ON_BLACK, gray_levels, read_importance
 from colorquant.mapping.options import MappingOptions
 from colorquant.palette.given import lockable_colors
 from colorquant.palette.palette import Palette
@@ -141,12 +142,17 @@ def counted(
     source: Source,
     alpha: UInt8Array | None = None,
     reading: Reading = Reading(),  # noqa: B008  it is frozen
+    weights: Source | None = None,
 ) -> CountedImage:
     """The pixels of ``source`` as an image whose colours are counted at most once.
 
-    An array is (h, w, 3) uint8, (h, w, 4) uint8 with alpha, or (h, w) uint8 of gray levels. Raises OptionError for
-    another shape or dtype, ImageReadError for a file that is not a whole image.
+    ``weights`` is a map of the pixels' importance, as :func:`quantize` takes it. An array is (h, w, 3) uint8, (h, w, 4)
+    uint8 with alpha, or (h, w) uint8 of gray levels. Raises OptionError for another shape or dtype, ImageReadError for
+    a file that is not a whole image.
     """
+    if weights is not None:
+        image = counted(source, alpha, reading)
+        return CountedImage(image.rgb, image.alpha, _importance(weights, image.rgb.shape[:2]))
     if isinstance(source, CountedImage):
         if alpha is not None:
             raise OptionError("alpha is part of a counted image: leave it out")
@@ -157,6 +163,16 @@ def counted(
         raise OptionError(f"alpha goes with an array of pixels, not with {type(source).__name__}: leave it out")
     picture = read(source, reading=reading)
     return CountedImage(picture.rgb, picture.alpha)
+
+
+def _importance(weights: Source, size: tuple[int, int]) -> UInt8Array:
+    """A map of importance (h, w) uint8 for an image of this ``size``."""
+    if isinstance(weights, (str, Path)):
+        return read_importance(weights, size)
+    if isinstance(weights, np.ndarray):
+        return weights
+    levels = counted(weights, reading=ON_BLACK).rgb
+    return gray_levels(levels, size, "the map of weights")
 
 
 def _from_array(array: AnyArray, alpha: UInt8Array | None) -> CountedImage:
@@ -185,6 +201,7 @@ def quantize(
     options: FitOptions | None = None,
     *,
     alpha: UInt8Array | None = None,
+    weights: Source | None = None,
     paint: str = "members",
     assign: str | None = None,
     record: bool = False,
@@ -199,9 +216,10 @@ def quantize(
     """Quantize an image, such as ``quantize("photo.jpg", k=16, method="em", space="ycrcb")``.
 
     ``source`` is a path, the bytes of an image file, a PIL image, or an array: (h, w, 3) uint8, (h, w, 4) uint8 with
-    alpha, or (h, w) uint8 of gray levels; ``alpha`` (h, w) uint8 goes with an array. ``options``, and the fields of
-    FitOptions by name, define the fit; ``lock`` also takes a palette, or what names one on the command line.
-    ``paint``, ``assign``, ``record`` and ``progress`` are those of
+    alpha, or (h, w) uint8 of gray levels; ``alpha`` (h, w) uint8 goes with an array. ``weights`` is a gray image of the
+    same size, as a file, a PIL image or an array (h, w) uint8: pixels count in the fit in proportion to it.
+    ``options``, and the fields of FitOptions by name, define the fit; ``lock`` also takes a palette, or what names one
+    on the command line. ``paint``, ``assign``, ``record`` and ``progress`` are those of
     :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read.
 
     With ``k="auto"`` the number of colours is chosen by ``target``, such as ``"psnr:35"``, ``"size:50k"`` or
@@ -215,7 +233,7 @@ def quantize(
     auto = None
     if automatic:
         auto = AutoK.of(resolved.method, target, min_k=min_k, max_k=max_k, best_effort=best_effort).beside(resolved)
-    image = counted(source, alpha, reading)
+    image = counted(source, alpha, reading, weights)
 
     def run(k: int) -> Quantized:
         return quantization.quantize(
@@ -243,12 +261,12 @@ def _takes_auto(fit_options: dict[str, object], wanted: Mapping[str, object]) ->
     return False
 
 
-def histogram(source: Source, *, alpha: UInt8Array | None = None) -> ColorHistogram:
+def histogram(source: Source, *, alpha: UInt8Array | None = None, weights: Source | None = None) -> ColorHistogram:
     """The distinct colours of an image, with their counts. Histograms add: ``histogram(a) + histogram(b)``.
 
-    ``source`` and ``alpha`` as :func:`quantize` takes them.
+    ``source``, ``alpha`` and ``weights`` as :func:`quantize` takes them.
     """
-    return counted(source, alpha).histogram
+    return counted(source, alpha, weights=weights).histogram
 
 
 def fit(

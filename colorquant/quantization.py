@@ -87,10 +87,10 @@ class Quantized(IndexedImage):
 
     The entries of the palette stand in the order of falling pixel counts; locked colours are entries even without
     pixels. ``model`` may have more clusters than the palette has entries: those without pixels come last. ``inertia``
-    (k-means) and ``log_likelihood`` (mixtures, per pixel) weight pixels as ``mse`` does; None where they do not apply.
-    ``n_iter`` and ``converged`` are None where the engine does not report them; ``searched`` says that a search on
-    coarse cells came before the iterations that they count. ``untouched`` says that the image had no more than ``k``
-    colours and keeps them.
+    (k-means) and ``log_likelihood`` (mixtures, per pixel) weight pixels as ``mse`` does, times their importance; None
+    where they do not apply. ``n_iter`` and ``converged`` are None where the engine does not report them; ``searched``
+    says that a search on coarse cells came before the iterations that they count. ``untouched`` says that the image had
+    no more than ``k`` colours and keeps them.
     ``trace`` has the objective after each iteration. ``history`` has the fit's start and its iterations, their
     clusters in the order of those of ``model``, if recording was on and the engine reports its iterations. ``seconds``
     maps each stage to its wall time.
@@ -164,7 +164,8 @@ def quantize(
 ) -> Quantized:
     """Quantize an image. Fully transparent pixels take no part in the fit; the others are weighted by alpha.
 
-    Engines that fit every pixel (OpenCV, scikit-learn's EM) give every visible pixel the same weight. ``paint`` is a
+    Engines that fit every pixel (OpenCV, scikit-learn's EM) give every visible pixel the same weight, and refuse an
+    image with ``importance``. ``mse`` and the counts of the palette do not depend on importance. ``paint`` is a
     key of PAINTS: how a label gets its colour; ``assign``, for a mixture, one of ASSIGNMENTS: how a pixel gets its
     label. ``progress`` is called with each step of a search, with the start of the fit and with each iteration;
     ``record`` keeps the start and the iterations. Raises OptionError for options that do not go together, EngineError
@@ -177,6 +178,7 @@ def quantize(
     seconds: dict[str, float] = {}
     with _stage(seconds, "count"):
         histogram = image.histogram
+    engines.check_weights(options, histogram)
     untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     with _stage(seconds, "fit"):
         weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
@@ -253,11 +255,14 @@ def assigned_fit(fit: Fit, weighted: WeightedFeatures, assign: str | None) -> Fi
 
 
 def inertia_of(fit: Fit, labelling: Labelling) -> float | None:
-    """The weighted squared distance of all rows to their centres; None for a mixture."""
+    """The squared distance of all rows to their centres, weighted as in the fit; None for a mixture."""
     if not isinstance(fit.model, Centroids):
         return None
     if fit.objective is not None:
         return fit.objective
+    weighted = labelling.weighted
+    if labelling.image is None:
+        return fit.model.inertia(weighted.features, weighted.weights, fit.labels)
     return fit.model.inertia(labelling.features, labelling.weights, labelling.labels)
 
 

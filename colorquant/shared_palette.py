@@ -64,6 +64,7 @@ def fit_palette(
     options = engines.resolve(options)
     if not len(histogram):
         raise OptionError("the histogram is empty: count an image with visible pixels")
+    engines.check_weights(options, histogram)
     projection = Projection.of(options.space, options.keep_luma)
     untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)

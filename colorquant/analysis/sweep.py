@@ -95,4 +95,5 @@ def affordable_image(image: CountedImage, colors: int, work: int) -> CountedImag
     side = max(height, width) * (work / colors / (height * width)) ** 0.5
     shortest, longest = SAMPLE_SIDES
     sample = Downsampling.of(image.rgb, max(shortest, int(min(side, longest))))
-    return CountedImage(sample.take(image.rgb), None if image.alpha is None else sample.take(image.alpha))
+    alpha, importance = (None if layer is None else sample.take(layer) for layer in (image.alpha, image.importance))
+    return CountedImage(sample.take(image.rgb), alpha, importance)

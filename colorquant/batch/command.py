@@ -29,6 +29,7 @@ def command_line(
     keep_metadata: bool = False,
     drawing: Drawing | None = None,
     auto: AutoK | None = None,
+    weights: str | None = None,
     image: Path | None = None,
     in_place: bool = False,
     others: Mapping[str, str] | None = None,
@@ -42,6 +43,7 @@ def command_line(
     """
     words = ["colorquant", options.method, _no_option(name), *_fit_words(options, auto)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
+    words += _words("--weights", weights, None)
     words += _reading_words(reading) + _output_words(keep_metadata, image, in_place, others)
     if drawing is not None:
         words += ["--figure-kind", drawing.kind]

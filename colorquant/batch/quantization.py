@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from colorquant.batch.inputs import FoundInputs, Input, find_inputs
-from colorquant.batch.naming import OutputNaming, Plan
+from colorquant.batch.inputs import STDIN, FoundInputs, Input, find_inputs
+from colorquant.batch.naming import FIELDS, OutputNaming, Plan, check_fields
 from colorquant.batch.outputs import OUTPUTS, OutputPaths, check_kinds
 from colorquant.batch.quantize_job import JobOptions, QuantizeJob
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
-from colorquant.fitting.engines import Progress, resolve
+from colorquant.fitting.engines import Progress, check_weights, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.mapping.options import MappingOptions
@@ -43,6 +43,7 @@ class QuantizeRequest:
     figure_kind: str | None = None
     figure_bands: tuple[str, ...] = ()
     figure_title: str | None = None
+    weights: str | None = None
     report: str | None = None
     force: bool = False
     in_place: bool = False
@@ -57,6 +58,9 @@ class QuantizeRequest:
             if self.auto is not None:
                 object.__setattr__(self, "auto", self.auto.beside(options))
             Projection.of(options.space, options.keep_luma)
+            if self.weights is not None:
+                check_weights(options)
+                _check_map_name(self.weights)
         check_kinds(options, self.others)
         self._drawing()
 
@@ -106,6 +110,7 @@ class QuantizeRequest:
             keep_metadata=self.keep_metadata,
             drawing=self._drawing(),
             auto=self.auto,
+            weights=self.weights,
         )
         return QuantizeJob(settings, progress, trying)
 
@@ -118,3 +123,10 @@ class QuantizeRequest:
             if value is not None:
                 raise OptionError(f"--figure-{name} describes a figure: add --figure FILE")
         return None
+
+
+def _check_map_name(name: str) -> None:
+    """Raises OptionError for a name that cannot be that of a map of weights, whatever files exist."""
+    if name in ("", STDIN):
+        raise OptionError(f"--weights {name!r} is not a file: name a gray image")
+    check_fields("--weights", name, FIELDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,14 @@ from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.images.decoding import Reading
+from colorquant.images.importance import read_importance
 from colorquant.mapping.options import MappingOptions
 from colorquant.quantization import IndexedImage, Quantized, encode_png, quantize
 from colorquant.report import figures, records
 from colorquant.report.figure_kinds import FIGURES, Drawing
 from colorquant.report.records import FileRecord
 from colorquant.shared_palette import apply_palette
+from colorquant.types import UInt8Array
 
 if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.analysis.auto_k import AutoK, AutoResult, ChosenK
@@ -40,7 +42,8 @@ class JobOptions:
     :func:`colorquant.quantization.quantize`, for a fit. ``reading`` says how the image is read. With ``keep_metadata``
     the metadata of the input are written into the image.
     ``drawing`` is a choice of :func:`colorquant.report.figures.choose`; None draws the default figure. With ``auto``
-    the number of colours is chosen for each input, and ``options.k`` is the largest that is possible.
+    the number of colours is chosen for each input, and ``options.k`` is the largest that is possible. ``weights`` is
+    the name of a map of importance, in which ``{stem}`` stands for the stem of each input.
     """
 
     options: FitOptions | MappingOptions
@@ -50,6 +53,7 @@ class JobOptions:
     keep_metadata: bool = False
     drawing: Drawing | None = None
     auto: AutoK | None = None
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,13 +103,15 @@ class QuantizeJob:
         """Quantize one input. Raises what :func:`quantize_file` raises."""
         if paths.skip_existing and paths.is_complete(self.settings.options.k):
             return JobResult(records.skipped(item.name, str(paths.image)))
-        result = quantize_file(item.source, self.settings, paths, progress=self.progress, trying=self.trying)
-        record = _record(item, paths, self.settings.options, result)
-        return JobResult(record, result.png, _command(self.settings, paths))
+        settings = self.settings
+        if settings.weights is not None:
+            settings = replace(settings, weights=settings.weights.replace("{stem}", item.stem))
+        result = quantize_file(item.source, settings, paths, progress=self.progress, trying=self.trying)
+        return JobResult(_record(item, paths, settings, result), result.png, _command(settings, paths))
 
 
-def _record(item: Input, paths: OutputPaths, options: FitOptions | MappingOptions, result: FileResult) -> FileRecord:
-    image, output = result.quantized, str(paths.image or STDIN)
+def _record(item: Input, paths: OutputPaths, settings: JobOptions, result: FileResult) -> FileRecord:
+    image, output, options = result.quantized, str(paths.image or STDIN), settings.options
     if isinstance(options, MappingOptions):
         return records.mapped_record(
             item.name,
@@ -129,6 +135,7 @@ def _record(item: Input, paths: OutputPaths, options: FitOptions | MappingOption
         notes=result.notes,
         warnings=result.warnings,
         chosen=result.chosen,
+        weights=settings.weights,
     )
 
 
@@ -142,8 +149,8 @@ def quantize_file(
 ) -> FileResult:
     """Read an image file, quantize it or map it onto a given palette, and write the files of ``paths``.
 
-    Nothing is written unless all of it could be encoded. Raises ImageReadError, OptionError, EngineError, TargetError
-    and OutputError.
+    Nothing is written unless all of it could be encoded. ``weights`` of the settings is the name of a file. Raises
+    ImageReadError, OptionError, EngineError, TargetError and OutputError.
     """
     options = settings.options
     paths.check(options.k)
@@ -155,7 +162,7 @@ def quantize_file(
     bytes_in, metadata = picture.bytes_in, picture.metadata
     kept, dropped = (metadata, metadata.without_place) if settings.keep_metadata else (None, metadata.dropped)
     chunks = encoding.picture_chunks(picture.density, kept)
-    image = CountedImage(picture.rgb, picture.alpha)
+    image = CountedImage(picture.rgb, picture.alpha, _importance(settings, picture))
 
     def encode(result: IndexedImage) -> bytes:
         return encode_png(result, chunks)
@@ -314,6 +321,13 @@ def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Q
     return choose_k(fits.image, auto, fits.try_k, encode, keep_all=shows_all)
 
 
+def _importance(settings: JobOptions, picture: images.Picture) -> UInt8Array | None:
+    """The map of ``--weights``, if there is one."""
+    if settings.weights is None:
+        return None
+    return read_importance(Path(settings.weights), picture.rgb.shape[:2])
+
+
 def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:
     """Whether a file of ``paths`` shows the iterations of the fit."""
     drawn = settings.drawing is not None and FIGURES[settings.drawing.kind].history
@@ -353,6 +367,7 @@ def _command(settings: JobOptions, paths: OutputPaths) -> str:
         keep_metadata=settings.keep_metadata,
         drawing=settings.drawing,
         auto=settings.auto,
+        weights=settings.weights,
         image=paths.image,
         in_place=paths.in_place,
         others=others,

@@ -130,6 +130,14 @@ def _fit_stack(method: str, own: Iterable[Decorator]) -> Decorator:
             help="Implementation to use: numpy fits the colour histogram, opencv and sklearn call those libraries.",
         ),
         option(
+            FIT,
+            "--weights",
+            type=ANY_PATH,
+            metavar="FILE.png",
+            help="A gray image of the same size: pixels count in the fit in proportion to it, black ones not at all. "
+            "One for all inputs, or with {stem} in its name one for each.",
+        ),
+        option(
             COLOUR,
             "--space",
             type=click.Choice(choices.SPACES),

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from colorquant.color.histogram import ColorHistogram, VisiblePixels
+from colorquant.color.histogram import FULL, ColorHistogram, VisiblePixels
 from colorquant.errors import OptionError
 from colorquant.types import AnyArray, BoolArray, Int32Array, UInt8Array
 
@@ -17,11 +17,13 @@ class CountedImage:
     """Pixels ``rgb`` (h, w, 3) uint8 in sRGB, at least one, with their colour histogram.
 
     ``alpha`` (h, w) uint8 is 0 where a pixel is fully transparent and 255 where it is opaque; None where all pixels are
-    opaque. Raises OptionError for another shape or dtype. Each property is computed when it is first read, then kept.
+    opaque. ``importance`` (h, w) uint8 says in which proportion pixels count in a fit; None where all count alike.
+    Raises OptionError for another shape or dtype. Each property is computed when it is first read, then kept.
     """
 
     rgb: UInt8Array
     alpha: UInt8Array | None = None
+    importance: UInt8Array | None = None
 
     def __post_init__(self) -> None:
         rgb, alpha = self.rgb, self.alpha
@@ -30,6 +32,10 @@ class CountedImage:
         if alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != rgb.shape[:2]):
             wanted = f"uint8 {rgb.shape[:2]}, 0 for transparent and 255 for opaque"
             raise OptionError(f"alpha is {alpha.dtype} {alpha.shape}: give it as {wanted}")
+        matter = self.importance
+        if matter is not None and (matter.dtype != np.uint8 or matter.shape != rgb.shape[:2]):
+            wanted = f"uint8 {rgb.shape[:2]}, from 0 for pixels that do not count to 255"
+            raise OptionError(f"the map of weights is {matter.dtype} {matter.shape}: give it as {wanted}")
 
     @cached_property
     def visible(self) -> VisiblePixels:
@@ -38,8 +44,11 @@ class CountedImage:
 
     @cached_property
     def histogram(self) -> ColorHistogram:
-        """The distinct colours of the visible pixels."""
-        return ColorHistogram.count(self.visible.rgb, self.visible.alpha)
+        """The distinct colours of the visible pixels, weighed by importance where there is any difference in it."""
+        histogram = ColorHistogram.count(self.visible.rgb, self.visible.alpha)
+        if self.importance is None or int(self.importance.min()) == FULL:
+            return histogram
+        return histogram.weighed(self.of_visible(self.importance), self.visible.rgb, self.visible.alpha)
 
     @cached_property
     def index(self) -> Int32Array:

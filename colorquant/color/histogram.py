@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ PartialCounts = tuple[UInt32Array, IntArray, IntArray]
 STRIP = 1 << 25  # pixels counted at a time: memory for gigapixels, one sort for photographs
 ALPHA_STRIP = 1 << 22  # pixels counted at a time where each has an alpha, which takes three times the memory
 OPAQUE = 255
+FULL = 255  # the greatest importance of a pixel
 
 
 def _starts(ascending: AnyArray) -> IntArray:
@@ -120,13 +121,15 @@ class ColorHistogram:
 
     ``colors`` (n, 3) uint8 without repetition; ``counts`` (n,) int64, each at least 1. The colours are in Morton
     order (the bits of r, g and b interleaved): every cell of an octree over them is a run of rows. ``alpha`` (n,) int64
-    is the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. All are integers, so
-    that a sum of histograms is the same in any order.
+    is the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. ``importance`` (n,)
+    int64 is the sum of alpha times importance, from 0 to 255, over them (of importance where ``alpha`` is None); None
+    where all matter alike. All are integers, so that a sum of histograms is the same in any order.
     """
 
     colors: UInt8Array
     counts: IntArray
     alpha: IntArray | None = None
+    importance: IntArray | None = None
 
     @classmethod
     def count(cls, rgb: UInt8Array, alpha: UInt8Array | None = None) -> ColorHistogram:
@@ -161,12 +164,18 @@ class ColorHistogram:
         codes, index = np.unique(codes, return_inverse=True)
         counts = np.zeros(len(codes), np.int64)
         np.add.at(counts, index, np.concatenate([self.counts, other.counts]))
-        if self.alpha is None and other.alpha is None:
-            return ColorHistogram(morton_colors(codes), counts)
-        alpha = np.zeros(len(codes), np.int64)
-        parts = [OPAQUE * part.counts if part.alpha is None else part.alpha for part in (self, other)]
-        np.add.at(alpha, index, np.concatenate(parts))
-        return ColorHistogram(morton_colors(codes), counts, alpha)
+        parts, columns = (self, other), dict[str, IntArray]()
+        scale = max(part.weight_scale for part in parts)
+        if scale > 1:
+            alpha = [part.integer_weights * (scale // part.weight_scale) for part in parts]
+            np.add.at(columns.setdefault("alpha", np.zeros(len(codes), np.int64)), index, np.concatenate(alpha))
+        if any(part.importance is not None for part in parts):
+            scale *= FULL
+            importance = [part.fit_weights * (scale // part.fit_scale) for part in parts]
+            np.add.at(
+                columns.setdefault("importance", np.zeros(len(codes), np.int64)), index, np.concatenate(importance)
+            )
+        return ColorHistogram(morton_colors(codes), counts, **columns)
 
     def __radd__(self, other: object) -> ColorHistogram:
         """The sum with 0, from which ``sum()`` starts."""
@@ -186,6 +195,33 @@ class ColorHistogram:
     def weight_scale(self) -> int:
         """The integer weight of an opaque pixel: 255 where some pixels are partly transparent, else 1."""
         return 1 if self.alpha is None else OPAQUE
+
+    @property
+    def fit_weights(self) -> IntArray:
+        """The exact weight of each colour in a fit, (n,) int64, in units of 1 / :attr:`fit_scale` of an opaque pixel.
+
+        It is the pixels' importance times their alpha, or :attr:`integer_weights` where all matter alike.
+        """
+        return self.integer_weights if self.importance is None else self.importance
+
+    @property
+    def fit_scale(self) -> int:
+        """The fit weight of an opaque pixel of full importance."""
+        return self.weight_scale if self.importance is None else self.weight_scale * FULL
+
+    def weighed(self, importance: UInt8Array, rgb: UInt8Array, alpha: UInt8Array | None) -> ColorHistogram:
+        """This histogram of pixels ``rgb`` (…, 3) with their ``importance`` (…) uint8, and ``alpha`` (…) uint8 or None.
+
+        Sums of integers are exact in double precision up to 2⁵³, so for 10¹¹ pixels.
+        """
+        rows = self.spread(np.arange(len(self), dtype=np.int32), rgb.reshape(1, -1, 3)).reshape(-1)
+        sums = np.zeros(len(self))
+        for part in blocks(len(rows)):
+            weights = importance.reshape(-1)[part].astype(np.float64)
+            if self.alpha is not None and alpha is not None:
+                weights *= alpha.reshape(-1)[part]
+            sums += np.bincount(rows[part], weights, len(self))
+        return replace(self, importance=sums.astype(np.int64))
 
     @property
     def total_weight(self) -> float:

@@ -12,6 +12,7 @@ from importlib import import_module
 import numpy as np
 
 from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import ColorHistogram
 from colorquant.color.spaces import SPACES, Projection
 from colorquant.errors import OptionError
 from colorquant.fitting.features import WeightedFeatures
@@ -19,6 +20,7 @@ from colorquant.fitting.locking import are_enough, locked_colors, locked_rows
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, SearchStep
 from colorquant.fitting.options import COVARIANCES, FitOptions
 from colorquant.threads import one_thread
+from colorquant.types import BoolArray
 
 Progress = Callable[[Iteration | SearchStep], None]  # called in a search, with the start, and after each iteration
 
@@ -161,6 +163,8 @@ def fit(
     options = resolve(options)
     if len(weighted) <= options.k and (not options.lock or are_enough(options.k, weighted.histogram, options.lock)):
         return _one_cluster_each(weighted, options)
+    if not (weighty := weighted.weighty).all():
+        return _fit_weighty(weighted, weighty, options, progress)
     engine = ENGINES[options.engine][options.method]
     module = import_module(f"colorquant.fitting.{engine.module}")
     arguments: tuple[object, ...] = (weighted, options, progress or no_progress)
@@ -171,6 +175,30 @@ def fit(
     with one_thread():
         result: Fit = getattr(module, engine.function)(*arguments)
     return replace(result, locked=locked_colors(options.lock)) if options.lock else result
+
+
+def check_weights(options: FitOptions, histogram: ColorHistogram | None = None) -> None:
+    """Raises OptionError if the engine takes no weights, or if no colour of the histogram has any.
+
+    A ``histogram`` without importance passes; None stands for one that will have it.
+    """
+    if histogram is not None and histogram.importance is None:
+        return
+    if ENGINES[options.engine][options.method].per_pixel:
+        able = [name for name, methods in ENGINES.items() if not methods[options.method].per_pixel]
+        words = f"--weights cannot be honoured by --engine {options.engine} in {options.method}"
+        raise OptionError(f"{words}, where every pixel counts alike: use --engine {' or '.join(able)}")
+    if histogram is not None and not histogram.fit_weights.any():
+        raise OptionError("the map of weights is black wherever the picture is visible: nothing is left to fit")
+
+
+def _fit_weighty(weighted: WeightedFeatures, weighty: BoolArray, options: FitOptions, progress: Progress | None) -> Fit:
+    """Fit the rows that have weight; the others only get a label."""
+    result = fit(weighted.rows(weighty), options, progress)
+    labels = np.empty(len(weighted), np.int32)
+    labels[weighty] = result.labels
+    labels[~weighty] = result.model.predict(weighted.features[~weighty])
+    return replace(result, labels=labels)
 
 
 def _one_cluster_each(weighted: WeightedFeatures, options: FitOptions) -> Fit:

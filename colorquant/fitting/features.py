@@ -12,7 +12,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import morton_codes, morton_order
 from colorquant.color.spaces import Projection
-from colorquant.types import AnyArray, FloatArray, IntArray, UInt8Array, UInt32Array
+from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array, UInt32Array
 
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -22,9 +22,9 @@ class WeightedFeatures:
     """The input of an engine: the colours of a histogram as features, without any pixels.
 
     ``features`` (m, d) float64 are distinct, in the units of the space; ``weights`` (m,) float64 are their pixel
-    counts, in which a partly transparent pixel counts as its alpha / 255. ``index`` (n,) gives the row of each colour
-    of ``histogram`` where several colours share one (gray, chroma); None where each has its own. The rows are in Morton
-    order, so that near rows are near in space.
+    counts, in which a partly transparent pixel counts as its alpha / 255, and its importance / 255 likewise. ``index``
+    (n,) gives the row of each colour of ``histogram`` where several colours share one (gray, chroma); None where each
+    has its own. The rows are in Morton order, so that near rows are near in space.
     """
 
     histogram: ColorHistogram
@@ -37,7 +37,7 @@ class WeightedFeatures:
     def of(cls, histogram: ColorHistogram, projection: Projection, *, merge: bool = True) -> WeightedFeatures:
         """The features of the histogram's colours; without ``merge`` colours that share their features stay apart."""
         features = projection.features(histogram.colors)
-        weights, scale = histogram.integer_weights.astype(np.float64), histogram.weight_scale
+        weights, scale = histogram.fit_weights.astype(np.float64), histogram.fit_scale
         if projection.injective or not merge:
             return cls(histogram, projection, features, weights / scale, None)
         _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)
@@ -61,6 +61,21 @@ class WeightedFeatures:
     def columns(self) -> FloatArray:
         """The features by band, (d, m), contiguous; usually not a copy, since features are stored band by band."""
         return np.ascontiguousarray(self.features.T)
+
+    @property
+    def weighty(self) -> BoolArray:
+        """Which rows (m,) have any weight: not those of pixels without importance."""
+        weighty: BoolArray = self.weights > 0
+        return weighty
+
+    def rows(self, chosen: BoolArray) -> WeightedFeatures:
+        """The features of the ``chosen`` rows (m,), with the histogram of their colours."""
+        whole, index = self.histogram, self.index
+        colors = chosen if index is None else chosen[index]
+        alpha, importance = (None if part is None else part[colors] for part in (whole.alpha, whole.importance))
+        histogram = ColorHistogram(whole.colors[colors], whole.counts[colors], alpha, importance)
+        renumbered = None if index is None else (np.cumsum(chosen) - 1)[index[colors]]
+        return WeightedFeatures(histogram, self.projection, self.features[chosen], self.weights[chosen], renumbered)
 
     def per_pixel(self, image: CountedImage, dtype: type[Real]) -> npt.NDArray[Real]:
         """The features of every visible pixel of ``image`` in picture order, (pixels, d).

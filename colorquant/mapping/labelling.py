@@ -75,6 +75,25 @@ class Labelling:
         """Pixels per label, (k,) int64."""
         return np.bincount(self.labels, self.counts, minlength=self.k).astype(np.int64)
 
+    @cached_property
+    def fit_weights(self) -> IntArray:
+        """The exact weight of each row in the colour of its label, (n,) int64; those of a label share a unit.
+
+        It is the weight that the row had in the fit. Where all rows of a label had none, each counts its pixels.
+        """
+        if self.image is not None or self.weighted.histogram.importance is None:
+            return self.integer_weights
+        weights = self.weighted.histogram.fit_weights
+        without = np.bincount(self.labels, weights, minlength=self.k)[self.labels] == 0
+        return np.where(without, self.integer_weights, weights) if without.any() else weights
+
+    @cached_property
+    def fit_totals(self) -> IntArray:
+        """Fit weight per label, (k,) int64."""
+        if self.fit_weights is self.integer_weights:
+            return self.label_weights
+        return np.bincount(self.labels, self.fit_weights, minlength=self.k).astype(np.int64)
+
     @property
     def in_palette(self) -> BoolArray:
         """Which labels the palette has, (k,): those with pixels, and the locked ones."""
@@ -91,12 +110,19 @@ class Labelling:
 
     @cached_property
     def color_sums(self) -> IntArray:
-        """The weighted sum of the colours per label, (k, 3) int64: exact, the same on every machine."""
-        return self.sums(self.colors).astype(np.int64)
+        """The sum of the colours per label by integer weights, (k, 3) int64: exact, the same on every machine."""
+        return sums_by_label(self.labels, self.integer_weights, self.colors.T, self.k).T.astype(np.int64)
 
-    def sums(self, values: FloatArray | UInt8Array) -> FloatArray:
-        """The weighted sum of the rows ``values`` (n, c) per label, (k, c)."""
-        return sums_by_label(self.labels, self.integer_weights, values.T, self.k).T
+    @cached_property
+    def fit_color_sums(self) -> IntArray:
+        """The sum of the colours per label by fit weights, (k, 3) int64, exact as well."""
+        return (
+            self.color_sums if self.fit_weights is self.integer_weights else self.fit_sums(self.colors).astype(np.int64)
+        )
+
+    def fit_sums(self, values: FloatArray | UInt8Array) -> FloatArray:
+        """The sum of the rows ``values`` (n, c) per label by fit weights, (k, c)."""
+        return sums_by_label(self.labels, self.fit_weights, values.T, self.k).T
 
     def squared_error(self, colors: UInt8Array) -> int:
         """The squared difference of each row's colour and its label's in ``colors`` (k, 3) uint8, a weighted sum.
@@ -109,28 +135,29 @@ class Labelling:
         return squares - 2 * cross + own
 
     def member_colors(self) -> tuple[UInt8Array, IntArray, IntArray]:
-        """The distinct pairs of a colour and its label: colours (m, 3) uint8, labels (m,), integer weights (m,)."""
+        """The distinct pairs of a colour and its label: colours (m, 3) uint8, labels (m,), fit weights (m,)."""
         if self.image is None:
-            return self.colors, self.labels, self.integer_weights
+            return self.colors, self.labels, self.fit_weights
         if self.image.visible.alpha is None:
             return count_labelled(self.colors, self.labels)
         pairs, row = np.unique(np.column_stack([self.colors, self.labels]), axis=0, return_inverse=True)
         weights = np.bincount(row.reshape(-1), self.integer_weights).astype(np.int64)
         return pairs[:, :3].astype(np.uint8), pairs[:, 3], weights
 
-    def member_features(self) -> tuple[IntArray, IntArray, FloatArray]:
-        """The distinct pairs of a row of the weighted features and its label: rows (m,), labels (m,), weights (m,)."""
+    def member_features(self) -> tuple[IntArray, IntArray, IntArray]:
+        """The distinct pairs of a row of the features and its label: rows (m,), labels (m,), fit weights (m,)."""
         weighted = self.weighted
         if self.image is None:  # colours that share a row share its label
-            labels = self.labels
+            labels, weights = self.labels, self.fit_weights
             if weighted.index is not None:
                 labels = np.zeros(len(weighted), np.int64)
                 labels[weighted.index] = self.labels
-            return np.arange(len(weighted)), labels, weighted.weights
+                weights = np.bincount(weighted.index, weights, len(weighted)).astype(np.int64)
+            return np.arange(len(weighted)), labels, weights
         per_color = np.arange(len(weighted.histogram)) if weighted.index is None else weighted.index
         rows: IntArray = self.image.of_visible(self.image.spread(per_color)).astype(np.int64)
         pairs, inverse = np.unique(rows * self.k + self.labels, return_inverse=True)
-        return pairs // self.k, pairs % self.k, np.bincount(inverse, self.weights).astype(np.float64)
+        return pairs // self.k, pairs % self.k, np.bincount(inverse, self.fit_weights).astype(np.int64)
 
 
 def majority_rows(labels: IntArray, weights: AnyArray, totals: AnyArray) -> tuple[IntArray, IntArray]:

@@ -26,15 +26,15 @@ def member_colors(labelling: Labelling, paint: str) -> UInt8Array:
 
     ``paint`` is members, mean or dominant, of :data:`PAINTS`. A mean is rounded half up.
     """
-    weights = np.maximum(labelling.label_weights, 1)[:, None]
-    rounded: IntArray = (2 * labelling.color_sums + weights) // (2 * weights)
+    weights = np.maximum(labelling.fit_totals, 1)[:, None]
+    rounded: IntArray = (2 * labelling.fit_color_sums + weights) // (2 * weights)
     colors = rounded.astype(np.uint8)
     if paint != "mean":
         members, labels, member_weights = labelling.member_colors()
         if paint == "dominant":
             owners, rows = heaviest_rows(labels, member_weights)
         else:
-            owners, rows = majority_rows(labels, member_weights, labelling.label_weights)
+            owners, rows = majority_rows(labels, member_weights, labelling.fit_totals)
         colors[owners] = members[rows]
     return colors
 
@@ -44,15 +44,14 @@ def paint_points(labelling: Labelling, model: Model, paint: str) -> FloatArray:
     points = model.points
     if paint == "centers":
         return points
-    weights = labelling.label_weights[:, None]
-    points = np.where(weights > 0, labelling.sums(labelling.features) / np.maximum(weights, 1), points)
+    weights = labelling.fit_totals[:, None]
+    points = np.where(weights > 0, labelling.fit_sums(labelling.features) / np.maximum(weights, 1), points)
     if paint != "mean":
         rows, labels, member_weights = labelling.member_features()
         if paint == "dominant":
             owners, places = heaviest_rows(labels, member_weights)
         else:
-            totals = labelling.label_weights / labelling.weighted.histogram.weight_scale
-            owners, places = majority_rows(labels, member_weights, totals)
+            owners, places = majority_rows(labels, member_weights, labelling.fit_totals)
         points[owners] = labelling.weighted.features[rows[places]]
     return points
 

@@ -69,6 +69,7 @@ class FileRecord(TypedDict, total=False):
     seed: int
     lock: list[str]
     auto: AutoRecord
+    weights: str
     notes: list[str]
     warnings: list[str]
 
@@ -84,11 +85,12 @@ def record(
     notes: Sequence[str] = (),
     warnings: Sequence[str] = (),
     chosen: ChosenK | None = None,
+    weights: str | None = None,
 ) -> FileRecord:
     """The JSON object of a quantized file. ``name`` and ``output`` are the paths; sizes are in bytes.
 
     ``mse`` sums the squared error over the three channels; ``psnr`` is null where nothing was lost.
-    ``chosen`` says how ``-k auto`` chose the number of colours.
+    ``chosen`` says how ``-k auto`` chose the number of colours; ``weights`` is the path of the map of importance.
     """
     options = quantized.options
     height, width = quantized.labels.shape
@@ -119,10 +121,12 @@ def record(
     row["seconds"] = {stage: round(seconds[stage], 6) for stage in STAGES}
     row["bytes_in"], row["bytes_out"] = bytes_in, bytes_out
     row["seed"] = options.seed
-    if options.method == "kmeans":
+    if options.lock:
         row["lock"] = list(options.lock)
     if chosen is not None:
         row["auto"] = auto_record(chosen)
+    if weights is not None:
+        row["weights"] = weights
     row["notes"], row["warnings"] = list(notes), list(warnings)
     return row
 
