@@ -233,7 +233,7 @@ USAGE = {
     "engine": (["--engine", "tensorflow"], "tensorflow"),
     "keep luma": (["--keep-luma"], "--keep-luma cannot be used with --space rgb"),
     "keep luma gray": (["--space", "gray", "--keep-luma"], "--space gray"),
-    "palette": (["--palette-out", "p.txt"], "--palette-out p.txt: unknown ending"),
+    "palette": (["--palette-out", "p.doc"], "--palette-out p.doc: unknown ending"),
     "tol": (["--tol", -1], "--tol -1 is out of range"),
     "tol huge": (["--tol", 1e300], "--tol 1e+300 is out of range"),
     "tol nan": (["--tol", "nan"], "--tol nan is out of range"),
