@@ -46,16 +46,17 @@ if TYPE_CHECKING:
 class _Saving(IndexedImage):
     """Saving and showing a picture; all images that the API returns can do this."""
 
-    def save(self, path: Path | str, *, force: bool = False) -> None:
+    def save(self, path: Path | str, *, force: bool = False, optimize: bool = False) -> None:
         """Write the picture as a PNG, completely or not at all.
 
-        An existing file is replaced only with ``force``. Raises OptionError for another ending, OutputError where the
-        file cannot be written.
+        An existing file is replaced only with ``force``. With ``optimize`` oxipng makes the file smaller, which takes
+        longer. Raises OptionError for another ending and where pyoxipng is missing, OutputError where the file cannot
+        be written.
         """
         path = Path(path)
         if path.suffix.lower() != ".png":
             raise OptionError(f"{path}: pictures are written as PNG, give a name that ends in .png")
-        write_whole([(path, encode_png(self))], force=force)
+        write_whole([(path, encode_png(self, optimize=optimize))], force=force)
 
     def __repr__(self) -> str:
         """Size, colours and error, in one line: the arrays themselves would fill the screen."""

@@ -29,7 +29,12 @@ PACKAGES_OF_ENGINES = {"numpy": "numpy", "opencv": "opencv-python-headless", "sk
 METHODS = ("kmeans", "em")
 DECODERS = {"PNG": "zlib", "JPEG": "jpg", "WEBP": "webp", "TIFF": "libtiff", "AVIF": "avif", "JPEG2000": "jpg_2000"}
 NEEDED_DECODERS = ("PNG", "JPEG")
-MODULES = {"pillow": "PIL", "scikit-image": "skimage", "scikit-learn": "sklearn"}  # whose package has another name
+MODULES = {  # of packages whose module has another name
+    "pillow": "PIL",
+    "pyoxipng": "oxipng",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+}
 DEVELOPERS_EXTRA = "dev"  # no command uses it
 TIME_LIMIT = 120  # seconds for one trial
 WIDTHS = (13, 22, 9)  # of the columns group, name and state: lines are printed before all of them are known
@@ -297,6 +302,9 @@ def _try_package(name: str) -> Iterator[str]:
         import_module("colorquant.analysis.measures").ssim(_noise(), _noise())
     elif name == "imagequant":
         import_module("colorquant.analysis.baselines").quantize(_noise(), None, "imagequant", 3)
+    elif name == "pyoxipng":
+        png = import_module("colorquant.images.png").encode_grayscale(import_module("numpy").zeros((4, 4), "uint8"))
+        import_module("colorquant.images.optimizing").optimized(png)
     elif name == "matplotlib":
         import_module("matplotlib.figure").Figure().savefig(io.BytesIO(), format="png")
     else:

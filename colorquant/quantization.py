@@ -28,6 +28,7 @@ from colorquant.fitting.models import (
 )
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
+from colorquant.images.optimizing import optimized
 from colorquant.images.png import SRGB
 from colorquant.mapping.labelling import Labelling
 from colorquant.mapping.painting import paint as paint_image
@@ -275,18 +276,23 @@ def log_likelihood_of(fit: Fit, weighted: WeightedFeatures) -> float | None:
     return fit.model.log_likelihood(weighted.features, weighted.weights)
 
 
-def encode_png(image: IndexedImage, chunks: bytes = SRGB) -> bytes:
+def encode_png(image: IndexedImage, chunks: bytes = SRGB, *, optimize: bool = False) -> bytes:
     """The picture as PNG: indexed where its colours allow it, else truecolour.
 
-    ``chunks``, from :func:`colorquant.images.encoding.picture_chunks`, describe its colours and its resolution.
+    ``chunks``, from :func:`colorquant.images.encoding.picture_chunks`, describe its colours and its resolution. With
+    ``optimize`` oxipng makes the file smaller, and the indices of the PNG may differ from the labels. Raises
+    OptionError where that needs a package that is missing.
     """
     if image.painted is not None:
-        return encoding.encode_rgb(image.painted, image.alpha, chunks)
-    return encoding.encode_labels(
-        image.labels,
-        image.palette.colors,
-        image.alpha,
-        gray=image.gray,
-        chunks=chunks,
-        keep_order=image.keep_order,
-    )
+        png = encoding.encode_rgb(image.painted, image.alpha, chunks)
+    else:
+        png = encoding.encode_labels(
+            image.labels,
+            image.palette.colors,
+            image.alpha,
+            gray=image.gray,
+            chunks=chunks,
+            keep_order=image.keep_order,
+            reorder=optimize,
+        )
+    return optimized(png) if optimize else png

@@ -30,6 +30,8 @@ def command_line(
     drawing: Drawing | None = None,
     auto: AutoK | None = None,
     weights: str | None = None,
+    optimize: bool = False,
+    skip_if_larger: bool = False,
     image: Path | None = None,
     in_place: bool = False,
     others: Mapping[str, str] | None = None,
@@ -43,8 +45,8 @@ def command_line(
     """
     words = ["colorquant", options.method, _no_option(name), *_fit_words(options, auto)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
-    words += _words("--weights", weights, None)
-    words += _reading_words(reading) + _output_words(keep_metadata, image, in_place, others)
+    words += _words("--weights", weights, None) + _reading_words(reading)
+    words += _output_words(keep_metadata, image, in_place, others, optimize=optimize, skip_if_larger=skip_if_larger)
     if drawing is not None:
         words += ["--figure-kind", drawing.kind]
         words += ["--figure-bands", ",".join(drawing.bands)] if drawing.bands else []
@@ -58,6 +60,8 @@ def apply_command(
     *,
     reading: Reading = Reading(),  # noqa: B008  it is frozen
     keep_metadata: bool = False,
+    optimize: bool = False,
+    skip_if_larger: bool = False,
     image: Path | None = None,
     in_place: bool = False,
     others: Mapping[str, str] | None = None,
@@ -65,7 +69,8 @@ def apply_command(
     """The ``colorquant apply`` command for the input ``name``; the other arguments as for :func:`command_line`."""
     words = ["colorquant", "apply", _no_option(name), "--palette", options.given]
     words += _words("--space", options.space, None) + _words("--distance", options.distance, MappingOptions.distance)
-    words += _reading_words(reading) + _output_words(keep_metadata, image, in_place, others)
+    words += _reading_words(reading)
+    words += _output_words(keep_metadata, image, in_place, others, optimize=optimize, skip_if_larger=skip_if_larger)
     return shlex.join(words)
 
 
@@ -99,10 +104,17 @@ def _reading_words(reading: Reading) -> list[str]:
 
 
 def _output_words(
-    keep_metadata: bool, image: Path | None, in_place: bool, others: Mapping[str, str] | None
+    keep_metadata: bool,
+    image: Path | None,
+    in_place: bool,
+    others: Mapping[str, str] | None,
+    *,
+    optimize: bool,
+    skip_if_larger: bool,
 ) -> list[str]:
     """The flags of the files that are written."""
     words = _words("--keep-metadata", keep_metadata, False)
+    words += _words("--optimize", optimize, False) + _words("--skip-if-larger", skip_if_larger, False)
     words += ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
     for flag, value in (others or {}).items():
         words += [flag, value]

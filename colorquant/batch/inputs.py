@@ -56,6 +56,14 @@ class Input:
             return os.path.splitext(os.path.basename(self.name))[0]
         return "stdin" if self.name == STDIN else Path(self.name).stem
 
+    def read_bytes(self) -> bytes:
+        """The bytes of the source. Raises ImageReadError for a file that cannot be read."""
+        source = self.source
+        try:
+            return source if isinstance(source, bytes) else source.read_bytes()
+        except OSError as error:
+            raise ImageReadError(f"cannot be read: {error.strerror or error}; check the file") from error
+
     def with_data(self, stream: BinaryIO) -> Input:
         """This input with the bytes of ``stream`` where it is standard input. A failed read becomes its problem."""
         if self.path is not None:

@@ -15,6 +15,7 @@ from colorquant.errors import OptionError
 from colorquant.fitting.engines import Progress, check_weights, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
+from colorquant.images.optimizing import check_optimizer
 from colorquant.mapping.options import MappingOptions
 from colorquant.report import figures
 from colorquant.report.figure_kinds import Drawing
@@ -40,6 +41,8 @@ class QuantizeRequest:
     assign: str | None = None
     reading: Reading = Reading()  # noqa: RUF009  it is frozen
     keep_metadata: bool = False
+    optimize: bool = False
+    skip_if_larger: bool = False
     figure_kind: str | None = None
     figure_bands: tuple[str, ...] = ()
     figure_title: str | None = None
@@ -63,6 +66,8 @@ class QuantizeRequest:
                 _check_map_name(self.weights)
         check_kinds(options, self.others)
         self._drawing()
+        if self.optimize:
+            check_optimizer()
 
     @property
     def k(self) -> int:
@@ -108,6 +113,8 @@ class QuantizeRequest:
             assign=self.assign,
             reading=self.reading,
             keep_metadata=self.keep_metadata,
+            optimize=self.optimize,
+            skip_if_larger=self.skip_if_larger,
             drawing=self._drawing(),
             auto=self.auto,
             weights=self.weights,

@@ -43,7 +43,9 @@ class JobOptions:
     the metadata of the input are written into the image.
     ``drawing`` is a choice of :func:`colorquant.report.figures.choose`; None draws the default figure. With ``auto``
     the number of colours is chosen for each input, and ``options.k`` is the largest that is possible. ``weights`` is
-    the name of a map of importance, in which ``{stem}`` stands for the stem of each input.
+    the name of a map of importance, in which ``{stem}`` stands for the stem of each input. With ``optimize`` oxipng
+    makes the picture smaller; with ``skip_if_larger`` nothing is written for an input whose picture would not be
+    smaller than its file.
     """
 
     options: FitOptions | MappingOptions
@@ -54,6 +56,8 @@ class JobOptions:
     drawing: Drawing | None = None
     auto: AutoK | None = None
     weights: str | None = None
+    optimize: bool = False
+    skip_if_larger: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class FileResult:
 
     ``seconds`` maps each stage to its wall time. ``notes`` are sentences about what was lost or changed; ``warnings``
     are the notes that are shown without ``-v``. ``chosen`` says how ``-k auto`` chose the number of colours.
+    ``larger`` says that nothing was written, since the picture with its ``bytes_out`` is not smaller than the input.
     """
 
     quantized: IndexedImage
@@ -72,13 +77,15 @@ class FileResult:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     chosen: ChosenK | None = None
+    larger: bool = False
 
 
 @dataclass(frozen=True)
 class JobResult:
     """The result of a :class:`QuantizeJob`: small enough to be sent between processes, unless ``png`` is set.
 
-    ``record`` is the input's JSON object, ``png`` the image if no file was requested, and ``command`` a shell
+    ``record`` is the input's JSON object, ``png`` the image if no file was requested (or, if the input is smaller, the
+    bytes of the input), and ``command`` a shell
     command that quantizes this input in the same way, empty for an input that was skipped.
     """
 
@@ -107,7 +114,12 @@ class QuantizeJob:
         if settings.weights is not None:
             settings = replace(settings, weights=settings.weights.replace("{stem}", item.stem))
         result = quantize_file(item.source, settings, paths, progress=self.progress, trying=self.trying)
-        return JobResult(_record(item, paths, settings, result), result.png, _command(settings, paths))
+        record = _record(item, paths, settings, result)
+        png = result.png
+        if result.larger:
+            record["status"] = "larger"
+            png = item.read_bytes() if paths.image is None else None
+        return JobResult(record, png, _command(settings, paths))
 
 
 def _record(item: Input, paths: OutputPaths, settings: JobOptions, result: FileResult) -> FileRecord:
@@ -149,8 +161,9 @@ def quantize_file(
 ) -> FileResult:
     """Read an image file, quantize it or map it onto a given palette, and write the files of ``paths``.
 
-    Nothing is written unless all of it could be encoded. ``weights`` of the settings is the name of a file. Raises
-    ImageReadError, OptionError, EngineError, TargetError and OutputError.
+    Nothing is written unless all of it could be encoded, and with ``skip_if_larger`` unless the picture is smaller than
+    its input. ``weights`` of the settings is the name of a file. Raises ImageReadError, OptionError, EngineError,
+    TargetError and OutputError.
     """
     options = settings.options
     paths.check(options.k)
@@ -165,7 +178,7 @@ def quantize_file(
     image = CountedImage(picture.rgb, picture.alpha, _importance(settings, picture))
 
     def encode(result: IndexedImage) -> bytes:
-        return encode_png(result, chunks)
+        return encode_png(result, chunks, optimize=settings.optimize)
 
     made = _make(image, settings, paths, seconds=seconds, progress=progress, trying=trying, encode=encode)
     quantized = made.quantized
@@ -176,6 +189,9 @@ def quantize_file(
     del picture, image  # without other files the pixels are no longer needed
     start = time.perf_counter()
     png = encode(quantized) if made.png is None else made.png
+    if settings.skip_if_larger and len(png) >= bytes_in:
+        seconds["write"] = time.perf_counter() - start
+        return FileResult(quantized, bytes_in=bytes_in, bytes_out=len(png), png=None, seconds=seconds, larger=True)
     encoded: Files = []
     if shown is not None:
         file = _file(settings, paths, shown, made, bytes_in=bytes_in, bytes_out=len(png), notes=notes)
@@ -354,6 +370,8 @@ def _command(settings: JobOptions, paths: OutputPaths) -> str:
             settings.options,
             reading=settings.reading,
             keep_metadata=settings.keep_metadata,
+            optimize=settings.optimize,
+            skip_if_larger=settings.skip_if_larger,
             image=paths.image,
             in_place=paths.in_place,
             others=others,
@@ -368,6 +386,8 @@ def _command(settings: JobOptions, paths: OutputPaths) -> str:
         drawing=settings.drawing,
         auto=settings.auto,
         weights=settings.weights,
+        optimize=settings.optimize,
+        skip_if_larger=settings.skip_if_larger,
         image=paths.image,
         in_place=paths.in_place,
         others=others,

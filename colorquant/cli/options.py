@@ -267,6 +267,12 @@ _metadata_option = option(
     is_flag=True,
     help="Copy EXIF, XMP and texts of the input into the picture.",
 )
+_optimize_option = option(
+    OUTPUT,
+    "--optimize",
+    is_flag=True,
+    help="Make the picture smaller with oxipng (pip install 'colorquant[optimize]'); takes longer.",
+)
 
 
 def _html_option(shown: str) -> Decorator:
@@ -274,7 +280,11 @@ def _html_option(shown: str) -> Decorator:
 
 
 mapping_output_options = _stack(
-    _picture_options, _html_option("before and after, pixels and palette"), _label_options, _metadata_option
+    _picture_options,
+    _html_option("before and after, pixels and palette"),
+    _label_options,
+    _metadata_option,
+    _optimize_option,
 )
 
 
@@ -316,6 +326,7 @@ def output_options(*own: Decorator) -> Decorator:
             help="Write a row per iteration: the objective, the largest shift of a centre, the size of each cluster.",
         ),
         _metadata_option,
+        _optimize_option,
     )
 
 
@@ -324,6 +335,13 @@ batch_options = _stack(
     jobs_option,
     option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),
     option(BATCH, "--skip-existing", is_flag=True, help="Skip inputs whose outputs all exist, to resume a run."),
+    option(
+        BATCH,
+        "--skip-if-larger",
+        is_flag=True,
+        help="Write nothing for an input whose picture would not be smaller than its file; to standard output goes the "
+        "file itself.",
+    ),
     option(BATCH, "--dry-run", is_flag=True, help="Print the names of the files that would be written; write nothing."),
     option(BATCH, "--fail-fast", is_flag=True, help="Start no more images after the first failure."),
     option(BATCH, "--isolate", is_flag=True, help="Work in separate processes: a crash fails only its own file."),

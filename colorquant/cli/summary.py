@@ -61,7 +61,8 @@ class BatchSummary:
 
     def _counts(self, total: int) -> str:
         """The counts of all inputs: 2 written, 0 skipped, 1 failed."""
-        words = [f"{self.counts[status]} {status}" for status in ("written", "skipped", "failed")]
+        larger = ["larger"] if self.counts["larger"] else []
+        words = [f"{self.counts[status]} {status}" for status in ("written", *larger, "skipped", "failed")]
         rest = total - self.counts.total()
         if rest:
             words.append(f"{rest} not done")

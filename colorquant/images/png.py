@@ -84,8 +84,8 @@ def _png(values_at: npt.NDArray[np.generic], color_type: int, bits: int, chunks:
 def _zlib_stream(values_at: npt.NDArray[np.generic], bits: int, values: int) -> bytes:
     """The rows of ``values_at`` (h, w), filtered and packed, as a zlib stream.
 
-    Each strip of rows becomes deflate blocks of its own, which may refer to the strip before; it
-    is compressed with two strategies, of which the second knows only runs, and the smaller result is taken.
+    Each strip of rows becomes deflate blocks of its own, which may refer to the strip before. It is compressed with two
+    strategies, of which the second knows only runs, and the smaller result is taken.
     """
     height, width = values_at.shape
     row_bytes = 1 + (width * bits + 7) // 8

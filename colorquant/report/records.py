@@ -41,7 +41,7 @@ class FileRecord(TypedDict, total=False):
 
     input: Required[str]
     output: str
-    status: Required[Literal["written", "skipped", "failed", "planned"]]
+    status: Required[Literal["written", "larger", "skipped", "failed", "planned"]]
     error: str
     others: list[str]
     command: str
@@ -202,13 +202,14 @@ def failed(name: str, error: str) -> FileRecord:
 def summary_line(row: FileRecord, width: int | None = None) -> str:
     """The line of a :func:`record` or of a :func:`skipped` input; with ``width`` the name is shortened to fit.
 
-
     photo-kmeans16.png: 31,716 → 16 colours · 29.27 dB · 620 → 74 kB (−88 %)
     """
-    name = row["input"] if row["output"] == "-" else row["output"]
+    name = row["input"] if row["output"] == "-" or row["status"] == "larger" else row["output"]
     name = "standard input" if name == "-" else printable(name)
     if row["status"] == "skipped":
         words = "skipped, it exists"
+    elif row["status"] == "larger":
+        words = f"kept, would not be smaller: {_change_words(row['bytes_in'], row['bytes_out'])}"
     else:
         words = f"{_color_words(row)} · {_change_words(row['bytes_in'], row['bytes_out'])}"
     return f"{name if width is None else shortened(name, width - len(words) - 2)}: {words}"
