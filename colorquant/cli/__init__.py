@@ -21,6 +21,7 @@ COMMANDS = {
     "kmeans": "Quantize images with k-means.",
     "em": "Quantize images with EM (a Gaussian mixture).",
     "apply": "Map images onto a given palette.",
+    "palette": "Show, convert, sort and merge palettes.",
     "compare": "Compare methods, engines, spaces and numbers of colours on images.",
     "timing": "Time k-means and EM, engines and spaces in turn.",
     "doctor": "Check the installation: packages, OpenCV, engines, extras, formats.",

@@ -33,6 +33,7 @@ PALETTE_SUFFIXES = (
     ".soc",
 )
 DISTANCES = ("euclidean", "ciede2000")
+PALETTE_ORDERS = ("as-is", "share", "luma", "hue")
 FIGURES = ("segmented-histogram", "gaussians", "ellipses", "colors3d", "convergence", "elbow", "grid")
 COMPARISON_FIGURES = ("elbow", "grid", "rate")
 TIMING_STAGES = ("quantize", "fit")

@@ -41,6 +41,8 @@ def explain(error: click.UsageError, commands: Iterable[str]) -> str:
     if isinstance(error, click.NoSuchOption):
         return _no_option(error.option_name, context, commands, see)
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
+        if error.param.name == "palettes":
+            return f"{context.command_path} needs palettes: name files, images, or built-in palettes; {see}"
         return f"{context.command_path} needs images: name files, folders, or - for standard input; {see}"
     message = error.format_message()
     # The message for a bad value already names the values that are allowed.

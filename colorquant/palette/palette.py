@@ -12,6 +12,7 @@ import numpy as np
 from colorquant.errors import OptionError
 from colorquant.images.color_names import named_color
 from colorquant.palette import files
+from colorquant.palette.arranging import ORDERS, Nearest, merge_near, nearest_others
 from colorquant.palette.built_in import BUILT_IN
 from colorquant.palette.entries import Entries, checked_entries, parse_hex
 from colorquant.types import FloatArray, IntArray, UInt8Array
@@ -89,6 +90,62 @@ class Palette:
 
     def _entries(self) -> Entries:
         return Entries(self.colors, self.counts, self.alpha, self.names)
+
+    def sorted(self, by: str) -> Palette:
+        """The palette in another order: ``share``, ``luma`` or ``hue``, a key of ORDERS.
+
+        The most frequent come first, the dark ones, or the grays and then the hues from red to purple. Raises
+        OptionError for an unknown order, and for shares where the counts are not known.
+        """
+        if by not in ORDERS:
+            raise OptionError(f"there is no order {by!r}: use one of {', '.join(ORDERS)}")
+        return self._rows(ORDERS[by](self.colors, self.counts).tolist())
+
+    def merged(self, below: float) -> Palette:
+        """The palette with near colours merged: none differ by less than ``below`` (CIEDE2000), at the same alpha.
+
+        A merged colour is the mean RGB by the counts, where they are known. It has the place of the first of its
+        colours, and the name of the heaviest. Raises OptionError for more colours than can be compared.
+        """
+        if not below > 0:
+            raise OptionError(f"--merge-below {below:g} merges nothing: give a number above 0, such as 2")
+        weights = np.ones(len(self), np.int64) if self.counts is None else self.counts
+        merged = merge_near(self.colors, self.opacities, weights, below)
+        kept = self._rows(merged.heaviest.tolist())
+        counts = None
+        if self.counts is not None:
+            counts = np.zeros(len(kept), np.int64)
+            np.add.at(counts, merged.groups, self.counts)
+        return Palette(merged.colors, counts, kept.alpha, kept.names)
+
+    def nearest_others(self) -> Nearest:
+        """For each colour the nearest other one of the same alpha, and their difference (CIEDE2000).
+
+        Raises OptionError for more colours than can be compared.
+        """
+        return nearest_others(self.colors, self.opacities)
+
+    @staticmethod
+    def joined(palettes: Sequence[Palette]) -> Palette:
+        """One palette of several, one after the other. Counts are kept where all have them."""
+        known = [palette.counts for palette in palettes if palette.counts is not None]
+        clear = any(palette.alpha is not None for palette in palettes)
+        named = any(palette.names is not None for palette in palettes)
+        return Palette(
+            np.concatenate([palette.colors for palette in palettes]),
+            np.concatenate(known) if len(known) == len(palettes) else None,
+            np.concatenate([palette.opacities for palette in palettes]) if clear else None,
+            tuple(name for palette in palettes for name in palette.names or ("",) * len(palette)) if named else None,
+        )
+
+    def _rows(self, rows: Sequence[int]) -> Palette:
+        """The entries with these numbers, in this order."""
+        return Palette(
+            self.colors[rows],
+            None if self.counts is None else self.counts[rows],
+            None if self.alpha is None else self.alpha[rows],
+            None if self.names is None else tuple(self.names[row] for row in rows),
+        )
 
     def __len__(self) -> int:
         return len(self.colors)

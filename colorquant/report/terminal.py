@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -76,15 +77,21 @@ def width() -> int:
     return Console().width
 
 
-def show_table(table: Table) -> None:
-    """Print the table on standard output at its full width: a narrow terminal wraps lines, but no number is cut."""
+def show_table(table: Table, swatches: Sequence[str] = ()) -> None:
+    """Print the table on standard output at its full width: a narrow terminal wraps lines, but no number is cut.
+
+    ``swatches`` are colours as #rrggbb, one for each row, which are shown as blocks before its cells.
+    """
     console = Console(highlight=False)
     rich_table = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+    if swatches:
+        rich_table.add_column(Text(""))
     for header in table.headers:
         rich_table.add_column(Text(header), justify="left" if header in table.left else "right", no_wrap=True)
     for number, row in enumerate(table.starred()):
         cells = [Text(cell, "bold green" if (number, place) in table.best else "") for place, cell in enumerate(row)]
-        rich_table.add_row(*cells, end_section=number in table.ends)
+        block = [Text("    ", f"on {swatches[number]}")] if swatches else []
+        rich_table.add_row(*block, *cells, end_section=number in table.ends)
     wide = console.options.update(max_width=10_000)
     console.width = max(console.width, Measurement.get(console, wide, rich_table).maximum)
     console.print(rich_table)

@@ -90,7 +90,7 @@ WRONG = {
     "several k of em": (["em", "PHOTO", "-k", "4,8"], "use colorquant compare -k 4,8"),
     "command": (["kmean", "PHOTO"], "Did you mean kmeans?"),
     "capitals": (["KMEANS", "PHOTO"], "Did you mean kmeans?"),
-    "no such command": (["paint", "PHOTO"], "use one of kmeans, em, apply, compare"),
+    "no such command": (["paint", "PHOTO"], "use one of kmeans, em"),
     "no command": (["PHOTO"], "name one before the images, as in colorquant kmeans "),
     "option": (["kmeans", "PHOTO", "--palete", "p.gpl"], "Did you mean --palette-out?"),
     "option of other programs": (["kmeans", "PHOTO", "--overwrite"], "Did you mean --force?"),

@@ -129,6 +129,12 @@ def test_the_document_lists_exactly_the_keys_of_a_timing(run, photo):
     assert sorted([*row, *timing_records.NOT_TIMED]) == sorted(keys)
 
 
+def test_the_document_lists_exactly_the_keys_of_a_palettes_colour(run):
+    assert sorted(documented_keys("palettes.md")) == sorted(
+        json.loads(run("palette", "bw", "--json").stdout)["colors"][0]
+    )
+
+
 def test_every_option_of_timing_is_documented():
     page = (ROOT / "docs" / "timing.md").read_text()
     for option in import_module("colorquant.cli.timing").command.params:

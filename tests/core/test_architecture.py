@@ -122,7 +122,9 @@ def loaded_by(*args: str) -> set[str]:
     return set(output.split("MODULES ")[1].split())
 
 
-@pytest.mark.parametrize("command", [[], ["kmeans"], ["em"], ["apply"], ["compare"], ["timing"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command", [[], ["kmeans"], ["em"], ["apply"], ["palette"], ["compare"], ["timing"], ["doctor"]]
+)
 def test_help_loads_nothing_heavy(command):
     assert not loaded_by(*command, "--help") & {"numpy", "cv2", "sklearn", "scipy", "PIL", "rich"}
 
@@ -134,6 +136,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.fitting import engines, models, options
     from colorquant.images.decoding import MAX_PIXELS
     from colorquant.mapping.nearest import DISTANCES
+    from colorquant.palette.arranging import ORDERS
     from colorquant.palette.files import PALETTE_FORMATS
     from colorquant.palette.making import PAINTS
     from colorquant.report.figure_kinds import FIGURES
@@ -153,6 +156,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert tuple(models.ASSIGNMENTS) == choices.ASSIGNMENTS
     assert tuple(PAINTS) == choices.PAINTS
     assert tuple(PALETTE_FORMATS) == choices.PALETTE_SUFFIXES
+    assert tuple(ORDERS) == choices.PALETTE_ORDERS
     assert tuple(FIGURES) == choices.FIGURES
     assert (*COMPARED, *OVER_IMAGES) == choices.COMPARISON_FIGURES
     assert tuple(timing.STAGES) == choices.TIMING_STAGES
