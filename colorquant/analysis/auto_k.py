@@ -45,6 +45,11 @@ class Criterion:
         """Whether the criterion is a target, with a number."""
         return bool(self.example)
 
+    @property
+    def unit(self) -> str:
+        """The unit of the values, empty where they have none."""
+        return self.form.partition("}")[2].strip()
+
     def words(self, value: float | None) -> str:
         """A value as text, with its unit."""
         if value is None:
@@ -151,20 +156,20 @@ class AutoK:
         if row.goal == "minimum":
             return f"the lowest {row.heading}"
         if row.goal == "fit":
-            return f"the most colours within {row.words(self.value)}"
-        return f"the fewest colours with a {row.heading} of at {row.goal} {_plain(self)}"
+            return f"the most colours within {self.target_words}"
+        article = "an" if self.criterion == "ssim" else "a"
+        return f"the fewest colours with {article} {row.heading} of at {row.goal} {self.target_words}"
+
+    @property
+    def target_words(self) -> str:
+        """The target's number with its unit, empty where there is none."""
+        return "" if self.value is None else f"{self.value:,.12g} {self.row.unit}".strip()
 
     def reaches(self, value: float | None) -> bool:
         """Whether a value meets the target."""
         if value is None or self.value is None:
             return False
         return value >= self.value if self.row.goal == "least" else value <= self.value
-
-
-def _plain(auto: AutoK) -> str:
-    """The target's number with its unit, with no more digits than it has."""
-    unit = auto.row.form.partition("}")[2]
-    return f"{auto.value:g}{unit}"
 
 
 def _example(name: str) -> str:
@@ -223,7 +228,7 @@ class ChosenK:
         """The choice as a sentence without a full stop."""
         row, auto = self.auto.row, self.auto
         if self.reached:
-            return f"k = {self.k} of {auto.min_k} to {auto.max_k}: {auto.words}"
+            return f"k = {self.k} was chosen from {auto.min_k} to {auto.max_k}: {auto.words}"
         return (
             f"{auto.target} is not reached with {auto.min_k} to {auto.max_k} colours: "
             f"the nearest is {row.words(self.value)}, at k = {self.k}"

@@ -333,7 +333,7 @@ def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Q
     start = time.perf_counter()
     len(fits.image.histogram)  # counted here, once
     fits.seconds["count"] = time.perf_counter() - start
-    shows_all = "html" in paths.others or (drawing is not None and FIGURES[drawing.kind].sweep)
+    shows_all = "html" in paths.others or (drawing is not None and FIGURES[drawing.kind].pictures)
     return choose_k(fits.image, auto, fits.try_k, encode, keep_all=shows_all)
 
 

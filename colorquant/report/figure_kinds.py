@@ -27,7 +27,8 @@ class FigureKind:
     shows; it is loaded when it is used. ``words`` describes the figure. It is possible for ``methods``, in a space of
     at least ``least_bands`` bands. The user can choose ``chosen`` bands, with ``clustered`` only clustered ones.
     ``history`` says that the figure needs the fit's iterations, ``sweep`` that it needs fits with other numbers of
-    colours, ``of_nothing`` that it can be drawn for a picture without any visible pixel.
+    colours, ``pictures`` that it shows their pictures, ``of_nothing`` that it can be drawn for a picture without any
+    visible pixel.
     """
 
     module: str
@@ -38,6 +39,7 @@ class FigureKind:
     clustered: bool = False
     history: bool = False
     sweep: bool = False
+    pictures: bool = False
     of_nothing: bool = False
 
 
@@ -52,5 +54,5 @@ FIGURES: dict[str, FigureKind] = {
     "colors3d": FigureKind("scatters", "colours in the space, centres or ellipsoids", least_bands=3),
     "convergence": FigureKind("curves", "objective and shift of each iteration", history=True),
     "elbow": FigureKind("curves", "inertia per pixel, or BIC and AIC, of several k", sweep=True),
-    "grid": FigureKind("grids", "the picture in several k, side by side", sweep=True, of_nothing=True),
+    "grid": FigureKind("grids", "the picture in several k, side by side", sweep=True, pictures=True, of_nothing=True),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from colorquant.analysis.auto_k import ChosenK
 from colorquant.analysis.iterations import Iterated
 from colorquant.analysis.protocol import Timing
 from colorquant.color.spaces import Projection
@@ -67,6 +69,25 @@ def elbow_plots(runs: Sequence[Quantized]) -> list[Plot]:
         ]
         label = "criterion (lower is better)"
     return _plots(label, series)
+
+
+def criterion_plot(chosen: ChosenK | None, quantized: Quantized) -> Plot | None:
+    """The plot of what ``-k auto`` saw: its criterion against the number of colours, then its target as a level line.
+
+    None where the number of colours was given, or fewer than two were tried that have a value.
+    """
+    if chosen is None:
+        return None
+    points = [(p.k, p.value) for p in chosen.curve if p.value is not None and math.isfinite(p.value)]
+    row = chosen.auto.row
+    if len(points) < 2:
+        return None
+    label = objective_label(quantized) if row.goal == "knee" else f"{row.heading}{row.unit and f' ({row.unit})'}"
+    series = [_series(row.heading, points)]
+    if chosen.auto.value is not None:
+        ends = (points[0][0], points[-1][0])
+        series.append(Series(f"target: {chosen.auto.target_words}", tuple((k, chosen.auto.value) for k in ends)))
+    return Plot("number of colours k", label, tuple(series), log_x=True)
 
 
 def mse_plots(runs: Sequence[Quantized]) -> list[Plot]:

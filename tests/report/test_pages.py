@@ -130,6 +130,7 @@ def test_json_inside_a_script_cannot_end_it():
     "words",
     [
         ("kmeans", "-k", 3, "--keep-metadata", "--strict", "--figure", "it's.svg", "--figure-title", "A $title"),
+        ("kmeans", "-k", "auto", "--target", "size:1.2k", "--min-k", 3, "--max-k", 90, "--best-effort"),
         (
             *(
                 "em",
@@ -148,7 +149,7 @@ def test_json_inside_a_script_cannot_end_it():
             *("--labels", "png"),
         ),
     ],
-    ids=lambda words: words[0],
+    ids=["kmeans", "auto", "em"],
 )
 def test_the_command_on_the_page_repeats_the_job(words, run, photo, tmp_path, monkeypatch):
     if "--figure" in words:
@@ -281,6 +282,15 @@ def test_the_sliders_of_k_and_of_iterations_tell_the_truth(run, photo, tmp_path)
     places = np.concatenate([step["centers"] for step in steps])
     for axis in (0, 1):  # each axis is one of the bands, scaled
         assert max(abs(np.corrcoef(places[:, axis], band)[0, 1]) for band in centers.T) > 0.99999
+
+
+def test_the_slider_of_k_has_what_auto_tried(run, photo, tmp_path):
+    reader = Reader(page_of(run, tmp_path, "kmeans", photo, "-k", "auto", "--target", "psnr:26").read_text())
+    trials = {int(trial["name"]): float(dict(trial["facts"])["PSNR"].split()[0]) for trial in reader.json["sweep"]}
+    k = next(int(trial["name"]) for trial in reader.json["sweep"] if trial["first"])
+    assert trials[k] >= 26 > trials[k - 1]
+    assert f"k = {k} was chosen from 2 to 256: the fewest colours with a PSNR of at least 26 dB." in reader.words
+    assert "target: 26 dB" in reader.words
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a job's outputs share is computed once: the histogram, the other fits, the iterations, the posteriors."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -86,3 +87,18 @@ def test_posteriors_too_large_to_keep_are_computed_in_blocks_to_the_same_bytes(r
     assert len(names) == 10
     for name in names:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+
+
+def test_the_trials_of_auto_are_those_of_its_page_and_figure(calls, run, photo, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra plot")
+    words = ("-k", "auto", "--target", "psnr:26", "-o", tmp_path / "out.png", "--html", tmp_path / "page.html")
+    figure = ("--figure", tmp_path / "figure.svg", "--figure-kind", "elbow", "--json")
+    result = run("kmeans", photo, *words, *figure)
+    assert result.exit_code == 0, result.output
+    row = json.loads(result.stdout)
+    ks = [point["k"] for point in row["auto"]["curve"]]
+    assert calls.pop("count") == 1
+    assert calls == {**{("kmeans", k, "split"): 1 for k in ks}, ("kmeans", row["k"], "random"): 1}
+    svg = (tmp_path / "figure.svg").read_text()
+    assert f"k = {row['k']}, chosen" in svg
+    assert "target: 26 dB" in svg

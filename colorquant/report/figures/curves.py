@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorquant.analysis.auto_k import ChosenK
 from colorquant.analysis.iterations import Iterated
 from colorquant.fitting.models import GaussianMixture, largest_shift
 from colorquant.quantization import Quantized
@@ -26,6 +27,7 @@ STYLES: tuple[dict[str, object], ...] = (
     {"color": canvas.DISTINCT[0], "ls": "-", "lw": 3.5, "marker": "o", "ms": 9},
     {"color": canvas.DISTINCT[1], "ls": "--", "lw": 1.5, "marker": "s", "ms": 4},
 )
+TARGET = {"color": canvas.DISTINCT[5], "ls": "-", "lw": 1.2}
 STYLE = {"color": canvas.DISTINCT[0], "ls": "-", "lw": 1.6, "marker": "o", "ms": 5}
 
 
@@ -89,6 +91,10 @@ def _ending(run: Quantized) -> str:
 
 def elbow(figure: Figure, data: FigureData) -> str:
     """The inertia per pixel, or BIC and AIC, of fits with several numbers of colours; that of the run is marked."""
+    chosen = data.file.chosen
+    criterion = plots.criterion_plot(chosen, data.quantized)
+    if chosen is not None and criterion is not None:
+        return _criterion(figure, data, chosen, criterion)
     sweep = data.file.sweep
     drawn = plots.elbow_plots(sweep.runs)
     words = " ".join([f"Elbow: {data.words}", *(f"({failure})" for failure in sweep.failures)])
@@ -102,9 +108,28 @@ def elbow(figure: Figure, data: FigureData) -> str:
         canvas.thousands(axes.yaxis)
     else:
         axes.set_ylim(bottom=0)
-    axes.axvline(data.k, color=canvas.FAINT, lw=1, ls=(0, (2, 2)), label=f"k = {data.k}, this run", zorder=0)
-    canvas.legend_right(axes, axes.get_legend_handles_labels()[0])
+    _mark_k(axes, f"k = {data.k}, this run", data.k)
     return words
+
+
+def _criterion(figure: Figure, data: FigureData, chosen: ChosenK, plot: plots.Plot) -> str:
+    """The criterion of ``-k auto`` at each number of colours that it tried, with its target and what it chose."""
+    axes = figure.add_subplot()
+    canvas.draw_plot(axes, plot, [STYLE, TARGET])
+    ticks_of_k(axes, [point.k for point in chosen.curve])
+    if chosen.auto.row.goal in ("minimum", "fit"):
+        canvas.thousands(axes.yaxis)
+    if chosen.auto.row.goal == "knee":
+        axes.set_ylim(bottom=0)
+    _mark_k(axes, f"k = {chosen.k}, chosen" if chosen.reached else f"k = {chosen.k}, the nearest", chosen.k)
+    heading = chosen.auto.row.heading
+    return f"{heading[0].upper()}{heading[1:]} by k: {data.words}"
+
+
+def _mark_k(axes: Axes, label: str, k: int) -> None:
+    """Draw a line at the number of colours of the run, and the legend."""
+    axes.axvline(k, color=canvas.FAINT, lw=1, ls=(0, (2, 2)), label=label, zorder=0)
+    canvas.legend_right(axes, axes.get_legend_handles_labels()[0])
 
 
 def ticks_of_k(axes: Axes, ks: Sequence[int]) -> None:

@@ -23,13 +23,15 @@ Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json
 class Cell:
     """A cell of a sortable table: its text, ``words``, and the ``value`` to sort by.
 
-    ``best`` marks the best of its column; ``long`` text may be broken into lines.
+    ``best`` marks the best of its column, and ``title`` says of what it is the best; ``long`` text may be broken into
+    lines.
     """
 
     words: str
     value: float | str | None
     best: bool = False
     long: bool = False
+    title: str = "the best of its k"
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from colorquant.analysis.auto_k import ChosenK
 from colorquant.analysis.iterations import Iterated
 from colorquant.analysis.posteriors import Posteriors, entropy_levels
 from colorquant.analysis.sweep import Sweep
@@ -105,7 +106,7 @@ class PageContent:
     ``shown`` is the size, width first, of the picture ``before`` and ``after`` as the page shows it; ``opaque`` are
     both without their alpha, None where there is none. ``labels`` has each label in the bytes of red, green and blue;
     ``transparent`` is that of fully transparent pixels, None where there are none. ``sweep_note`` has sentences about
-    the ``sweep``, if any. ``sweep``, ``iterations`` and ``posteriors`` are empty where the picture was mapped onto a
+    the ``sweep``, if any; ``chosen`` says how ``-k auto`` chose the number of colours. ``sweep``, ``iterations`` and ``posteriors`` are empty where the picture was mapped onto a
     given palette.
     """
 
@@ -118,6 +119,7 @@ class PageContent:
     transparent: int | None
     sweep: tuple[SweepImage, ...]
     sweep_note: str
+    chosen: ChosenK | None
     iterations: IterationImages | None
     posteriors: PosteriorImages | None
 
@@ -141,6 +143,7 @@ def page_content(file: IndexedFile) -> PageContent:
         transparent=None if image.mask is None else len(quantized.palette),
         sweep=() if fit is None else _sweep_images(fit.sweep),
         sweep_note="" if fit is None else _sweep_note(fit.sweep),
+        chosen=None if fit is None else fit.chosen,
         iterations=None if fit is None or iterated is None else _iteration_images(iterated, fit.assign),
         posteriors=_posterior_images(fit.posteriors, sample, rgb) if fit is not None and mixture else None,
     )

@@ -16,7 +16,6 @@ from colorquant.report.html.content import (
     UNCERTAINTY_COLORS,
     IterationImages,
     PageContent,
-    SweepImage,
     page_content,
 )
 from colorquant.report.machine import Machine
@@ -44,7 +43,7 @@ def quantization_page(file: IndexedFile) -> bytes:
     """The page of a file as HTML."""
     content, quantized = page_content(file), file.quantized
     name, made = base_name(file.name), _made(file)
-    elbows = _elbows(content.sweep)
+    elbows = _elbows(content)
     return render(
         "quantization.html",
         f"{name}: {made}",
@@ -57,7 +56,8 @@ def quantization_page(file: IndexedFile) -> bytes:
         summary=_summary(file),
         palette=_palette(quantized),
         most_entries=MOST_ENTRIES,
-        sweep=_sweep_table(content.sweep) if len(content.sweep) > 1 else None,
+        sweep=_sweep_table(content) if len(content.sweep) > 1 else None,
+        chosen=None if content.chosen is None else f"{content.chosen.words}.",
         elbows=[chart for _, chart in elbows],
         convergence=_convergence(file),
         scale=UNCERTAINTY_COLORS,
@@ -179,13 +179,17 @@ def _quality(run: Quantized) -> list[Fact]:
     ]
 
 
-def _elbows(sweep: Sequence[SweepImage]) -> list[tuple[dict[int, Point], Chart]]:
+def _elbows(content: PageContent) -> list[tuple[dict[int, Point], Chart]]:
     """The charts over k, each with the coordinates of its first line's points by k.
 
-    EM maximizes the likelihood, so its criteria come before the MSE.
+    The criterion of ``-k auto`` comes first. EM maximizes the likelihood, so its criteria come before the MSE.
     """
-    runs = [result.run for result in sweep]
+    runs = [result.run for result in content.sweep]
     drawn = plots.elbow_plots(runs)
+    chosen = content.chosen
+    criterion = plots.criterion_plot(chosen, runs[0]) if runs else None
+    if chosen is not None and criterion is not None and chosen.auto.row.has_target:
+        return [(_places(plot), line_chart(plot)) for plot in [criterion, *drawn]]
     if not drawn or runs[0].options.method == "em" or runs[0].options.space != "rgb":
         drawn = [*drawn, *plots.mse_plots(runs)]  # for k-means in rgb the inertia per pixel is the MSE
     return [(_places(plot), line_chart(plot)) for plot in drawn]
@@ -196,21 +200,28 @@ def _places(plot: Plot) -> dict[int, Point]:
     return {int(k): place for (k, _), place in zip(plot.series[0].points, points, strict=True)}
 
 
-def _sweep_table(sweep: Sequence[SweepImage]) -> tuple[list[str], list[list[Cell]]]:
-    """The headings and rows of the table under the slider for k."""
+def _sweep_table(content: PageContent) -> tuple[list[str], list[list[Cell]]]:
+    """The headings and rows of the table under the slider for k; what ``-k auto`` chose is marked."""
+    sweep, chosen = content.sweep, content.chosen
     kmeans = sweep[0].run.options.method == "kmeans"
     heads = ["k", "colours", "PSNR dB", "MSE", *(["inertia per pixel"] if kmeans else ["log-likelihood", "BIC"])]
+    criterion = None if chosen is None or chosen.auto.criterion not in ("de", "ssim", "size") else chosen.auto.row
+    values = {} if chosen is None else {point.k: point.value for point in chosen.curve}
+    heads += [] if criterion is None else [criterion.heading]
     rows = []
     for result in sweep:
         run = result.run
         psnr = f"{run.psnr:.2f}" if math.isfinite(run.psnr) else "no loss"
-        cells = [Cell(f"{result.k:,}", result.k), Cell(f"{run.colors_out:,}", run.colors_out)]
+        own = chosen is not None and result.k == chosen.k
+        cells = [Cell(f"{result.k:,}", result.k, best=own, title="chosen"), Cell(f"{run.colors_out:,}", run.colors_out)]
         cells += [Cell(psnr, run.psnr), Cell(f"{run.mse:,.2f}", run.mse)]
         inertia = plots.inertia_per_pixel(run)
         if kmeans:
             cells.append(_cell(inertia, _six))
         else:
             cells += [_cell(run.log_likelihood, "{:.4f}".format), _cell(run.bic, "{:,.0f}".format)]
+        if criterion is not None:
+            cells.append(_cell(values.get(result.k), criterion.words))
         rows.append(cells)
     return heads, rows
 
@@ -300,6 +311,9 @@ def _fit_options(file: QuantizedFile) -> list[Fact]:
     options = dataclasses.asdict(file.quantized.options)
     method = options.pop("method")
     values = {**options, "paint": file.paint, "assign": file.assign}
+    if file.chosen is not None:
+        values["k"] = f"auto: {file.chosen.k}"
+        values["target"] = file.chosen.auto.target
     rows = [
         ("-k" if name == "k" else f"--{name.replace('_', '-')}", _option_words(value))
         for name, value in values.items()
