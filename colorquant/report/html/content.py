@@ -106,8 +106,8 @@ class PageContent:
     ``shown`` is the size, width first, of the picture ``before`` and ``after`` as the page shows it; ``opaque`` are
     both without their alpha, None where there is none. ``labels`` has each label in the bytes of red, green and blue;
     ``transparent`` is that of fully transparent pixels, None where there are none. ``sweep_note`` has sentences about
-    the ``sweep``, if any; ``chosen`` says how ``-k auto`` chose the number of colours. ``sweep``, ``iterations`` and ``posteriors`` are empty where the picture was mapped onto a
-    given palette.
+    the ``sweep``, if any; ``chosen`` says how ``-k auto`` chose the number of colours. ``sweep``, ``iterations`` and
+    ``posteriors`` are empty where the picture was mapped onto a given palette.
     """
 
     file: IndexedFile
