@@ -201,6 +201,10 @@ class OutputNaming:
             force=self.force or self.skip_existing,
             in_place=self.in_place,
         )
+        for kind, value in self.others.items():
+            check = OUTPUTS[kind].check
+            if check is not None:
+                check(value, self.k)
         return plan
 
     def _names(self) -> Iterator[OutputName]:

@@ -16,7 +16,7 @@ from colorquant.files import check_writable
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
-from colorquant.palette.files import PALETTE_FORMATS
+from colorquant.palette.files import PALETTE_FORMATS, check_room
 from colorquant.report import figures
 
 if TYPE_CHECKING:  # a plain run loads neither
@@ -35,7 +35,8 @@ class OutputKind:
     ``per_label`` there is a file for each label, named by :func:`numbered`. With ``beside`` the user gives only the
     ending, and the file is named after the image; else the user names the file, or with ``folder`` the folder.
     ``history`` says that the iterations of the fit are needed, ``watches`` that they are used if the engine reports
-    them. ``methods`` are the commands that can write it.
+    them. ``methods`` are the commands that can write it. ``check`` raises OptionError where the file of a name cannot
+    hold a number of labels.
     """
 
     flag: str
@@ -47,6 +48,7 @@ class OutputKind:
     history: bool = False
     watches: bool = False
     methods: tuple[str, ...] = COMMANDS
+    check: Callable[[str, int], None] | None = None
 
 
 def numbered(path: Path, label: int, k: int) -> Path:
@@ -117,7 +119,7 @@ OUTPUTS: dict[str, OutputKind] = {
     "posteriors": OutputKind(
         "--posteriors", _of_a_fit(_posteriors), (".npy", ".png"), (".png",), beside=True, methods=("em",)
     ),
-    "palette": OutputKind("--palette-out", _palette, tuple(PALETTE_FORMATS)),
+    "palette": OutputKind("--palette-out", _palette, tuple(PALETTE_FORMATS), check=check_room),
     "uncertainty": OutputKind("--uncertainty", _of_a_fit(_uncertainty), (".png",), methods=("em",)),
     "masks": OutputKind("--masks", _masks, (".png",), (".png",), folder=True),
     "trace": OutputKind("--trace", _of_a_fit(_trace), (".csv",), history=True, methods=engines.METHODS),

@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from colorquant.palette.entries import Entries, checked_entries
+from colorquant.palette.entries import Codec, Entries, checked_entries
 
 ACT_COLORS = 256
 ACT_TABLE = 3 * ACT_COLORS  # bytes
 NO_TRANSPARENCY = 0xFFFF
-ACO_MOST = 65_535  # colours that its 16-bit number allows
 ACO_RGB, ACO_HSB, ACO_CMYK, ACO_LAB, ACO_GRAY = 0, 1, 2, 7, 8
 ASE_COLOR = 0x0001
 ASE_GLOBAL = 0  # the kind of a swatch that is no spot colour
@@ -205,3 +204,6 @@ ASE_MODELS: dict[bytes, tuple[int, Callable[[Sequence[float]], list[int]]]] = {
     b"LAB ": (3, lambda lab: _from_lab([100 * lab[0], *lab[1:]])),
     b"GRAY": (1, lambda gray: _levels([gray[0]] * 3)),
 }
+
+
+CODECS = {".act": Codec(write_act, read_act), ".aco": Codec(write_aco, read_aco), ".ase": Codec(write_ase, read_ase)}

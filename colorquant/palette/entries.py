@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,6 +59,22 @@ class Entries:
         """The same entries, without names where those only repeat the colours, as :attr:`labels` makes them."""
         repeated = self.names is not None and self.labels == replace(self, names=None).labels
         return replace(self, names=None) if repeated else self
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How a format is written and read: ``read`` raises ValueError, KeyError or TypeError for a damaged file."""
+
+    write: Callable[[Entries], bytes]
+    read: Callable[[bytes], Entries]
+
+    @classmethod
+    def of_text(cls, write: Callable[[Entries], str], read: Callable[[str], Entries]) -> Codec:
+        """The codec of a format that is text in UTF-8."""
+        return cls(
+            lambda entries: write(entries).encode("utf-8", "replace"),
+            lambda data: read(data.decode("utf-8-sig")),
+        )
 
 
 def decoded(data: bytes) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import struct
 
-from colorquant.palette.entries import Entries, checked_entries, decoded
+from colorquant.palette.entries import Codec, Entries, checked_entries, decoded
 
 ROW = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s*")
 RIFF_VERSION = 0x0300
-RIFF_MOST = 65_535  # colours that its 16-bit number allows
 
 
 def write_jasc(entries: Entries) -> bytes:
@@ -72,3 +71,6 @@ def _logical_palette(chunk: bytes) -> Entries:
     if len(chunk) < 4 + 4 * number:
         raise ValueError(f"it says {number} colours and ends before")
     return checked_entries([list(chunk[4 + 4 * row : 7 + 4 * row]) for row in range(number)])
+
+
+CODECS = {".pal": Codec(write_jasc, read_pal), ".riff.pal": Codec(write_riff, read_pal)}

@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from colorquant.errors import OptionError
 from colorquant.images.color_names import named_color
 from colorquant.palette import files
-from colorquant.palette.arranging import ORDERS, Nearest, merge_near, nearest_others
-from colorquant.palette.built_in import BUILT_IN
 from colorquant.palette.entries import Entries, checked_entries, parse_hex
 from colorquant.types import FloatArray, IntArray, UInt8Array
+
+if TYPE_CHECKING:
+    from colorquant.palette.arranging import Nearest
 
 SHOWN = 8  # colours in the repr of a palette
 SHORT_HEX = re.compile(r"#?([0-9a-fA-F]{3})")
@@ -58,6 +60,8 @@ class Palette:
     @staticmethod
     def named(name: str) -> Palette:
         """The built-in palette of this name, such as ``pico8``: see BUILT_IN. Raises OptionError for another name."""
+        from colorquant.palette.built_in import BUILT_IN
+
         if name not in BUILT_IN:
             raise OptionError(f"there is no built-in palette {name!r}: use one of {', '.join(BUILT_IN)}")
         rows = [row.partition(" ") for row in BUILT_IN[name].make()]
@@ -97,6 +101,8 @@ class Palette:
         The most frequent come first, the dark ones, or the grays and then the hues from red to purple. Raises
         OptionError for an unknown order, and for shares where the counts are not known.
         """
+        from colorquant.palette.arranging import ORDERS
+
         if by not in ORDERS:
             raise OptionError(f"there is no order {by!r}: use one of {', '.join(ORDERS)}")
         return self._rows(ORDERS[by](self.colors, self.counts).tolist())
@@ -107,6 +113,8 @@ class Palette:
         A merged colour is the mean RGB by the counts, where they are known. It has the place of the first of its
         colours, and the name of the heaviest. Raises OptionError for more colours than can be compared.
         """
+        from colorquant.palette.arranging import merge_near
+
         if not below > 0:
             raise OptionError(f"--merge-below {below:g} merges nothing: give a number above 0, such as 2")
         weights = np.ones(len(self), np.int64) if self.counts is None else self.counts
@@ -123,6 +131,8 @@ class Palette:
 
         Raises OptionError for more colours than can be compared.
         """
+        from colorquant.palette.arranging import nearest_others
+
         return nearest_others(self.colors, self.opacities)
 
     @staticmethod

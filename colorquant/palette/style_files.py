@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from colorquant.palette.entries import Entries, checked_entries, parse_hex
+from colorquant.palette.entries import Codec, Entries, checked_entries, parse_hex
 
 # A comment by itself; or a variable of CSS or Sass, what it stands for, and the comment behind it.
 VARIABLE = re.compile(
@@ -104,7 +104,7 @@ def read_soc(data: bytes) -> Entries:
         raise ValueError("it defines entities, which a colour table does not need")
     try:
         root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError) as error:  # LookupError: an unknown encoding
         raise ValueError(str(error)) from error
     colors, names = [], []
     for element in root.iter():
@@ -118,3 +118,10 @@ def read_soc(data: bytes) -> Entries:
 def _local(name: str) -> str:
     """A name of XML without its name space."""
     return name.rpartition("}")[2]
+
+
+CODECS = {
+    ".css": Codec.of_text(write_css, read_css),
+    ".scss": Codec.of_text(write_scss, read_css),
+    ".soc": Codec(lambda entries: write_soc(entries).encode("utf-8", "replace"), read_soc),
+}

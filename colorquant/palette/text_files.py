@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 
-from colorquant.palette.entries import Entries, checked_entries, parse_hex
+from colorquant.palette.entries import Codec, Entries, checked_entries, decoded, parse_hex
 
 GIMP_ROW = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})(?:\s+(.*\S))?\s*")
 
@@ -44,7 +44,7 @@ def read_json(text: str) -> Entries:
         row = value if isinstance(value, dict) else {"hex": value}
         levels, opacity = _levels(row)
         colors.append(levels)
-        alpha.append(row.get("alpha", opacity))
+        alpha.append(opacity if row.get("alpha") is None else row["alpha"])
         counts.append(row.get("pixels"))
         names.append(_text(row.get("name")))
     return checked_entries(colors, counts=counts, alpha=alpha, names=names)
@@ -155,3 +155,12 @@ def read_txt(text: str) -> Entries:
     codes = [code if len(code) == 6 else code[2:] + code[:2] for code in lines if code]
     parsed = [parse_hex(code) for code in codes]
     return checked_entries([levels for levels, _ in parsed], alpha=[alpha for _, alpha in parsed])
+
+
+CODECS = {
+    ".json": Codec.of_text(write_json, read_json),
+    ".csv": Codec.of_text(write_csv, read_csv),
+    ".gpl": Codec(lambda entries: write_gpl(entries).encode("utf-8", "replace"), lambda data: read_gpl(decoded(data))),
+    ".hex": Codec.of_text(write_hex, read_hex),
+    ".txt": Codec.of_text(write_txt, read_txt),
+}

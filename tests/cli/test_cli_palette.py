@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorquant.palette.files import PALETTE_FORMATS
 from colorquant.palette.palette import Palette
 
 
@@ -125,3 +126,16 @@ def test_an_input_is_not_overwritten(run):
     result = run("palette", "a.gpl", "--sort", "hue", "-o", "a.gpl", "-f")
     assert result.exit_code == 2
     assert "is an input, too" in result.stderr
+
+
+def test_a_format_that_is_too_small_is_refused_before_the_fit(run, photo):
+    result = run("kmeans", photo, "-k", 300, "--palette-out", "a.act")
+    assert result.exit_code == 2
+    assert ".act holds 256 colours, and there are 300" in result.stderr
+
+
+def test_palette_out_writes_every_format(run, tmp_path):
+    Palette.named("pico8").write("in.png")
+    for ending in [*PALETTE_FORMATS, ".riff.pal"]:
+        assert run("kmeans", "in.png", "-f", "-o", "out.png", "--palette-out", f"p{ending}").exit_code == 0
+        assert set(Palette.read(f"p{ending}").hex) == set(Palette.named("pico8").hex)

@@ -3,6 +3,7 @@
 import json
 import struct
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from colorquant.errors import OptionError, OutputError, PaletteReadError
+from colorquant.palette.entries import Codec
 from colorquant.palette.files import PALETTE_FORMATS, RIFF, RIFF_ENDING, format_of
 from colorquant.palette.palette import Palette
 
@@ -162,6 +164,7 @@ def test_an_empty_file_and_one_without_colours_are_refused(ending, tmp_path):
         ("a.act", bytes(300), "it has 300 bytes"),
         ("a.soc", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "entities"),
         ("a.soc", b'<a><color color="red"/></a>', "is not a colour"),
+        ("a.soc", b'<?xml version="1.0" encoding="UTF28"?><a/>', "unknown encoding"),
         ("a.css", b":root { --a: #12345; }", "is not a colour"),
         ("a.css", b":root { --a: #123456", "braces are not closed"),
         ("a.txt", b"FF112233\nFF11\n", "is not a colour"),
@@ -287,6 +290,11 @@ def test_a_swatch_has_squares_of_one_size(tmp_path):
             assert image.size == size
             assert image.mode == "P"
         assert Palette.read(path).counts is None
+
+
+def test_every_format_has_a_codec():
+    for ending, form in FORMATS.items():
+        assert isinstance(import_module(f"colorquant.palette.{form.module}").CODECS[ending], Codec)
 
 
 def test_bytes_of_earlier_versions_are_kept(tmp_path):
