@@ -1,0 +1,78 @@
+"""Choosing the entries of a palette for colours that come a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from colorquant.types import AnyArray, Float32Array, IntArray, UInt8Array
+
+Nearest = Callable[[UInt8Array], AnyArray]  # colours (n, 3) uint8 -> the entry of each, (n,)
+PACK = np.array([1 << 16, 1 << 8, 1], np.float32)  # the key of a colour is exact in float32: it is below 2²⁴
+CELL = np.indices((8, 8, 8)).reshape(3, -1).T.astype(np.uint8)  # a cell of colours whose entries are learnt together
+CELL_KEYS = (CELL.astype(np.float32) @ PACK).astype(np.int64)
+IN_CELL = 0x070707  # the bits of a packed colour that differ within a cell
+
+
+class Chooser:
+    """The entry of a palette that is nearest to a colour of 8 bits per channel.
+
+    ``colors`` (p, 3) uint8 is the palette; ``nearest`` gives the entries of colours (n, 3) uint8. Colours are whole
+    levels, so that there are few enough of them to remember the entry of each: ``known`` (2²⁴,) has for each packed
+    colour its entry + 1, or 0.
+    """
+
+    def __init__(self, colors: UInt8Array, nearest: Nearest) -> None:
+        self.colors, self._nearest = colors, nearest
+        self.known = np.zeros(1 << 24, np.uint16 if len(colors) < 1 << 16 else np.int32)
+
+    def choose(self, levels: Float32Array) -> IntArray:
+        """The entry of each of ``levels`` (n, 3), whole numbers from 0 to 255, (n,) int64."""
+        keys = (levels @ PACK).astype(np.int64)
+        entries = self.known.take(keys).astype(np.int64)
+        if not entries.all():
+            unknown = np.flatnonzero(entries == 0)
+            found = self._entries(levels[unknown].astype(np.uint8)) + 1
+            entries[unknown] = found
+            self.known[keys[unknown]] = found
+        entries -= 1
+        return entries
+
+    def learn(self, key: int) -> int:
+        """The entry of a packed colour. Those of its neighbours are remembered as well, which costs little more."""
+        first = key & ~IN_CELL
+        corner = np.array([first >> 16, first >> 8 & 255, first & 255], np.uint8)
+        self.known[first + CELL_KEYS] = self._entries(corner + CELL) + 1
+        return int(self.known[key]) - 1
+
+    def _entries(self, colors: UInt8Array) -> AnyArray:
+        """The entries of colours (n, 3) uint8, computed."""
+        return self._nearest(colors)
+
+
+class RGBChooser(Chooser):
+    """A Chooser by Euclidean distance in RGB that computes instead of remembering: faster for small palettes.
+
+    Products of whole levels are exact in float32, so that the result is the same on every machine.
+    """
+
+    def __init__(self, colors: UInt8Array, nearest: Nearest) -> None:
+        super().__init__(colors, nearest)
+        values = colors.astype(np.float32)
+        self._columns = np.ascontiguousarray(values.T)
+        self._half_norms = np.einsum("ij,ij->i", values, values) / 2
+        self._scores = np.empty((0, len(colors)), np.float32)
+
+    def choose(self, levels: Float32Array) -> IntArray:
+        """As :meth:`Chooser.choose`."""
+        if len(levels) > len(self._scores):
+            self._scores = np.empty((len(levels), len(self.colors)), np.float32)
+        scores = self._scores[: len(levels)]
+        np.matmul(levels, self._columns, out=scores)
+        np.subtract(scores, self._half_norms, out=scores)
+        entries: IntArray = scores.argmax(axis=1)
+        return entries
+
+    def _entries(self, colors: UInt8Array) -> AnyArray:
+        return self.choose(colors.astype(np.float32))

@@ -1,0 +1,117 @@
+"""Error diffusion along anti-diagonals: equal to the scan pixel by pixel, but with whole arrays.
+
+With a kernel of slope s, all pixels with the same t = x + s·y are independent of each other, and depend only on pixels
+with a smaller t. Each step works on one such diagonal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from colorquant.mapping.choosing import Chooser
+from colorquant.mapping.kernels import Weights
+from colorquant.mapping.light import Light
+from colorquant.types import AnyArray, Float32Array, UInt8Array
+
+MARGIN = 3  # pixels beside a diagonal whose error is 0: those outside the picture
+
+
+@dataclass(frozen=True, eq=False)
+class Diffusion:
+    """What error diffusion works on.
+
+    ``pixels`` (h, w, c) uint8; ``light`` converts them to the units in which the error is added up; ``chooser`` selects
+    the entry of the palette. ``strengths`` (h, w) float32 multiplies the error that each pixel passes on, None for 1.
+    ``reach`` (p,) float32 is the greatest length of an error per entry: longer ones are shortened. None for no limit.
+    """
+
+    pixels: UInt8Array
+    light: Light
+    chooser: Chooser
+    strengths: Float32Array | None = None
+    reach: Float32Array | None = None
+
+
+def diffuse(job: Diffusion, weights: Weights, slope: int, labels: AnyArray) -> None:
+    """Fill ``labels`` (h, w) by error diffusion in scanning order, from the left to the right and downwards.
+
+    ``weights`` and ``slope`` are those of :class:`colorquant.mapping.kernels.Kernel`. The sum of the errors that a
+    pixel takes is added up in scanning order too, so that the result is that of a serial scan to the last bit.
+    """
+    height, width, channels = job.pixels.shape
+    if width <= slope:  # the flat picture is read in steps of width - slope
+        _diffuse_narrow(job, weights, slope, labels)
+        return
+    light, choose = job.light, job.chooser.choose
+    entries, low, high = light.entries(job.chooser.colors), light.low, light.high
+    source, target = job.pixels.reshape(-1, channels), labels.reshape(-1)
+    strengths = None if job.strengths is None else job.strengths.reshape(-1, 1)
+    taps = [(dx + slope * dy, dy, np.float32(weight)) for dx, dy, weight in reversed_scan(weights)]
+    slots = max(steps for steps, _, _ in taps) + 1
+    errors = np.zeros((slots, height + 2 * MARGIN, channels), np.float32)
+    longest = min(height, width // slope + 1)
+    all_values, all_shares, all_entries = (np.empty((longest, channels), np.float32) for _ in range(3))
+    all_bins = np.empty((longest, channels), np.int64)
+    all_levels = np.empty((longest, channels), np.float32)
+    stride = width - slope
+    for step in range(width + slope * (height - 1)):
+        first = max(0, (step - width + slope) // slope)
+        last = min(height - 1, step // slope) + 1
+        slot = errors[step % slots]
+        start, stop = first + MARGIN, last + MARGIN
+        slot[start - MARGIN : start] = 0
+        slot[stop : stop + MARGIN] = 0
+        count = last - first
+        if count <= 0:
+            continue
+        values, shares = all_values[:count], all_shares[:count]
+        diagonal = slice(step + first * stride, step + (last - 1) * stride + 1, stride)
+        light.decode.take(source[diagonal], out=values, mode="clip")
+        for back, dy, weight in taps:
+            np.multiply(errors[(step - back) % slots, start - dy : stop - dy], weight, out=shares)
+            np.add(values, shares, out=values)
+        np.maximum(values, low, out=values)
+        np.minimum(values, high, out=values)
+        bins, levels = all_bins[:count], all_levels[:count]
+        np.copyto(bins, values, casting="unsafe")
+        light.encode.take(bins, out=levels, mode="clip")
+        chosen = choose(levels)
+        target[diagonal] = chosen
+        painted = all_entries[:count]
+        entries.take(chosen, axis=0, out=painted, mode="clip")
+        error = slot[start:stop]
+        np.subtract(values, painted, out=error)
+        if job.reach is not None:
+            shorten(error, job.reach.take(chosen))
+        if strengths is not None:
+            np.multiply(error, strengths[diagonal], out=error)
+
+
+def shorten(errors: AnyArray, reach: AnyArray) -> None:
+    """Scale the rows of ``errors`` (n, c) that are longer than their entry in ``reach`` (n,) to that length."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", errors, errors))
+    np.multiply(errors, np.minimum(1, reach / np.maximum(lengths, 1))[:, None], out=errors)
+
+
+def reversed_scan(weights: Weights) -> list[tuple[int, int, float]]:
+    """The weights in the order in which a pixel receives them when the picture is scanned: the farthest row first."""
+    return sorted(weights, key=lambda tap: (-tap[1], -tap[0]))
+
+
+def _diffuse_narrow(job: Diffusion, weights: Weights, slope: int, labels: AnyArray) -> None:
+    """:func:`diffuse` for a picture with no more columns than the slope: widened by columns that pass nothing on."""
+    height, width, _ = job.pixels.shape
+    added = ((0, 0), (0, slope + 1 - width))
+    strengths = np.ones((height, width), np.float32) if job.strengths is None else job.strengths
+    wide = Diffusion(
+        pixels=np.pad(job.pixels, (*added, (0, 0))),
+        light=job.light,
+        chooser=job.chooser,
+        strengths=np.pad(strengths, added),
+        reach=job.reach,
+    )
+    wide_labels = np.empty((height, slope + 1), labels.dtype)
+    diffuse(wide, weights, slope, wide_labels)
+    labels[:] = wide_labels[:, :width]

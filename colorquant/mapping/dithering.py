@@ -1,0 +1,134 @@
+"""Dithering: labels whose colours, seen from afar, mix to those of the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from colorquant.color.counted import CountedImage
+from colorquant.color.spaces import SPACES, Projection
+from colorquant.errors import OptionError
+from colorquant.fitting.models import Centroids
+from colorquant.mapping.choosing import Chooser, RGBChooser
+from colorquant.mapping.diagonals import Diffusion, diffuse
+from colorquant.mapping.kernels import KERNELS
+from colorquant.mapping.light import CURVES, Light
+from colorquant.mapping.ordered import order
+from colorquant.mapping.serial import riemersma, serpentine
+from colorquant.palette.making import label_type
+from colorquant.palette.palette import Palette
+from colorquant.threads import one_thread
+from colorquant.types import AnyArray, Float32Array, LabelArray, UInt8Array
+
+Kind = Literal["diffusion", "ordered", "curve"]
+DITHERS: dict[str, Kind] = {
+    **dict.fromkeys(KERNELS, "diffusion"),
+    **dict.fromkeys(("bayer2", "bayer4", "bayer8", "bayer16", "blue-noise"), "ordered"),
+    "riemersma": "curve",
+}
+# Errors that no entry can make up for must not add up. With few entries, an error is no longer than twice the distance
+# to the next entry; with more, 8 % of it are lost at each step, which is faster and as good (docs/dithering.md).
+FEW = 16  # entries
+REACH = 2.0
+PASSED = 0.92
+MOST_PRODUCTS = 1 << 30  # pixels × entries above which the entry of each colour is remembered
+
+
+@dataclass(frozen=True)
+class Dithering:
+    """How a picture is dithered.
+
+    ``method`` is a key of DITHERS. ``strength``, 0 to 1, weighs the error that is passed on. With ``serpentine`` every
+    other row is scanned backwards. ``space``, a key of CURVES, is that in which errors are added up. With ``adaptive``
+    the strength is smaller where the picture is rough and where a pixel is near to its colour. Raises OptionError for
+    unknown names, a strength out of range, and options that the method does not have.
+    """
+
+    method: str
+    strength: float = 1.0
+    serpentine: bool = False
+    space: str = "linear"
+    adaptive: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in DITHERS:
+            raise OptionError(f"--dither {self.method} is unknown: use one of {', '.join(('none', *DITHERS))}")
+        if self.space not in CURVES:
+            raise OptionError(f"--dither-space {self.space} is unknown: use {' or '.join(CURVES)}")
+        if not isinstance(self.strength, (int, float)) or not 0 <= self.strength <= 1:
+            raise OptionError(f"--dither-strength {self.strength} is out of range: use a number from 0 to 1")
+        if self.serpentine and self.kind != "diffusion":
+            raise OptionError(f"--serpentine is for error diffusion, not for --dither {self.method}: leave it out")
+        if self.adaptive and self.kind == "ordered":
+            raise OptionError(f"--dither-adaptive is for error diffusion, not for --dither {self.method}: leave it out")
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the method."""
+        return DITHERS[self.method]
+
+
+def dither(image: CountedImage, palette: Palette, dithering: Dithering, *, space: str = "rgb") -> LabelArray:
+    """The label of each pixel of the image, (h, w), of the smallest integer type; the palette keeps its order.
+
+    A pixel with the error that it has taken gets the entry nearest in ``space``, a key of SPACES, after rounding to 8
+    bits. Errors are added up in ``dithering.space``, and fade as FEW, REACH and PASSED say. Fully transparent pixels
+    take no error and pass none; their label is ``len(palette)``. Raises OptionError for an empty palette or an unknown
+    space.
+    """
+    if not len(palette):
+        raise OptionError("the palette is empty: give at least one colour")
+    projection = Projection.of(space, keep_luma=False)
+    if space == "gray":  # the error of chroma, which no gray can make up for, must not add up
+        grays = SPACES["gray"].forward(image.histogram.colors)[:, 0].astype(np.uint8)
+        image = CountedImage(np.repeat(image.spread(grays)[:, :, None], 3, axis=2), image.alpha)
+    entries = Centroids(projection.features(palette.colors))
+
+    def nearest(colors: UInt8Array) -> AnyArray:
+        return entries.predict(projection.features(colors))
+
+    few = image.rgb.shape[0] * image.rgb.shape[1] * len(palette) < MOST_PRODUCTS
+    chooser = (RGBChooser if space == "rgb" and few else Chooser)(palette.colors, nearest)
+    with one_thread():
+        labels = _dithered(image, chooser, dithering)
+    labels = labels.astype(label_type(len(palette) + (image.mask is not None)), copy=False)
+    if image.mask is not None:
+        labels[~image.mask] = len(palette)
+    return labels
+
+
+def _dithered(image: CountedImage, chooser: Chooser, dithering: Dithering) -> LabelArray:
+    """The labels (h, w); those of fully transparent pixels mean nothing."""
+    light, strength = Light.of(dithering.space), dithering.strength
+    if dithering.kind == "ordered":
+        return order(image, light, chooser, dithering.method, strength)
+    labels = np.zeros(image.rgb.shape[:2], label_type(len(chooser.colors) + 1))
+    few = len(chooser.colors) < FEW
+    reach = _reach(light.entries(chooser.colors)) if few else None
+    job = Diffusion(image.rgb, light, chooser, _strengths(image, dithering), reach)
+    if dithering.kind == "curve":
+        riemersma(job, strength, labels)
+        return labels
+    kernel = KERNELS[dithering.method]
+    factor = strength * (1.0 if few else min(1.0, PASSED / kernel.total))
+    weights = tuple((dx, dy, weight * factor) for dx, dy, weight in kernel.weights)
+    if dithering.serpentine:
+        serpentine(job, weights, labels)
+    else:
+        diffuse(job, weights, kernel.slope, labels)
+    return labels
+
+
+def _reach(entries: Float32Array) -> Float32Array:
+    """The greatest length of an error for each of ``entries`` (p, c): REACH distances to the next other one."""
+    squared = ((entries[:, None] - entries) ** 2).sum(axis=2)
+    nearest = np.where(squared > 0, squared, np.inf).min(axis=1)
+    reach: Float32Array = (REACH * np.sqrt(nearest)).astype(np.float32)
+    return reach
+
+
+def _strengths(image: CountedImage, dithering: Dithering) -> Float32Array | None:
+    """The factor (h, w) of the error of each pixel, beside the strength of all; None for 1."""
+    return None if image.mask is None else image.mask.astype(np.float32)
