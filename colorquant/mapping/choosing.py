@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from colorquant.types import AnyArray, Float32Array, IntArray, UInt8Array
+from colorquant.mapping.nearest import Nearest
+from colorquant.types import Float32Array, IntArray, UInt8Array
 
-Nearest = Callable[[UInt8Array], AnyArray]  # colours (n, 3) uint8 -> the entry of each, (n,)
 PACK = np.array([1 << 16, 1 << 8, 1], np.float32)  # the key of a colour is exact in float32: it is below 2²⁴
 CELL = np.indices((8, 8, 8)).reshape(3, -1).T.astype(np.uint8)  # a cell of colours whose entries are learnt together
 CELL_KEYS = (CELL.astype(np.float32) @ PACK).astype(np.int64)
@@ -46,7 +44,7 @@ class Chooser:
         self.known[first + CELL_KEYS] = self._entries(corner + CELL) + 1
         return int(self.known[key]) - 1
 
-    def _entries(self, colors: UInt8Array) -> AnyArray:
+    def _entries(self, colors: UInt8Array) -> IntArray:
         """The entries of colours (n, 3) uint8, computed."""
         return self._nearest(colors)
 
@@ -74,5 +72,5 @@ class RGBChooser(Chooser):
         entries: IntArray = scores.argmax(axis=1)
         return entries
 
-    def _entries(self, colors: UInt8Array) -> AnyArray:
+    def _entries(self, colors: UInt8Array) -> IntArray:
         return self.choose(colors.astype(np.float32))

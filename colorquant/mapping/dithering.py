@@ -8,19 +8,20 @@ from typing import Literal
 import numpy as np
 
 from colorquant.color.counted import CountedImage
-from colorquant.color.spaces import SPACES, Projection
+from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
-from colorquant.fitting.models import Centroids
+from colorquant.mapping.adapting import adaptive_strengths
 from colorquant.mapping.choosing import Chooser, RGBChooser
 from colorquant.mapping.diagonals import Diffusion, diffuse
 from colorquant.mapping.kernels import KERNELS
 from colorquant.mapping.light import CURVES, Light
+from colorquant.mapping.nearest import nearest_to
 from colorquant.mapping.ordered import order
 from colorquant.mapping.serial import riemersma, serpentine
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.threads import one_thread
-from colorquant.types import AnyArray, Float32Array, LabelArray, UInt8Array
+from colorquant.types import Float32Array, LabelArray
 
 Kind = Literal["diffusion", "ordered", "curve"]
 DITHERS: dict[str, Kind] = {
@@ -70,25 +71,20 @@ class Dithering:
         return DITHERS[self.method]
 
 
-def dither(image: CountedImage, palette: Palette, dithering: Dithering, *, space: str = "rgb") -> LabelArray:
+def dither(
+    image: CountedImage, palette: Palette, dithering: Dithering, *, space: str = "rgb", distance: str = "euclidean"
+) -> LabelArray:
     """The label of each pixel of the image, (h, w), of the smallest integer type; the palette keeps its order.
 
-    A pixel with the error that it has taken gets the entry nearest in ``space``, a key of SPACES, after rounding to 8
-    bits. Errors are added up in ``dithering.space``, and fade as FEW, REACH and PASSED say. Fully transparent pixels
-    take no error and pass none; their label is ``len(palette)``. Raises OptionError for an empty palette or an unknown
-    space.
+    The colour of a pixel and the error that it takes are added up in ``dithering.space`` and rounded to 8 bits; the
+    pixel gets the entry that is nearest by ``space`` and ``distance``, as in
+    :func:`colorquant.mapping.nearest.nearest_to`, which says what is raised. Errors fade as FEW, REACH and PASSED say.
+    Fully transparent pixels take no error and pass none; their label is ``len(palette)``.
     """
-    if not len(palette):
-        raise OptionError("the palette is empty: give at least one colour")
-    projection = Projection.of(space, keep_luma=False)
+    nearest = nearest_to(palette, space, distance)
     if space == "gray":  # the error of chroma, which no gray can make up for, must not add up
         grays = SPACES["gray"].forward(image.histogram.colors)[:, 0].astype(np.uint8)
         image = CountedImage(np.repeat(image.spread(grays)[:, :, None], 3, axis=2), image.alpha)
-    entries = Centroids(projection.features(palette.colors))
-
-    def nearest(colors: UInt8Array) -> AnyArray:
-        return entries.predict(projection.features(colors))
-
     few = image.rgb.shape[0] * image.rgb.shape[1] * len(palette) < MOST_PRODUCTS
     chooser = (RGBChooser if space == "rgb" and few else Chooser)(palette.colors, nearest)
     with one_thread():
@@ -107,9 +103,12 @@ def _dithered(image: CountedImage, chooser: Chooser, dithering: Dithering) -> La
     labels = np.zeros(image.rgb.shape[:2], label_type(len(chooser.colors) + 1))
     few = len(chooser.colors) < FEW
     reach = _reach(light.entries(chooser.colors)) if few else None
-    job = Diffusion(image.rgb, light, chooser, _strengths(image, dithering), reach)
+    strengths = adaptive_strengths(image, chooser) if dithering.adaptive else None
+    if image.mask is not None:
+        strengths = image.mask.astype(np.float32) if strengths is None else strengths * image.mask
+    job = Diffusion(image.rgb, light, chooser, strengths, reach)
     if dithering.kind == "curve":
-        riemersma(job, strength, labels)
+        riemersma(job, strength, image.mask, labels)
         return labels
     kernel = KERNELS[dithering.method]
     factor = strength * (1.0 if few else min(1.0, PASSED / kernel.total))
@@ -127,8 +126,3 @@ def _reach(entries: Float32Array) -> Float32Array:
     nearest = np.where(squared > 0, squared, np.inf).min(axis=1)
     reach: Float32Array = (REACH * np.sqrt(nearest)).astype(np.float32)
     return reach
-
-
-def _strengths(image: CountedImage, dithering: Dithering) -> Float32Array | None:
-    """The factor (h, w) of the error of each pixel, beside the strength of all; None for 1."""
-    return None if image.mask is None else image.mask.astype(np.float32)

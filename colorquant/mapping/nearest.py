@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from colorquant.blocks import row_blocks
@@ -11,14 +13,25 @@ from colorquant.color.spaces import SPACES, Projection
 from colorquant.errors import OptionError
 from colorquant.fitting.models import Centroids
 from colorquant.palette.palette import Palette
-from colorquant.types import FloatArray, IntArray
+from colorquant.types import FloatArray, IntArray, UInt8Array
 
 DISTANCES = ("euclidean", "ciede2000")
 STEEPEST_LIGHTNESS = 1 + 0.015 * 50**2 / (20 + 50**2) ** 0.5  # the largest S_L of CIEDE2000, at L* 0 and 100
 
 
+Nearest = Callable[[UInt8Array], IntArray]  # colours (n, 3) uint8 -> the entry of each, (n,) int64
+
+
 def nearest_entries(histogram: ColorHistogram, palette: Palette, space: str, distance: str = "euclidean") -> IntArray:
     """The entry of the palette that is nearest to each colour of the histogram, (n,) int64; the first of equals.
+
+    ``space`` and ``distance`` as for :func:`nearest_to`, which says what is raised.
+    """
+    return nearest_to(palette, space, distance)(histogram.colors)
+
+
+def nearest_to(palette: Palette, space: str, distance: str = "euclidean") -> Nearest:
+    """The function that gives the entry of the palette that is nearest to each colour; the first of equals.
 
     ``distance`` is one of DISTANCES: euclidean in ``space``, a key of SPACES, or ciede2000, for which ``space`` is
     lab. Raises OptionError for an empty palette, an unknown space or distance, and ciede2000 in another space.
@@ -31,10 +44,11 @@ def nearest_entries(histogram: ColorHistogram, palette: Palette, space: str, dis
         if space != "lab":
             raise OptionError(f"distance ciede2000 is defined in lab, not in {space}: use space lab")
         lab = SPACES["lab"].forward
-        return _nearest_by_ciede2000(lab(histogram.colors), lab(palette.colors))
+        labs = lab(palette.colors)
+        return lambda colors: _nearest_by_ciede2000(lab(colors), labs)
     projection = Projection.of(space, keep_luma=False)
     entries = Centroids(projection.features(palette.colors))
-    return entries.predict(projection.features(histogram.colors)).astype(np.int64)
+    return lambda colors: entries.predict(projection.features(colors)).astype(np.int64)
 
 
 def _nearest_by_ciede2000(colors: FloatArray, entries: FloatArray) -> IntArray:

@@ -9,7 +9,7 @@ import numpy as np
 from colorquant.blocks import blocks
 from colorquant.mapping.diagonals import Diffusion
 from colorquant.mapping.kernels import Weights
-from colorquant.types import AnyArray, Float32Array, FloatArray, IntArray, LabelArray, UInt8Array
+from colorquant.types import AnyArray, BoolArray, Float32Array, FloatArray, IntArray, LabelArray, UInt8Array
 
 QUEUE = 16  # pixels along the curve whose errors still count
 OLDEST = 1 / 16  # weight of the oldest of them; that of the newest is 1
@@ -38,15 +38,17 @@ def serpentine(job: Diffusion, weights: Weights, labels: AnyArray) -> None:
         errors[y % 3, margin : margin + width] = passed[way]
 
 
-def riemersma(job: Diffusion, strength: float, labels: AnyArray) -> None:
+def riemersma(job: Diffusion, strength: float, mask: BoolArray | None, labels: AnyArray) -> None:
     """Fill ``labels`` (h, w) along a Hilbert curve: a pixel takes the errors of the last pixels, newer ones the more.
 
     Riemersma, "A balanced dithering technique" (1998). The error is that of the picture's own colour; its weight falls
-    from 1 to OLDEST over QUEUE pixels. Pixels whose strength is 0 are passed over.
+    from 1 to OLDEST over QUEUE pixels. Pixels outside ``mask`` (h, w)
+    are passed over.
     """
     places = hilbert_curve(*labels.shape)
     strengths = np.ones(labels.size, np.float32) if job.strengths is None else job.strengths.reshape(-1)
-    places = places[strengths[places] > 0]
+    if mask is not None:
+        places = places[mask.reshape(-1)[places]]
     labels.reshape(-1)[places] = _Walk(job).curve(job.pixels.reshape(-1, 3), places, strength * strengths)
 
 
