@@ -182,7 +182,7 @@ def quantize(
     engines.check_weights(options, histogram)
     untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     with _stage(seconds, "fit"):
-        weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
+        weighted = WeightedFeatures.of(histogram, projection, merge=not untouched, protect=options.protect)
         fit = assigned_fit(engines.fit(weighted, options, recorder, image), weighted, assign)
     with _stage(seconds, "paint"):
         labelling = Labelling.of(weighted, fit, image)

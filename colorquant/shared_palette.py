@@ -67,7 +67,7 @@ def fit_palette(
     engines.check_weights(options, histogram)
     projection = Projection.of(options.space, options.keep_luma)
     untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
-    weighted = WeightedFeatures.of(histogram, projection, merge=not untouched)
+    weighted = WeightedFeatures.of(histogram, projection, merge=not untouched, protect=options.protect)
     fit = assigned_fit(engines.fit(weighted, options), weighted, assign)
     labelling = Labelling.of(weighted, fit)
     ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)

@@ -81,7 +81,8 @@ def _whole(timed: TimedImage, options: FitOptions) -> Work[Quantized]:
 
 def _fit_alone(timed: TimedImage, options: FitOptions) -> Work[Fit]:
     image = timed.image
-    weighted = WeightedFeatures.of(image.histogram, Projection.of(options.space, options.keep_luma))
+    projection = Projection.of(options.space, options.keep_luma)
+    weighted = WeightedFeatures.of(image.histogram, projection, protect=options.protect)
 
     def quality(fit: Fit) -> float:
         return paint(image, Labelling.of(weighted, fit, image), fit.model, "members").mse

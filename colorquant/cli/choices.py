@@ -16,6 +16,7 @@ AUTO_DEFAULTS = {"kmeans": "elbow", "em": "bic"}
 COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
 EFFORTS = ("fast", "balanced", "best")
 ASSIGNMENTS = ("posterior", "nearest", "nearest-l1")
+PROTECTIONS = ("small",)
 PAINTS = ("members", "mean", "dominant", "centers")
 PALETTE_SUFFIXES = (
     ".json",

@@ -19,6 +19,7 @@ from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.locking import are_enough, locked_colors, locked_rows
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, SearchStep
 from colorquant.fitting.options import COVARIANCES, FitOptions
+from colorquant.fitting.protection import PROTECTIONS
 from colorquant.threads import one_thread
 from colorquant.types import BoolArray
 
@@ -52,8 +53,16 @@ class Engine:
 EFFORTS = ("fast", "balanced", "best")
 _KMEANS = {"init": "pp", "attempts": 1, "max_iter": 100, "tol": 0.01}
 _KMEANS_CHOICES = {"init": ("pp", "random")}
-_NUMPY_KMEANS = {"init": "split", "attempts": 1, "max_iter": None, "tol": None, "effort": "balanced", "lock": ()}
-_NUMPY_KMEANS_CHOICES = {"init": ("split", "pp", "random"), "effort": EFFORTS}
+_NUMPY_KMEANS = {
+    "init": "split",
+    "attempts": 1,
+    "max_iter": None,
+    "tol": None,
+    "effort": "balanced",
+    "lock": (),
+    "protect": None,
+}
+_NUMPY_KMEANS_CHOICES = {"init": ("split", "pp", "random"), "effort": EFFORTS, "protect": PROTECTIONS}
 _EM = {
     "init": "kmeans",
     "attempts": 1,
@@ -71,8 +80,8 @@ ENGINES: dict[str, dict[str, Engine]] = {
         "em": Engine(
             "em.fit",
             "fit",
-            {**_EM, "max_iter": None, "tol": None, "effort": "balanced"},
-            {**_EM_CHOICES, "init": ("kmeans", "random", "search"), "effort": EFFORTS},
+            {**_EM, "max_iter": None, "tol": None, "effort": "balanced", "protect": None},
+            {**_EM_CHOICES, "init": ("kmeans", "random", "search"), "effort": EFFORTS, "protect": PROTECTIONS},
             reports_iterations=True,
         ),
     },
@@ -88,7 +97,13 @@ ENGINES: dict[str, dict[str, Engine]] = {
         ),
     },
     "sklearn": {
-        "kmeans": Engine("sklearn", "fit_kmeans", _KMEANS, _KMEANS_CHOICES, library="sklearn.cluster"),
+        "kmeans": Engine(
+            "sklearn",
+            "fit_kmeans",
+            {**_KMEANS, "protect": None},
+            {**_KMEANS_CHOICES, "protect": PROTECTIONS},
+            library="sklearn.cluster",
+        ),
         "em": Engine(
             "sklearn",
             "fit_em",
@@ -100,7 +115,18 @@ ENGINES: dict[str, dict[str, Engine]] = {
     },
 }
 METHODS = ("kmeans", "em")
-FIT_OPTIONS = ("init", "attempts", "max_iter", "tol", "effort", "covariance", "reg_covar", "standardize", "lock")
+FIT_OPTIONS = (
+    "init",
+    "attempts",
+    "max_iter",
+    "tol",
+    "effort",
+    "covariance",
+    "reg_covar",
+    "standardize",
+    "lock",
+    "protect",
+)
 
 
 def resolve(options: FitOptions) -> FitOptions:

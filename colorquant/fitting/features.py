@@ -12,6 +12,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import morton_codes, morton_order
 from colorquant.color.spaces import Projection
+from colorquant.fitting.protection import protected
 from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array, UInt32Array
 
 Real = TypeVar("Real", np.float32, np.float64)
@@ -34,10 +35,17 @@ class WeightedFeatures:
     index: IntArray | None
 
     @classmethod
-    def of(cls, histogram: ColorHistogram, projection: Projection, *, merge: bool = True) -> WeightedFeatures:
-        """The features of the histogram's colours; without ``merge`` colours that share their features stay apart."""
+    def of(
+        cls, histogram: ColorHistogram, projection: Projection, *, merge: bool = True, protect: str | None = None
+    ) -> WeightedFeatures:
+        """The features of the histogram's colours; without ``merge`` colours that share their features stay apart.
+
+        With ``protect``, one of PROTECTIONS, the weights are those of :func:`protected`.
+        """
         features = projection.features(histogram.colors)
         weights, scale = histogram.fit_weights.astype(np.float64), histogram.fit_scale
+        if protect is not None:
+            weights = protected(histogram.colors, weights)
         if projection.injective or not merge:
             return cls(histogram, projection, features, weights / scale, None)
         _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)

@@ -24,7 +24,8 @@ class FitOptions:
     None means that the user gave no value: :func:`colorquant.fitting.engines.resolve` fills in the engine's default.
     ``tol`` is the largest shift of a centre in the space's units (kmeans) or the gain of log-likelihood per pixel (em)
     at which to stop; ``reg_covar`` is a variance in squared units of the space or, with ``standardize``, of
-    the z-scores. ``lock`` has the colours that the palette must have, as ``#rrggbb``, each once.
+    the z-scores. ``lock`` has the colours that the palette must have, as ``#rrggbb``, each once;
+    ``protect`` small lets weights grow less than the number of pixels.
     """
 
     method: str = "kmeans"
@@ -42,6 +43,7 @@ class FitOptions:
     reg_covar: float | None = None
     standardize: bool | None = None
     lock: tuple[str, ...] = ()
+    protect: str | None = None
 
     def __post_init__(self) -> None:
         check_range("-k", self.k, 1, MAX_COLORS)

@@ -69,6 +69,7 @@ class FileRecord(TypedDict, total=False):
     seed: int
     lock: list[str]
     auto: AutoRecord
+    protect: str
     weights: str
     notes: list[str]
     warnings: list[str]
@@ -125,6 +126,8 @@ def record(
         row["lock"] = list(options.lock)
     if chosen is not None:
         row["auto"] = auto_record(chosen)
+    if options.protect is not None:
+        row["protect"] = options.protect
     if weights is not None:
         row["weights"] = weights
     row["notes"], row["warnings"] = list(notes), list(warnings)

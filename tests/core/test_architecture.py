@@ -134,6 +134,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.cli import choices
     from colorquant.color.spaces import SPACES
     from colorquant.fitting import engines, models, options
+    from colorquant.fitting.protection import PROTECTIONS
     from colorquant.images.decoding import MAX_PIXELS
     from colorquant.mapping.nearest import DISTANCES
     from colorquant.palette.arranging import ORDERS
@@ -152,6 +153,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert {method: row.choices["init"] for method, row in engines.ENGINES["numpy"].items()} == choices.INITS
     assert choices.AUTO_DEFAULTS == auto_k.DEFAULTS
     assert choices.COVARIANCES == options.COVARIANCES
+    assert choices.PROTECTIONS == PROTECTIONS
     assert choices.EFFORTS == engines.EFFORTS
     assert tuple(models.ASSIGNMENTS) == choices.ASSIGNMENTS
     assert tuple(PAINTS) == choices.PAINTS
