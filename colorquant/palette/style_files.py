@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 
+from colorquant.images.color_names import named_color
 from colorquant.palette.entries import Codec, Entries, checked_entries, parse_hex
 
 # A comment by itself; or a variable of CSS or Sass, what it stands for, and the comment behind it.
 VARIABLE = re.compile(
     r"/\*.*?(?:\*/|\Z)|//[^\n]*|"
-    r"(?:--|\$)(?P<name>[\w-]+)\s*:\s*(?P<value>[^;{}]*)(?P<end>[;}])?"
+    r"(?:--|\$)(?P<name>[\w\u0080-\U0010ffff-]+)\s*:\s*(?P<value>[^;{}]*)(?P<end>[;}])?"
     r"[ \t]*(?:/\*(?P<comment>.*?)(?:\*/|\Z)|//(?P<line>[^\n]*))?",
     re.DOTALL,
 )
 COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 NUMBERED = re.compile(r"color-\d+")
-FUNCTION = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*(?:[,/]\s*([\d.]+)(%?)\s*)?\)")
+FUNCTION = re.compile(r"rgba?\(([^()]*)\)", re.IGNORECASE)
+NUMBER = re.compile(r"([\d.]+)(%?)")
+OTHER_FUNCTIONS = re.compile(r"(hsla?|hwb|lab|lch|oklab|oklch|color|color-mix)\(", re.IGNORECASE)
 SOC_OPENING = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
     '<ooo:color-table xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
@@ -44,7 +47,7 @@ def _variables(entries: Entries, sign: str) -> list[str]:
     names = entries.names or [""] * len(entries.colors)
     for number, (code, name) in enumerate(zip(entries.hex, names, strict=True), start=1):
         word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or str(number)
-        if word in used:
+        while word in used:
             word = f"{word}-{number}"
         used.add(word)
         comment = name.replace("*/", "* /")
@@ -67,19 +70,37 @@ def read_css(text: str) -> Entries:
         parsed.append(color)
         name = match["comment"] or match["line"] or ("" if NUMBERED.fullmatch(match["name"]) else match["name"])
         names.append(name.strip())
+    if not parsed:
+        raise ValueError("it has no variable for a colour, such as --color-1 or $color-1")
     return checked_entries([levels for levels, _ in parsed], alpha=[alpha for _, alpha in parsed], names=names)
 
 
 def _css_color(value: str) -> tuple[list[int], int] | None:
-    """The levels and the alpha of ``#rgb``, ``#rrggbb``, ``#rrggbbaa``, rgb() or rgba(); None for another value."""
+    """The levels and the alpha of a colour as digits, as a name, or as rgb(); None for a value that is no colour.
+
+    Raises ValueError for a colour in another notation.
+    """
     if value.startswith("#"):
         digits = value[1:]
-        return parse_hex("".join(2 * digit for digit in digits) if len(digits) == 3 else digits)
+        return parse_hex("".join(2 * digit for digit in digits) if len(digits) in (3, 4) else digits)
+    named = named_color(value)
+    if named is not None:
+        return list(named), 255
+    if OTHER_FUNCTIONS.match(value):
+        raise ValueError(f"{value!r} is in a notation that is not read: write it as #rrggbb")
     match = FUNCTION.fullmatch(value)
-    if match is None:
-        return None
-    opacity = float(match[4]) / (100 if match[5] else 1) if match[4] else 1.0
-    return [int(level) for level in match.groups()[:3]], round(255 * min(opacity, 1.0))
+    return None if match is None else _rgb(match[1])
+
+
+def _rgb(arguments: str) -> tuple[list[int], int]:
+    """The levels and the alpha of the arguments of rgb(): numbers or percentages, with commas or without."""
+    numbers = [NUMBER.fullmatch(word) for word in re.split(r"[\s,/]+", arguments.strip())]
+    if len(numbers) not in (3, 4) or None in numbers:
+        raise ValueError(f"rgb({arguments}) is not a colour")
+    values = [float(match[1]) / (100 if match[2] else 1) for match in numbers if match]
+    levels = [value * (255 if match[2] else 1) for value, match in zip(values, numbers, strict=True) if match]
+    opacity = values[3] if len(values) == 4 else 1.0
+    return [round(min(level, 256.0)) for level in levels[:3]], round(255 * min(opacity, 1.0))
 
 
 def write_soc(entries: Entries) -> str:

@@ -151,9 +151,10 @@ def write_txt(entries: Entries) -> str:
 
 def read_txt(text: str) -> Entries:
     """The colours of a palette of paint.net; a line of six digits is opaque. What follows a semicolon is a comment."""
-    lines = [line.partition(";")[0].strip() for line in text.splitlines()]
-    codes = [code if len(code) == 6 else code[2:] + code[:2] for code in lines if code]
-    parsed = [parse_hex(code) for code in codes]
+    rows = [row for row in (line.partition(";")[0].strip() for line in text.splitlines()) if row]
+    for row in rows:
+        parse_hex(row)  # raises for one that is no colour, before alpha is taken from its front
+    parsed = [parse_hex(row if len(row) == 6 else row[2:] + row[:2]) for row in rows]
     return checked_entries([levels for levels, _ in parsed], alpha=[alpha for _, alpha in parsed])
 
 

@@ -167,6 +167,10 @@ def test_an_empty_file_and_one_without_colours_are_refused(ending, tmp_path):
         ("a.soc", b'<?xml version="1.0" encoding="UTF28"?><a/>', "unknown encoding"),
         ("a.css", b":root { --a: #12345; }", "is not a colour"),
         ("a.css", b":root { --a: #123456", "braces are not closed"),
+        ("a.css", b":root { --a: hsl(1 2% 3%); }", "notation that is not read"),
+        ("a.css", b":root { --a: rgb(1, 2); }", "is not a colour"),
+        ("a.css", b"a { color: #123456; }", "no variable for a colour"),
+        ("a.txt", b"hello", "'hello' is not a colour"),
         ("a.txt", b"FF112233\nFF11\n", "is not a colour"),
         ("a.hex", b"12345g", "is not a colour"),
         ("a.gpl", b"GIMP Palette\n300 0 0\n", "three levels"),
@@ -260,11 +264,12 @@ def test_pal_is_jasc_unless_riff_is_asked_for(tmp_path):
 
 def test_style_sheets_of_others_are_read(tmp_path):
     (tmp_path / "a.css").write_text(
-        ":root{--gap: 4px; /* --old: #000; */ --ink:#123;\n --sky : rgb(1, 2, 3); --air: rgba(4 5 6 / 50%)}\n"
+        ":root{--gap: 4px; /* --old: #000; */ --ink:#123;\n --sky : rgb(1, 2, 3); --air: rgba(4 5 6 / 50%);"
+        "--😀:rgba(89.99, 20%, 250, 1); --plum: Plum; --glass: #abcd}\n"
     )
     palette = Palette.read(tmp_path / "a.css")
-    assert palette.hex == ("#112233", "#010203", "#04050680")
-    assert palette.names == ("ink", "sky", "air")
+    assert palette.hex == ("#112233", "#010203", "#04050680", "#5a33fa", "#dda0dd", "#aabbccdd")
+    assert palette.names == ("ink", "sky", "air", "😀", "plum", "glass")
     (tmp_path / "a.scss").write_text("// $no: #000;\n$red: #ff0000; // fire\n$w: 4px;\n$color-2: #00ff00;\n")
     palette = Palette.read(tmp_path / "a.scss")
     assert palette.hex == ("#ff0000", "#00ff00")
