@@ -98,12 +98,15 @@ def write_palette(path: Path, entries: Entries, *, force: bool) -> None:
 def read_palette(path: Path) -> Entries:
     """The entries of a palette file, at least one; or of an image: its table of colours, or its distinct colours.
 
-    Raises PaletteReadError for a file that cannot be read or is damaged, and for an image of more than 256 colours;
-    OptionError for an unknown ending.
+    A file whose ending is unknown is read as an image. Raises PaletteReadError for a file that cannot be read or is
+    damaged, and for an image of more than 256 colours; OptionError for a missing file whose ending is unknown.
     """
-    if path.suffix.lower() in SUFFIXES:
+    if path.is_dir():
+        raise PaletteReadError(f"palette {path} is a folder: name a file")
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES or (suffix not in PALETTE_FORMATS and path.exists()):
         return _read_image(path)
-    codec = _codec(path.name)
+    codec = _codec(str(path))
     try:
         with path.open("rb") as stream:
             data = stream.read(LARGEST_FILE + 1)

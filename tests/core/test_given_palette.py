@@ -85,7 +85,7 @@ def test_a_palette_file_is_read(tmp_path):
     cq.Palette.of(["#445566", "#112233"]).write(tmp_path / "mine.hex")
     assert given_palette(str(tmp_path / "mine.hex")).hex == ("#445566", "#112233")
     (tmp_path / "folder.hex").mkdir()
-    with pytest.raises(PaletteReadError, match="cannot be read"):
+    with pytest.raises(PaletteReadError, match="is a folder"):
         given_palette(str(tmp_path / "folder.hex"))
 
 
@@ -131,6 +131,14 @@ def test_the_entries_are_the_colours_that_the_pixels_have(flower, tmp_path):
     order = np.lexsort(entries.colors.T[::-1])
     assert np.array_equal(entries.colors[order], colors)
     assert np.array_equal(entries.counts[order], counts)
+
+
+def test_a_file_without_a_known_ending_is_read_as_an_image(tmp_path):
+    Image.new("RGB", (2, 2), (1, 2, 3)).save(tmp_path / "logo", "PNG")
+    assert given_palette(str(tmp_path / "logo")).hex == ("#010203",)
+    (tmp_path / "notes.doc").write_text("no image")
+    with pytest.raises(PaletteReadError, match=r"notes\.doc: not an image of a known format"):
+        given_palette(str(tmp_path / "notes.doc"))
 
 
 def test_a_photograph_is_no_palette(photo, tmp_path):
