@@ -14,7 +14,7 @@ import numpy as np
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.spaces import SPACES, Projection
-from colorquant.errors import OptionError
+from colorquant.errors import EngineError, OptionError
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.locking import are_enough, locked_colors, locked_rows
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, SearchStep
@@ -204,7 +204,7 @@ def fit(
 
 
 def check_weights(options: FitOptions, histogram: ColorHistogram | None = None) -> None:
-    """Raises OptionError if the engine takes no weights, or if no colour of the histogram has any.
+    """Raises OptionError if the engine takes no weights, EngineError if no colour of the histogram has any.
 
     A ``histogram`` without importance passes; None stands for one that will have it.
     """
@@ -215,7 +215,7 @@ def check_weights(options: FitOptions, histogram: ColorHistogram | None = None) 
         words = f"--weights cannot be honoured by --engine {options.engine} in {options.method}"
         raise OptionError(f"{words}, where every pixel counts alike: use --engine {' or '.join(able)}")
     if histogram is not None and not histogram.fit_weights.any():
-        raise OptionError("the map of weights is black wherever the picture is visible: nothing is left to fit")
+        raise EngineError("the map of weights is black wherever the image is visible: nothing is left to fit")
 
 
 def _fit_weighty(weighted: WeightedFeatures, weighty: BoolArray, options: FitOptions, progress: Progress | None) -> Fit:

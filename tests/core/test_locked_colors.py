@@ -97,6 +97,13 @@ def test_transparent_pixels_keep_their_label(thumbnail):
     assert result.palette.counts[-1] == 0
 
 
+def test_figures_of_a_palette_with_unused_entries(thumbnail):
+    result = colorquant.quantize(thumbnail, k=4, lock=["#00ff00", "#ff00ff"])
+    assert 0 in result.palette.counts
+    result.figure("segmented-histogram")
+    result.figure("colors3d")
+
+
 def test_without_locked_colors_the_lock_changes_nothing(thumbnail):
     free = colorquant.quantize(thumbnail, k=8)
     assert np.array_equal(colorquant.quantize(thumbnail, k=8, lock=()).rgb, free.rgb)

@@ -13,7 +13,7 @@ import colorquant
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.spaces import Projection
-from colorquant.errors import ImageReadError, OptionError
+from colorquant.errors import EngineError, ImageReadError, OptionError
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import Centroids
 from colorquant.mapping.labelling import Labelling
@@ -118,7 +118,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(thumbnail, name):
     settings, words = REFUSED[name]
-    with pytest.raises(OptionError, match=words):
+    with pytest.raises((OptionError, EngineError), match=words):
         colorquant.quantize(thumbnail, k=4, **settings)
 
 
@@ -145,14 +145,24 @@ def test_files_that_are_no_maps(thumbnail, photo, tmp_path):
     Image.fromarray(thumbnail[:9]).save(tmp_path / "colour.png")
     Image.fromarray(thumbnail[:9, :, 0]).save(tmp_path / "small.png")
     (tmp_path / "broken.png").write_bytes(b"not a picture")
-    for name, error, words in (
-        ("colour.png", OptionError, "is in colour: give a gray image"),
-        ("small.png", OptionError, "is 80 × 9 and the image 80 × 54"),
-        ("broken.png", ImageReadError, "--weights .*broken.png: "),
-        ("missing.png", ImageReadError, "--weights .*missing.png: "),
+    for name, words in (
+        ("colour.png", "is in colour: give a gray image"),
+        ("small.png", "is 80 × 9 and the image 80 × 54"),
+        ("broken.png", "--weights .*broken.png: "),
+        ("missing.png", "--weights .*missing.png: "),
     ):
-        with pytest.raises(error, match=words):
+        with pytest.raises(ImageReadError, match=words):
             colorquant.quantize(photo, k=4, weights=tmp_path / name)
+
+
+def test_a_map_that_cannot_be_used_fails_its_own_image_only(run, photo, tmp_path):
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "other.png")
+    Image.fromarray(np.full((54, 80), 9, np.uint8)).save(tmp_path / "map.png")
+    out = tmp_path / "out"
+    result = run("kmeans", tmp_path / "other.png", photo, "-k", 4, "--weights", tmp_path / "map.png", "-o", out)
+    assert result.exit_code == 1
+    assert [path.name for path in out.iterdir()] == ["photo-kmeans4.png"]
+    assert "is 80 × 54 and the image 9 × 9" in result.stderr
 
 
 def test_transparent_pixels_of_a_map_do_not_count(thumbnail, tmp_path):

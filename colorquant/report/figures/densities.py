@@ -52,7 +52,7 @@ def shown_band(data: FigureData) -> str:
 def histogram_by_label(data: FigureData, values: FloatArray, cuts: FloatArray) -> FloatArray:
     """Pixels in each bin by label, (bins, labels); labels from SHOWN on share the last column."""
     labels = np.minimum(data.labels, SHOWN)
-    columns = int(np.max(labels)) + 1
+    columns = min(len(data.colors_of_labels), SHOWN + 1)
     bins = np.clip(np.searchsorted(cuts, values, side="right") - 1, 0, len(cuts) - 2)
     flat = np.bincount(bins * columns + labels, data.counts, minlength=(len(cuts) - 1) * columns)
     return flat.reshape(-1, columns).astype(np.float64)
