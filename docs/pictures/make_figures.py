@@ -1,4 +1,4 @@
-"""Make the pictures of docs/figures.md: run the command above each, and reduce the figure's colours.
+"""Make the pictures of docs/figures.md and docs/choosing-k.md: run the command above each, reduce its colours.
 
 python docs/pictures/make_figures.py
 """
@@ -19,13 +19,15 @@ from PIL import Image
 from colorquant import quantize
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = ROOT / "docs" / "figures.md"
+DOCS = ROOT / "docs"
+DOCUMENTS = (DOCS / "figures.md", DOCS / "choosing-k.md")
 COLORS = 64
 
 
 def main() -> None:
     """Write each picture at its figure's size, but at most as wide as a page."""
-    examples = re.findall(r"^`colorquant (.*?)`.*\n\n!\[[^\]]*\]\((\S+)\)", DOCUMENT.read_text(), flags=re.MULTILINE)
+    text = "\n".join(document.read_text() for document in DOCUMENTS)
+    examples = re.findall(r"^`colorquant (.*?)`.*\n\n!\[[^\]]*\]\((\S+)\)", text, flags=re.MULTILINE)
     for line, picture in examples:
         words = shlex.split(line)
         figure = words[words.index("--figure") + 1]
@@ -38,7 +40,7 @@ def main() -> None:
                 image = opened.convert("RGB")
         if image.width > 1300:
             image = image.resize((1200, round(image.height * 1200 / image.width)), Image.Resampling.LANCZOS)
-        quantize(np.array(image), k=COLORS, space="oklab").save(DOCUMENT.parent / picture, force=True)
+        quantize(np.array(image), k=COLORS, space="oklab").save(DOCS / picture, force=True)
         print(picture)
 
 

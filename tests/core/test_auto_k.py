@@ -105,6 +105,15 @@ def test_a_size_is_the_most_colours_that_fit(thumbnail, size):
     assert all(values[start] > size for start in (3, 5, 17) if start > k)  # where a pixel takes more bits
 
 
+def test_a_file_that_is_smaller_with_more_bits_a_pixel_is_found(thumbnail):
+    """Sizes as oxipng may give them: 16 colours need more bytes than 17."""
+    image = CountedImage(thumbnail)
+    sizes = {k: bytes(10 * k if k <= 16 else 10 * k - 40) for k in range(1, 40)}
+    auto = AutoK("size", 150, 2, 39)
+    result = choose_k(image, auto, lambda k: quantize(image, FitOptions(k=k)), lambda q: sizes[q.options.k])
+    assert result.chosen.k == 19
+
+
 def test_the_elbow_is_the_knee_of_the_curve(thumbnail):
     result, tried = chosen(CountedImage(thumbnail), None)
     values = {point.k: point.value for point in result.chosen.curve}
