@@ -95,6 +95,11 @@ class Quantized(IndexedImage):
     ``trace`` has the objective after each iteration. ``history`` has the fit's start and its iterations, their
     clusters in the order of those of ``model``, if recording was on and the engine reports its iterations. ``seconds``
     maps each stage to its wall time.
+
+    ``shared`` is the number of images whose one palette this is; None for a palette of the image's own. The order of a
+    shared palette is that of the pixel counts of all images, and any of its entries may be without pixels in this one.
+    ``n_iter``, ``converged``, ``searched`` and ``untouched`` are then those of the one fit; ``inertia`` and
+    ``log_likelihood`` are those of this image under its model.
     """
 
     options: FitOptions
@@ -105,6 +110,7 @@ class Quantized(IndexedImage):
     log_likelihood: float | None
     untouched: bool
     searched: bool = False
+    shared: int | None = None
     trace: tuple[float, ...] = ()
     history: tuple[Iteration, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
@@ -117,7 +123,7 @@ class Quantized(IndexedImage):
     @property
     def keep_order(self) -> bool:
         """Whether the palette in the PNG has all entries in their order, where another may be smaller."""
-        return False
+        return self.shared is not None
 
     @property
     def bic(self) -> float | None:
@@ -130,8 +136,8 @@ class Quantized(IndexedImage):
         return self._criterion(criteria.aic)
 
     def _criterion(self, criterion: Callable[[float, float, int], float]) -> float | None:
-        if not isinstance(self.model, GaussianMixture) or self.log_likelihood is None:
-            return None
+        if not isinstance(self.model, GaussianMixture) or self.log_likelihood is None or self.shared is not None:
+            return None  # the parameters of a shared model were not fitted to this image alone
         return criterion(self.log_likelihood, self.weight, self.model.n_parameters)
 
     def predict(self, rgb: UInt8Array) -> LabelArray:
@@ -210,16 +216,16 @@ def quantize(
     )
 
 
-def predict(model: Model, options: FitOptions, rgb: UInt8Array, labels: int) -> LabelArray:
+def predict(model: Model, options: FitOptions, rgb: UInt8Array, labels: int, assign: str | None = None) -> LabelArray:
     """The label of each pixel ``rgb`` (h, w, 3) uint8 under a model that was fitted with ``options``, (h, w).
 
-    Only the first ``labels`` clusters are used: those that had members in the fit. A mixture labels by the highest
-    posterior. Raises OptionError for another shape or dtype of pixels.
+    Only the first ``labels`` clusters are used: those that had members in the fit. A mixture labels by ``assign``, a
+    key of ASSIGNMENTS, or else by the highest posterior. Raises OptionError for another shape or dtype of pixels.
     """
     image = CountedImage(rgb)
     projection = Projection.of(options.space, options.keep_luma)
     members = model.reordered(np.arange(labels))
-    by_color = members.predict(projection.features(image.histogram.colors))
+    by_color = assigned(members, projection.features(image.histogram.colors), assign)
     return image.spread(by_color.astype(label_type(labels)))
 
 

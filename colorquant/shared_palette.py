@@ -9,27 +9,29 @@ import numpy as np
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram, count_distinct
+from colorquant.color.packing import pack, unpack
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.locking import are_enough
-from colorquant.fitting.models import Model
+from colorquant.fitting.models import Centroids, GaussianMixture, Model, assigned
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.labelling import Labelling
 from colorquant.mapping.nearest import nearest_entries
-from colorquant.mapping.painting import order_palette
+from colorquant.mapping.painting import keep_luma, order_palette
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import (
     IndexedImage,
+    Quantized,
     assigned_fit,
     check_choices,
     inertia_of,
     log_likelihood_of,
     predict,
 )
-from colorquant.types import LabelArray, UInt8Array
+from colorquant.types import FloatArray, LabelArray, UInt8Array
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -37,7 +39,9 @@ class FittedPalette(Palette):
     """A palette with the fitted model that it comes from.
 
     ``model`` has its clusters in the order of the palette, those without colours last. ``inertia`` or
-    ``log_likelihood``, ``n_iter`` and ``converged`` are those of the fit, as in :class:`Quantized`.
+    ``log_likelihood``, ``n_iter``, ``converged``, ``searched`` and ``untouched`` are those of the fit, as in
+    :class:`Quantized`. ``assign``, a key of ASSIGNMENTS, says how a mixture labels, None by the highest posterior.
+    ``chroma`` (p, d) is that of each entry where every pixel keeps its own lightness, else None.
     """
 
     options: FitOptions
@@ -46,19 +50,28 @@ class FittedPalette(Palette):
     converged: bool | None
     inertia: float | None
     log_likelihood: float | None
+    searched: bool = False
+    untouched: bool = False
+    assign: str | None = None
+    chroma: FloatArray | None = None
 
     def predict(self, rgb: UInt8Array) -> LabelArray:
         """The label that the model gives to each pixel of an image: see :func:`predict`."""
-        return predict(self.model, self.options, rgb, len(self))
+        return predict(self.model, self.options, rgb, len(self), self.assign)
 
 
 def fit_palette(
-    histogram: ColorHistogram, options: FitOptions, *, paint: str = "members", assign: str | None = None
+    histogram: ColorHistogram,
+    options: FitOptions,
+    *,
+    paint: str = "members",
+    assign: str | None = None,
+    progress: engines.Progress | None = None,
 ) -> FittedPalette:
     """Fit one palette to a colour histogram, such as the sum of several images' histograms.
 
-    ``paint`` and ``assign`` are those of :func:`quantize`. Raises OptionError for an engine that fits pixels, for an
-    empty histogram, and as :func:`quantize` does.
+    ``paint``, ``assign`` and ``progress`` are those of :func:`quantize`. Raises OptionError for an engine that fits
+    pixels, for an empty histogram, and as :func:`quantize` does.
     """
     check_choices(options, paint, assign)
     options = engines.resolve(options)
@@ -68,7 +81,7 @@ def fit_palette(
     projection = Projection.of(options.space, options.keep_luma)
     untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     weighted = WeightedFeatures.of(histogram, projection, merge=not untouched, protect=options.protect)
-    fit = assigned_fit(engines.fit(weighted, options), weighted, assign)
+    fit = assigned_fit(engines.fit(weighted, options, progress), weighted, assign)
     labelling = Labelling.of(weighted, fit)
     ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)
     return FittedPalette(
@@ -80,6 +93,52 @@ def fit_palette(
         converged=fit.converged,
         inertia=inertia_of(fit, labelling),
         log_likelihood=log_likelihood_of(fit, weighted),
+        searched=fit.searched,
+        untouched=untouched,
+        assign=assign if fit.fitted else "nearest",  # where each colour is a component, densities mean nothing
+        chroma=ordered.points,
+    )
+
+
+def quantize_with(palette: FittedPalette, image: CountedImage, *, shared: int = 1) -> Quantized:
+    """An image in the colours of a palette that was fitted to ``shared`` images: each pixel as the model labels it.
+
+    The palette keeps its order, and its unused entries; its ``counts`` become those of the image.
+    """
+    options, histogram, k = palette.options, image.histogram, len(palette)
+    projection = Projection.of(options.space, options.keep_luma)
+    weighted = WeightedFeatures.of(histogram, projection, merge=not palette.untouched)
+    model = palette.model.reordered(np.arange(k))
+    labels = assigned(model, weighted.features, palette.assign)
+    labelling = Labelling(weighted, weighted.per_color(labels).astype(np.int64), k)
+    if palette.chroma is None:
+        painted, pixels = palette.colors[labelling.labels], None
+    else:
+        painted = keep_luma(labelling, palette.chroma, projection)
+        pixels = unpack(image.spread(pack(painted)).reshape(-1)).reshape(image.rgb.shape)
+    inertia = log_likelihood = None
+    if isinstance(model, Centroids):
+        inertia = model.inertia(labelling.features, labelling.weights, labelling.labels)
+    elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and len(histogram):
+        log_likelihood = palette.model.log_likelihood(weighted.features, weighted.weights)
+    return Quantized(
+        options=options,
+        labels=image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k),
+        palette=Palette(palette.colors, labelling.sizes),
+        painted=pixels,
+        alpha=image.alpha,
+        colors_in=len(histogram),
+        colors_out=count_distinct(painted),
+        weight=histogram.total_weight,
+        mse=mse(histogram.colors, painted, histogram.integer_weights),
+        model=palette.model,
+        n_iter=palette.n_iter,
+        converged=palette.converged,
+        searched=palette.searched,
+        inertia=inertia,
+        log_likelihood=log_likelihood,
+        untouched=palette.untouched,
+        shared=shared,
     )
 
 

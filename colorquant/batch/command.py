@@ -46,12 +46,9 @@ def command_line(
     words = ["colorquant", options.method, _no_option(name), *_fit_words(options, auto)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
     words += _words("--weights", weights, None) + _reading_words(reading)
-    words += _output_words(keep_metadata, image, in_place, others, optimize=optimize, skip_if_larger=skip_if_larger)
-    if drawing is not None:
-        words += ["--figure-kind", drawing.kind]
-        words += ["--figure-bands", ",".join(drawing.bands)] if drawing.bands else []
-        words += [] if drawing.title is None else ["--figure-title", drawing.title or "none"]
-    return shlex.join(words)
+    place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
+    words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
+    return shlex.join([*words, *_drawing_words(drawing)])
 
 
 def apply_command(
@@ -70,8 +67,40 @@ def apply_command(
     words = ["colorquant", "apply", _no_option(name), "--palette", options.given]
     words += _words("--space", options.space, None) + _words("--distance", options.distance, MappingOptions.distance)
     words += _reading_words(reading)
-    words += _output_words(keep_metadata, image, in_place, others, optimize=optimize, skip_if_larger=skip_if_larger)
+    place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
+    words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
     return shlex.join(words)
+
+
+def shared_command(
+    names: Sequence[str],
+    options: FitOptions,
+    *,
+    recursive: bool,
+    paint: str,
+    assign: str | None,
+    reading: Reading,
+    keep_metadata: bool,
+    drawing: Drawing | None,
+    weights: str | None,
+    optimize: bool,
+    skip_if_larger: bool,
+    shared_from: int | None,
+    output: str | None,
+    in_place: bool,
+    others: Mapping[str, str],
+) -> str:
+    """The command that repeats a whole run with ``--shared``, of the inputs ``names`` as the user gave them.
+
+    ``output`` is the value of ``-o``; the other arguments are as for :func:`command_line`.
+    """
+    words = ["colorquant", options.method, *map(_no_option, names), *_words("--recursive", recursive, False)]
+    words += ["--shared", *_words("--shared-from", shared_from, None), *_fit_words(options, None)]
+    words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
+    words += _words("--weights", weights, None) + _reading_words(reading)
+    place = ["--in-place"] if in_place else _words("-o", output, None)
+    words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
+    return shlex.join([*words, *_drawing_words(drawing)])
 
 
 def compare_command(
@@ -105,20 +134,28 @@ def _reading_words(reading: Reading) -> list[str]:
 
 def _output_words(
     keep_metadata: bool,
-    image: Path | None,
-    in_place: bool,
+    place: Sequence[str],
     others: Mapping[str, str] | None,
     *,
     optimize: bool,
     skip_if_larger: bool,
 ) -> list[str]:
-    """The flags of the files that are written."""
+    """The flags of the files that are written; ``place`` says where the picture goes."""
     words = _words("--keep-metadata", keep_metadata, False)
     words += _words("--optimize", optimize, False) + _words("--skip-if-larger", skip_if_larger, False)
-    words += ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
+    words += place
     for flag, value in (others or {}).items():
         words += [flag, value]
     return words
+
+
+def _drawing_words(drawing: Drawing | None) -> list[str]:
+    """The flags that describe a figure."""
+    if drawing is None:
+        return []
+    words = ["--figure-kind", drawing.kind]
+    words += ["--figure-bands", ",".join(drawing.bands)] if drawing.bands else []
+    return words + ([] if drawing.title is None else ["--figure-title", drawing.title or "none"])
 
 
 def _fit_words(options: FitOptions, auto: AutoK | None) -> list[str]:

@@ -173,7 +173,8 @@ class OutputNaming:
 
     ``tag``, such as ``kmeans16`` or ``kmeansauto``, is a part of the default name. ``k`` is the largest number of
     labels. ``output`` is the value of ``-o``. ``others`` maps keys of OUTPUTS to the value that the user gave: an
-    ending, or a name that may hold ``{stem}``. ``report`` is a file for the whole run. With ``in_place`` a picture
+    ending, or a name that may hold ``{stem}``. For those in ``once`` a single file is
+    written for the whole run, and so it is for ``report``. With ``in_place`` a picture
     replaces its input; ``force`` and ``skip_existing`` are those of :class:`OutputPaths`.
     """
 
@@ -185,6 +186,7 @@ class OutputNaming:
     in_place: bool = False
     skip_existing: bool = False
     report: str | None = None
+    once: Collection[str] = ()
 
     def plan(self, inputs: Sequence[Input]) -> Plan[OutputPaths]:
         """Each input with its outputs. Raises OptionError and OutputError as :func:`check_names` does."""
@@ -212,7 +214,7 @@ class OutputNaming:
             output = OUTPUTS[kind]
             if not output.beside:
                 suffixes = () if output.folder else output.suffixes
-                yield OutputName(output.flag, value, suffixes, folder=output.folder)
+                yield OutputName(output.flag, value, suffixes, folder=output.folder, once=kind in self.once)
         if self.report is not None:
             yield OutputName("--report", self.report, once=True)
 
@@ -256,7 +258,9 @@ class OutputNaming:
         image = None if self._to_stdout(item) else self._image(item, single)
         stem = f"{item.stem}-{self.tag}" if image is None or self.in_place else image.stem
         others = {
-            kind: self._other(OUTPUTS[kind], kind, value, item, image, stem) for kind, value in self.others.items()
+            kind: self._other(OUTPUTS[kind], kind, value, item, image, stem)
+            for kind, value in self.others.items()
+            if kind not in self.once
         }
         return OutputPaths(
             image,

@@ -11,6 +11,8 @@ MOST_ENTRIES = 256  # of the palette of a PNG
 def palette_notes(image: IndexedImage) -> tuple[str, ...]:
     """Notes about entries that a fit or its image leaves empty, and about a given palette that no PNG can hold."""
     if isinstance(image, Quantized):
+        if image.shared is not None:
+            return ()  # any entry may be without pixels in one of the images
         return (*_empty_clusters(image), *_locked_without_pixels(image))
     entries = len(image.palette)
     if entries <= MOST_ENTRIES:

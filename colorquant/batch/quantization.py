@@ -6,22 +6,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from colorquant.batch.command import shared_command
 from colorquant.batch.inputs import STDIN, FoundInputs, Input, find_inputs
 from colorquant.batch.naming import FIELDS, OutputNaming, Plan, check_fields
 from colorquant.batch.outputs import OUTPUTS, OutputPaths, check_kinds
-from colorquant.batch.quantize_job import JobOptions, QuantizeJob
+from colorquant.batch.quantize_job import QuantizeJob
+from colorquant.batch.settings import JobOptions
 from colorquant.color.spaces import Projection
-from colorquant.errors import OptionError
-from colorquant.fitting.engines import Progress, check_weights, resolve
+from colorquant.errors import EngineError, OptionError
+from colorquant.fitting.engines import ENGINES, Progress, check_weights, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.images.optimizing import check_optimizer
 from colorquant.mapping.options import MappingOptions
 from colorquant.report import figures
-from colorquant.report.figure_kinds import Drawing
+from colorquant.report.figure_kinds import FIGURES, Drawing
+from colorquant.shared_palette import fit_palette
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.analysis.auto_k import AutoK
+    from colorquant.batch.shared_fit import FirstPass, SharedFit
+
+MOST_NAMES = 50  # of inputs in a command that repeats a run
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,8 @@ class QuantizeRequest:
 
     ``options`` of a fit may leave fields to the engine's defaults. ``output`` is the value of ``-o``; ``others`` maps
     keys of OUTPUTS to the values of their options. ``report``, ``force``, ``in_place`` and ``skip_existing`` are as in
-    :class:`colorquant.batch.naming.OutputNaming`; the other fields as in
+    :class:`colorquant.batch.naming.OutputNaming`. With ``shared`` all inputs get one palette, which is fitted to
+    ``shared_from`` of them at random, None for all. The other fields are as in
     :class:`colorquant.batch.quantize_job.JobOptions`. Raises OptionError where options do not go together.
     """
 
@@ -52,6 +59,8 @@ class QuantizeRequest:
     in_place: bool = False
     skip_existing: bool = False
     auto: AutoK | None = None
+    shared: bool = False
+    shared_from: int | None = None
 
     def __post_init__(self) -> None:
         options = self.options
@@ -65,9 +74,41 @@ class QuantizeRequest:
                 check_weights(options)
                 _check_map_name(self.weights)
         check_kinds(options, self.others)
-        self._drawing()
+        drawing = self._drawing()
+        if self.shared:
+            self._check_shared(drawing)
+        elif self.shared_from is not None:
+            raise OptionError(f"--shared-from {self.shared_from} says how many images --shared fits: add --shared")
         if self.optimize:
             check_optimizer()
+
+    def _check_shared(self, drawing: Drawing | None) -> None:
+        """Raises OptionError for an option that one palette for all inputs cannot honour."""
+        options = self.options
+        assert isinstance(options, FitOptions), "only fits have --shared"
+        if ENGINES[options.engine][options.method].per_pixel:
+            raise OptionError(
+                f"--shared adds colour histograms, but {options.method} --engine {options.engine} fits every pixel: "
+                "use --engine numpy"
+            )
+        if self.auto is not None:
+            raise OptionError("-k auto chooses a number for each image, and --shared has one for all: give -k a number")
+        if self.skip_existing:
+            raise OptionError(
+                "--skip-existing could keep pictures of another palette than the one that --shared fits: leave it "
+                "out, or use colorquant apply with the palette that --palette-out wrote"
+            )
+        if "trace" in self.others:
+            raise OptionError("--trace follows the fit of one image, and --shared fits all at once: leave one out")
+        if drawing is not None and (FIGURES[drawing.kind].history or FIGURES[drawing.kind].sweep):
+            raise OptionError(
+                f"--figure-kind {drawing.kind} fits one image again, and --shared fits all at once: use another kind"
+            )
+
+    @property
+    def shared_palette(self) -> str | None:
+        """The file of the one palette for all inputs, if it is requested."""
+        return self.others.get("palette") if self.shared else None
 
     @property
     def k(self) -> int:
@@ -102,12 +143,24 @@ class QuantizeRequest:
             in_place=self.in_place,
             skip_existing=self.skip_existing,
             report=self.report,
+            once=("palette",) if self.shared else (),
         )
         return naming.plan(inputs)
 
-    def job(self, progress: Progress | None = None, trying: Callable[[int], None] | None = None) -> QuantizeJob:
-        """The job for each input. It is picklable without ``progress`` and ``trying``."""
-        settings = JobOptions(
+    def job(
+        self,
+        progress: Progress | None = None,
+        trying: Callable[[int], None] | None = None,
+        shared: SharedFit | None = None,
+    ) -> QuantizeJob:
+        """The job for each input. It is picklable without ``progress`` and ``trying``.
+
+        ``shared`` is the one palette for all inputs, already fitted.
+        """
+        return QuantizeJob(self._settings(shared), progress, trying)
+
+    def _settings(self, shared: SharedFit | None = None) -> JobOptions:
+        return JobOptions(
             self.options,
             paint=self.paint,
             assign=self.assign,
@@ -118,8 +171,54 @@ class QuantizeRequest:
             drawing=self._drawing(),
             auto=self.auto,
             weights=self.weights,
+            shared=shared,
         )
-        return QuantizeJob(settings, progress, trying)
+
+    def shared_command(self, names: Sequence[str], *, recursive: bool) -> str:
+        """The shell command that repeats a run with ``--shared`` over ``names``, as the user gave them, or nothing."""
+        assert isinstance(self.options, FitOptions), "only fits have --shared"
+        if len(names) > MOST_NAMES:
+            return ""
+        return shared_command(
+            names,
+            self.options,
+            recursive=recursive,
+            paint=self.paint,
+            assign=self.assign,
+            reading=self.reading,
+            keep_metadata=self.keep_metadata,
+            drawing=self._drawing(),
+            weights=self.weights,
+            optimize=self.optimize,
+            skip_if_larger=self.skip_if_larger,
+            shared_from=self.shared_from,
+            output=self.output,
+            in_place=self.in_place,
+            others={OUTPUTS[kind].flag: value for kind, value in self.others.items()},
+        )
+
+    def first_pass(self, plan: Sequence[tuple[Input, OutputPaths]]) -> FirstPass:
+        """The first pass of a run with ``--shared``."""
+        from colorquant.batch.shared_fit import CountJob, FirstPass
+
+        assert isinstance(self.options, FitOptions), "only fits have --shared"
+        return FirstPass(plan, CountJob(self._settings(), self.k), self.shared_from, self.options.seed)
+
+    def fit_shared(self, first: FirstPass, progress: Progress, command: str) -> SharedFit:
+        """Fit the one palette to what was counted, and write its file if it is requested.
+
+        Raises EngineError where no image has a visible pixel or a fit fails, and OutputError.
+        """
+        from colorquant.batch.shared_fit import SharedFit
+
+        assert isinstance(self.options, FitOptions), "only fits have --shared"
+        total = first.sum.total()
+        if not len(total):
+            raise EngineError("no image has a visible pixel: there is nothing to fit")
+        palette = fit_palette(total, self.options, paint=self.paint, assign=self.assign, progress=progress)
+        if self.shared_palette is not None:
+            palette.write(self.shared_palette, force=self.force)
+        return SharedFit(palette, first.sum.images, command)
 
     def _drawing(self) -> Drawing | None:
         """The figure to draw, if any. Raises OptionError if it is impossible, or described but not requested."""

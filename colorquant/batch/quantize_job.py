@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,51 +13,23 @@ from colorquant.batch.command import apply_command, command_line
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.notes import palette_notes, uncounted_alpha
 from colorquant.batch.outputs import OUTPUTS, Files, OutputPaths
+from colorquant.batch.settings import JobOptions
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OutputError
 from colorquant.files import write_whole
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
-from colorquant.images.decoding import Reading
-from colorquant.images.importance import read_importance
 from colorquant.mapping.options import MappingOptions
 from colorquant.quantization import IndexedImage, Quantized, encode_png, quantize
 from colorquant.report import figures, records
-from colorquant.report.figure_kinds import FIGURES, Drawing
+from colorquant.report.figure_kinds import FIGURES
 from colorquant.report.records import FileRecord
-from colorquant.shared_palette import apply_palette
-from colorquant.types import UInt8Array
+from colorquant.shared_palette import apply_palette, quantize_with
 
 if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.analysis.auto_k import AutoK, AutoResult, ChosenK
     from colorquant.report.quantized_file import IndexedFile
-
-
-@dataclass(frozen=True)
-class JobOptions:
-    """The options of every input of a run.
-
-    ``options`` are those of the fit, or of mapping onto a given palette; ``paint`` and ``assign`` are those of
-    :func:`colorquant.quantization.quantize`, for a fit. ``reading`` says how the image is read. With ``keep_metadata``
-    the metadata of the input are written into the image.
-    ``drawing`` is a choice of :func:`colorquant.report.figures.choose`; None draws the default figure. With ``auto``
-    the number of colours is chosen for each input, and ``options.k`` is the largest that is possible. ``weights`` is
-    the name of a map of importance, in which ``{stem}`` stands for the stem of each input. With ``optimize`` oxipng
-    makes the picture smaller; with ``skip_if_larger`` nothing is written for an input whose picture would not be
-    smaller than its file.
-    """
-
-    options: FitOptions | MappingOptions
-    paint: str = "members"
-    assign: str | None = None
-    reading: Reading = Reading()  # noqa: RUF009  it is frozen
-    keep_metadata: bool = False
-    drawing: Drawing | None = None
-    auto: AutoK | None = None
-    weights: str | None = None
-    optimize: bool = False
-    skip_if_larger: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,9 +82,7 @@ class QuantizeJob:
         """Quantize one input. Raises what :func:`quantize_file` raises."""
         if paths.skip_existing and paths.is_complete(self.settings.options.k):
             return JobResult(records.skipped(item.name, str(paths.image)))
-        settings = self.settings
-        if settings.weights is not None:
-            settings = replace(settings, weights=settings.weights.replace("{stem}", item.stem))
+        settings = self.settings.for_input(item)
         result = quantize_file(item.source, settings, paths, progress=self.progress, trying=self.trying)
         record = _record(item, paths, settings, result)
         png = result.png
@@ -175,7 +145,7 @@ def quantize_file(
     bytes_in, metadata = picture.bytes_in, picture.metadata
     kept, dropped = (metadata, metadata.without_place) if settings.keep_metadata else (None, metadata.dropped)
     chunks = encoding.picture_chunks(picture.density, kept)
-    image = CountedImage(picture.rgb, picture.alpha, _importance(settings, picture))
+    image = CountedImage(picture.rgb, picture.alpha, settings.importance(picture))
 
     def encode(result: IndexedImage) -> bytes:
         return encode_png(result, chunks, optimize=settings.optimize)
@@ -235,13 +205,16 @@ def _make(
     trying: Callable[[int], None] | None,
     encode: Callable[[IndexedImage], bytes],
 ) -> _Made:
-    """The image in the colours of its own palette, or of a given one; the times of the stages go into ``seconds``."""
-    options = settings.options
+    """The image in the colours of its own palette, or of another; the times of the stages go into ``seconds``."""
+    options, start = settings.options, time.perf_counter()
     if isinstance(options, MappingOptions):
-        start = time.perf_counter()
         mapped = apply_palette(options.palette, image, options.metric_space, distance=options.distance)
         seconds["paint"] = time.perf_counter() - start
         return _Made(mapped)
+    if settings.shared is not None:
+        quantized = quantize_with(settings.shared.palette, image, shared=settings.shared.images)
+        seconds["paint"] = time.perf_counter() - start
+        return _Made(quantized)
     record = _needs_iterations(settings, paths)
     fits = _Fits(image, settings, options, seconds=seconds, record=record, progress=progress, trying=trying)
     if settings.auto is None:
@@ -337,13 +310,6 @@ def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Q
     return choose_k(fits.image, auto, fits.try_k, encode, keep_all=shows_all)
 
 
-def _importance(settings: JobOptions, picture: images.Picture) -> UInt8Array | None:
-    """The map of ``--weights``, if there is one."""
-    if settings.weights is None:
-        return None
-    return read_importance(Path(settings.weights), picture.rgb.shape[:2])
-
-
 def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:
     """Whether a file of ``paths`` shows the iterations of the fit."""
     drawn = settings.drawing is not None and FIGURES[settings.drawing.kind].history
@@ -359,7 +325,9 @@ def _check_single_frame(picture: images.Picture) -> None:
 
 
 def _command(settings: JobOptions, paths: OutputPaths) -> str:
-    """The shell command that makes the files of this one input."""
+    """The shell command that makes the files of this one input; those of all inputs, if they share a palette."""
+    if settings.shared is not None:
+        return settings.shared.command
     others = {
         OUTPUTS[kind].flag: path.suffix[1:] if OUTPUTS[kind].beside else str(path)
         for kind, path in paths.others.items()

@@ -16,6 +16,7 @@ from colorquant.cli.options import (
     message_options,
     output_options,
     reading_options,
+    shared_options,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
         help="Write the entropy of each pixel's posterior as a gray PNG: black where one component is certain.",
     ),
 )
+@shared_options
 @batch_options
 @message_options
 def command(options: FitOptions, **output: Any) -> None:

@@ -15,6 +15,7 @@ from colorquant.cli.options import (
     message_options,
     output_options,
     reading_options,
+    shared_options,
 )
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def _locked(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 )
 @reading_options
 @output_options()
+@shared_options
 @batch_options
 @message_options
 def command(options: FitOptions, **output: Any) -> None:

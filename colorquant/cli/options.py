@@ -337,6 +337,22 @@ def output_options(*own: Decorator) -> Decorator:
     )
 
 
+shared_options = _stack(
+    option(
+        BATCH,
+        "--shared",
+        is_flag=True,
+        help="Fit one palette to all inputs together, so that a label means the same in every label map. --palette-out "
+        "then names one file.",
+    ),
+    option(
+        BATCH,
+        "--shared-from",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="With --shared: fit the palette to N of the inputs, chosen at random by --seed.  [default: all]",
+    ),
+)
 batch_options = _stack(
     recursive_option,
     jobs_option,

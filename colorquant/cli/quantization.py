@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterable
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from colorquant.batch import run as batch
+from colorquant.batch.inputs import Input
 from colorquant.batch.naming import Plan
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantization import QuantizeRequest
-from colorquant.cli.console import open_console
+from colorquant.cli.console import Console, open_console
 from colorquant.cli.streams import check_stdin
 from colorquant.cli.summary import BatchSummary, print_dry_run
 from colorquant.errors import OptionError
 from colorquant.files import LineFile
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.options import MappingOptions
+from colorquant.report.records import shared_line
+
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.batch.shared_fit import FirstPass, SharedFit
 
 M_ARENA_MAX = -8  # from malloc.h
 
@@ -53,7 +59,7 @@ def run_quantization(
     inputs = request.find_inputs(images, recursive=recursive)
     plan = request.plan(inputs.inputs)
     if dry_run:
-        print_dry_run(plan, request.k, request.report, as_json)
+        print_dry_run(plan, request.k, request.report, as_json, shared_palette=request.shared_palette)
         return
     _check_streams(plan, as_json)
     many = len(plan) > 1
@@ -61,14 +67,33 @@ def run_quantization(
         _prepare_for_many()
     # Ctrl-C must not cut an input short between two of its files, and cannot interrupt OpenCV: both need a thread.
     threaded = many or (isinstance(request.options, FitOptions) and request.options.engine == "opencv")
-    with open_console(len(plan), quiet=quiet) as console, _open_report(request) as report:
+    loaded: Iterable[tuple[Input, OutputPaths]] = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
+    first = request.first_pass(list(loaded)) if request.shared else None
+    steps = len(plan) + (0 if first is None else first.wanted)
+    with open_console(steps, quiet=quiet) as console, _open_report(request) as report:
         summary = BatchSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
-        job = request.job() if isolate else request.job(console.show_progress, console.show_trial)
-        loaded = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
         with batch.open_executor(jobs, threaded=threaded, isolate=isolate, timeout=timeout) as executor:
+            shared = None
+            if first is not None:
+                command = request.shared_command(images, recursive=recursive)
+                console.show_current("counting the colours")
+                if first.run(executor, in_flight=2 * jobs, fail_fast=fail_fast, counted=console.advance):
+                    shared = _fit_shared(request, first, console, command)
+                loaded = first.second_pass(fitted=shared is not None)
+            progress, trying = (None, None) if isolate else (console.show_progress, console.show_trial)
+            job = request.job(progress, trying, shared)
             summary.collect(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))
     if summary.failures:
         raise click.exceptions.Exit(1)
+
+
+def _fit_shared(request: QuantizeRequest, first: FirstPass, console: Console, command: str) -> SharedFit:
+    """Fit one palette to what the first pass counted, and say so."""
+    console.show_current("fitting one palette")
+    shared = request.fit_shared(first, console.show_progress, command)
+    console.print(shared_line(len(shared.palette), shared.images, len(first.sum.total())))
+    console.show_current("writing")
+    return shared
 
 
 def _open_report(request: QuantizeRequest) -> closing[LineFile] | nullcontext[None]:

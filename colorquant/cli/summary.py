@@ -110,10 +110,13 @@ class BatchSummary:
             self.report = None
 
 
-def print_dry_run(plan: Plan[OutputPaths], k: int, report: str | None, as_json: bool) -> None:
+def print_dry_run(
+    plan: Plan[OutputPaths], k: int, report: str | None, as_json: bool, *, shared_palette: str | None = None
+) -> None:
     """Print on standard output the files that each input would become; exit with 1 if one is certain to fail.
 
-    Raises OptionError for a report, since nothing is written.
+    ``shared_palette`` is the file of the one palette of all inputs, if it would be written. Raises OptionError for a
+    report, since nothing is written.
     """
     if report is not None:
         raise OptionError("--dry-run writes no --report: leave one out")
@@ -134,6 +137,10 @@ def print_dry_run(plan: Plan[OutputPaths], k: int, report: str | None, as_json: 
         else:
             words = ", ".join(_file_words(paths, k)) + (" (skipped, exists)" if skipped else "")
             click.echo(f"{display_name(item)} → {words}")
+    if shared_palette is not None and as_json:
+        click.echo(json.dumps({"input": None, "output": shared_palette, "others": [], "status": "planned"}))
+    elif shared_palette is not None:
+        click.echo(f"the palette of all → {printable(shared_palette)}")
     for failure in failures:
         click.echo(f"Error: {failure}", err=True)
     if failures:

@@ -54,8 +54,9 @@ class OrderedPalette:
     """A palette in its fixed order, before any pixel is painted.
 
     ``rank`` (k,) gives the label of each cluster, in the engine's numbering; unused clusters share the first number
-    past the palette. ``model``, ``order``, ``mse`` and ``colors_out`` as in :class:`Painted`; ``luma_colors`` (n, 3)
-    uint8 has the colour of each row where every pixel keeps its own lightness, else None.
+    past the palette. ``model``, ``order``, ``mse`` and ``colors_out`` as in :class:`Painted`. Where every pixel keeps
+    its own lightness, ``luma_colors`` (n, 3) uint8 has the colour of each row, and ``points`` (p, d) the chroma of each
+    entry; else both are None.
     """
 
     palette: Palette
@@ -65,6 +66,7 @@ class OrderedPalette:
     mse: float
     colors_out: int
     luma_colors: UInt8Array | None
+    points: FloatArray | None
 
 
 def order_palette(labelling: Labelling, model: Model, paint: str, *, transparent: bool) -> OrderedPalette:
@@ -72,10 +74,10 @@ def order_palette(labelling: Labelling, model: Model, paint: str, *, transparent
 
     ``paint`` is a key of PAINTS; ``transparent`` says whether the picture has fully transparent pixels.
     """
-    projection, luma_colors = labelling.weighted.projection, None
+    projection, luma_colors, points = labelling.weighted.projection, None, None
     if projection.keep_luma:
-        colors = member_colors(labelling, "mean")
-        luma_colors = keep_luma(labelling, paint_points(labelling, model, paint), projection)
+        colors, points = member_colors(labelling, "mean"), paint_points(labelling, model, paint)
+        luma_colors = keep_luma(labelling, points, projection)
         error, colors_out = mse(labelling.colors, luma_colors, labelling.integer_weights), count_distinct(luma_colors)
     else:
         colors = paint_palette(labelling, model, projection, paint)
@@ -86,7 +88,8 @@ def order_palette(labelling: Labelling, model: Model, paint: str, *, transparent
         colors_out = count_distinct(colors[labelling.sizes > 0])
     order, used, rank = ranked(labelling.sizes, colors, used=labelling.in_palette, transparent=transparent)
     palette = Palette(colors[order[:used]], labelling.sizes[order[:used]])
-    return OrderedPalette(palette, rank, model.reordered(order), order, error, colors_out, luma_colors)
+    points = None if points is None else points[order[:used]]
+    return OrderedPalette(palette, rank, model.reordered(order), order, error, colors_out, luma_colors, points)
 
 
 def paint(image: CountedImage, labelling: Labelling, model: Model, how: str) -> Painted:

@@ -91,7 +91,9 @@ class QuantizedFile(IndexedFile):
 
     @cached_property
     def iterations(self) -> Iterated | None:
-        """The iterations that explain the result; None where nothing was iterated."""
+        """The iterations that explain the result; None where nothing was iterated, or not for this image alone."""
+        if self.quantized.shared is not None:
+            return None
         return iterations(self.image, self.quantized)
 
     @cached_property

@@ -57,6 +57,7 @@ class FileRecord(TypedDict, total=False):
     converged: bool | None
     searched: bool
     untouched: bool
+    shared: int
     mse: float
     psnr: float | None
     inertia: float | None
@@ -119,11 +120,13 @@ def record(
     else:
         row["log_likelihood"], row["bic"] = quantized.log_likelihood, quantized.bic
     row["palette"] = _palette(quantized)
-    row["seconds"] = {stage: round(seconds[stage], 6) for stage in STAGES}
+    row["seconds"] = {stage: round(seconds[stage], 6) for stage in STAGES if stage in seconds}
     row["bytes_in"], row["bytes_out"] = bytes_in, bytes_out
     row["seed"] = options.seed
     if options.lock:
         row["lock"] = list(options.lock)
+    if quantized.shared is not None:
+        row["shared"] = quantized.shared
     if chosen is not None:
         row["auto"] = auto_record(chosen)
     if options.protect is not None:
@@ -216,6 +219,13 @@ def summary_line(row: FileRecord, width: int | None = None) -> str:
     else:
         words = f"{_color_words(row)} · {_change_words(row['bytes_in'], row['bytes_out'])}"
     return f"{name if width is None else shortened(name, width - len(words) - 2)}: {words}"
+
+
+def shared_line(colors: int, images: int, distinct: int) -> str:
+    """A line about the one palette of a run: its ``colors``, fitted to ``distinct`` colours of ``images`` images."""
+    numbers = [(colors, "colour"), (images, "image"), (distinct, "distinct colour")]
+    entries, files, counted = (f"{number:,} {noun}{'' if number == 1 else 's'}" for number, noun in numbers)
+    return f"one palette of {entries}, fitted to the {counted} of {files}"
 
 
 def _color_words(row: FileRecord) -> str:

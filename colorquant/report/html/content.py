@@ -106,8 +106,8 @@ class PageContent:
     ``shown`` is the size, width first, of the picture ``before`` and ``after`` as the page shows it; ``opaque`` are
     both without their alpha, None where there is none. ``labels`` has each label in the bytes of red, green and blue;
     ``transparent`` is that of fully transparent pixels, None where there are none. ``sweep_note`` has sentences about
-    the ``sweep``, if any; ``chosen`` says how ``-k auto`` chose the number of colours. ``sweep``, ``iterations`` and
-    ``posteriors`` are empty where the picture was mapped onto a given palette.
+    the ``sweep``, if any; ``chosen`` says how ``-k auto`` chose the number of colours. ``sweep`` and ``iterations`` are
+    empty where the palette was not fitted to this picture alone.
     """
 
     file: IndexedFile
@@ -131,7 +131,8 @@ def page_content(file: IndexedFile) -> PageContent:
     rgb, alpha = sample.take(image.rgb), None if image.alpha is None else sample.take(image.alpha)
     result = _Rendering.of(quantized, sample)
     fit = file if isinstance(file, QuantizedFile) else None
-    iterated = None if fit is None else fit.iterations
+    own = None if fit is None or fit.quantized.shared is not None else fit
+    iterated = None if own is None else own.iterations
     mixture = fit is not None and isinstance(fit.quantized.model, GaussianMixture) and fitted(fit.quantized)
     return PageContent(
         file=file,
@@ -141,10 +142,10 @@ def page_content(file: IndexedFile) -> PageContent:
         opaque=None if alpha is None else (encoding.encode_rgb(rgb, None), result.opaque()),
         labels=_packed(result.labels),
         transparent=None if image.mask is None else len(quantized.palette),
-        sweep=() if fit is None else _sweep_images(fit.sweep),
-        sweep_note="" if fit is None else _sweep_note(fit.sweep),
+        sweep=() if own is None else _sweep_images(own.sweep),
+        sweep_note="" if own is None else _sweep_note(own.sweep),
         chosen=None if fit is None else fit.chosen,
-        iterations=None if fit is None or iterated is None else _iteration_images(iterated, fit.assign),
+        iterations=None if own is None or iterated is None else _iteration_images(iterated, own.assign),
         posteriors=_posterior_images(fit.posteriors, sample, rgb) if fit is not None and mixture else None,
     )
 

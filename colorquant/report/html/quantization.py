@@ -73,13 +73,17 @@ def _made(file: IndexedFile) -> str:
     """What the picture was made of, such as "16 colours by k-means"."""
     colors = counted(len(file.quantized.palette), "colour")
     if isinstance(file, QuantizedFile):
-        return f"{colors} by {METHOD_NAMES[file.quantized.options.method]}"
+        shared = file.quantized.shared
+        made = f"{colors} by {METHOD_NAMES[file.quantized.options.method]}"
+        return made if shared is None else f"{made}, one palette for {counted(shared, 'image')}"
     return f"a given palette of {colors}"
 
 
 def _palette_order(file: IndexedFile) -> str:
     if isinstance(file, QuantizedFile):
-        return "Sorted by share of the pixels."
+        if file.quantized.shared is None:
+            return "Sorted by share of the pixels."
+        return "Sorted by share of the pixels of all images; the shares are those of this one."
     return "In the order in which the palette was given; colours without a share are not used."
 
 

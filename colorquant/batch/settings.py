@@ -1,0 +1,57 @@
+"""The settings that all inputs of a run have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from colorquant.batch.inputs import Input
+from colorquant.fitting.options import FitOptions
+from colorquant.images import Picture
+from colorquant.images.decoding import Reading
+from colorquant.images.importance import read_importance
+from colorquant.mapping.options import MappingOptions
+from colorquant.report.figure_kinds import Drawing
+from colorquant.types import UInt8Array
+
+if TYPE_CHECKING:  # a plain run loads neither
+    from colorquant.analysis.auto_k import AutoK
+    from colorquant.batch.shared_fit import SharedFit
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """The options of every input of a run.
+
+    ``options`` are those of the fit, or of mapping onto a given palette; ``paint`` and ``assign`` are those of
+    :func:`colorquant.quantization.quantize`, for a fit. ``reading`` says how the image is read. With ``keep_metadata``
+    the metadata of the input are written into the image.
+    ``drawing`` is a choice of :func:`colorquant.report.figures.choose`; None draws the default figure. With ``auto``
+    the number of colours is chosen for each input, and ``options.k`` is the largest that is possible. ``weights`` is
+    the name of a map of importance, in which ``{stem}`` stands for the stem of each input. With ``optimize`` oxipng
+    makes the picture smaller; with ``skip_if_larger`` nothing is written for an input whose picture would not be
+    smaller than its file. ``shared`` is the one palette for all inputs, already fitted.
+    """
+
+    options: FitOptions | MappingOptions
+    paint: str = "members"
+    assign: str | None = None
+    reading: Reading = Reading()  # noqa: RUF009  it is frozen
+    keep_metadata: bool = False
+    drawing: Drawing | None = None
+    auto: AutoK | None = None
+    weights: str | None = None
+    optimize: bool = False
+    skip_if_larger: bool = False
+    shared: SharedFit | None = None
+
+    def for_input(self, item: Input) -> JobOptions:
+        """The settings for one input: its stem stands in the name of its map of importance."""
+        if self.weights is None:
+            return self
+        return replace(self, weights=self.weights.replace("{stem}", item.stem))
+
+    def importance(self, picture: Picture) -> UInt8Array | None:
+        """The map of ``--weights`` for a picture, if there is one; ``weights`` is the name of a file."""
+        return None if self.weights is None else read_importance(Path(self.weights), picture.rgb.shape[:2])

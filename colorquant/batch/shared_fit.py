@@ -1,0 +1,149 @@
+"""One palette for all inputs of a run: their colours are counted and summed, and the sum is fitted."""
+
+from __future__ import annotations
+
+import operator
+import os
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from colorquant import images
+from colorquant.batch.inputs import STDIN, Input
+from colorquant.batch.outputs import OutputPaths
+from colorquant.batch.run import Outcome, run
+from colorquant.batch.settings import JobOptions
+from colorquant.color.counted import CountedImage
+from colorquant.color.histogram import ColorHistogram
+from colorquant.errors import ImageReadError
+from colorquant.shared_palette import FittedPalette
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+Planned = tuple[Input, OutputPaths]
+PENDING = 1 << 21  # colours of histograms that wait to be added, in one step, to the sum
+
+
+@dataclass(frozen=True)
+class SharedFit:
+    """The one palette of a run, fitted to ``images`` images, and the shell ``command`` of the whole run."""
+
+    palette: FittedPalette
+    images: int
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class CountJob:
+    """Counts the colours of one input: the job of the first pass. ``k`` is the largest number of labels."""
+
+    settings: JobOptions
+    k: int
+
+    def __call__(self, item: Input, paths: OutputPaths) -> ColorHistogram:
+        """The colour histogram of the input. Raises ImageReadError, and OutputError where ``paths`` is not possible."""
+        paths.check(self.k)
+        settings = self.settings.for_input(item)
+        picture = images.read_image(item.source, settings.reading)
+        return CountedImage(picture.rgb, picture.alpha, settings.importance(picture)).histogram
+
+
+class HistogramSum:
+    """Adds histograms, many in one step, so that the work and the memory grow with the colours and not with the images.
+
+    Counts are integers, so the sum is the same in any order.
+    """
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._total: ColorHistogram | None = None
+        self._pending: list[ColorHistogram] = []
+
+    def add(self, histogram: ColorHistogram) -> None:
+        """Add the histogram of an image."""
+        self.images += 1
+        self._pending.append(histogram)
+        summed = 0 if self._total is None else len(self._total)
+        if sum(map(len, self._pending)) > max(PENDING, summed):
+            self._merge()
+
+    def total(self) -> ColorHistogram:
+        """The sum of all histograms so far."""
+        self._merge()
+        return self._total or ColorHistogram(np.empty((0, 3), np.uint8), np.empty(0, np.int64))
+
+    def _merge(self) -> None:
+        parts = [*self._pending, *([] if self._total is None else [self._total])]
+        while len(parts) > 1:  # in pairs, so that each colour is copied a few times only
+            parts = [reduce(operator.add, parts[place : place + 2]) for place in range(0, len(parts), 2)]
+        self._total, self._pending = (parts[0] if parts else None), []
+
+
+@dataclass
+class FirstPass:
+    """The first pass over the inputs of ``plan``: it adds the histograms of all, or of ``number`` of them at random.
+
+    The random choice depends on the names and the ``seed``, not on the order of the inputs. An input that cannot be
+    counted is replaced by another one, if there is any left; ``failures`` has its outcome.
+    """
+
+    plan: Sequence[Planned]
+    job: CountJob
+    number: int | None
+    seed: int
+    sum: HistogramSum = field(default_factory=HistogramSum)
+    failures: dict[str, Outcome[ColorHistogram]] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> int:
+        """The number of images to count."""
+        return len(self.plan) if self.number is None else min(self.number, len(self.plan))
+
+    def run(self, executor: Executor | None, *, in_flight: int, fail_fast: bool, counted: Callable[[], None]) -> bool:
+        """Count, and call ``counted`` after each image; the other arguments are those of a run.
+
+        Returns False where no palette is to be fitted: nothing could be counted, or ``fail_fast`` ended the pass.
+        """
+        waiting = self._ordered()
+        while waiting and self.sum.images < self.wanted and not (fail_fast and self.failures):
+            missing = self.wanted - self.sum.images
+            some, waiting = waiting[:missing], waiting[missing:]
+            for outcome in run(some, self.job, executor, in_flight=in_flight, fail_fast=fail_fast):
+                if outcome.result is None:
+                    self.failures[outcome.input.name] = outcome
+                else:
+                    self.sum.add(outcome.result)
+                    counted()
+        return self.sum.images > 0 and not (fail_fast and self.failures)
+
+    def second_pass(self, *, fitted: bool) -> list[Planned]:
+        """The plan of the second pass, in which inputs that could not be counted fail without being read again.
+
+        Unless a palette was ``fitted`` it has only these.
+        """
+        return [(self._marked(item), paths) for item, paths in self.plan if fitted or item.name in self.failures]
+
+    def _ordered(self) -> list[Planned]:
+        """The inputs in the order in which they are counted."""
+        if self.number is None:
+            return list(self.plan)
+        ordered = sorted(self.plan, key=lambda planned: _sort_key(planned[0]))
+        random.Random(self.seed).shuffle(ordered)
+        return ordered
+
+    def _marked(self, item: Input) -> Input:
+        outcome = self.failures.get(item.name)
+        if outcome is None or item.problem is not None:
+            return item
+        problem = ImageReadError(outcome.error or "")
+        problem.add_note(outcome.details)  # the traceback, which -v shows
+        return replace(item, problem=problem)
+
+
+def _sort_key(item: Input) -> str:
+    return "" if item.name == STDIN else os.path.realpath(item.name)
