@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         fit,
         histogram,
         quantize,
+        quantize_with,
         read,
     )
     from colorquant.color.histogram import ColorHistogram
@@ -66,6 +67,7 @@ __all__ = [
     "fit",
     "histogram",
     "quantize",
+    "quantize_with",
     "read",
 ]
 
@@ -93,6 +95,7 @@ _HOME = {  # the module of each public name
     "fit": "api",
     "histogram": "api",
     "quantize": "api",
+    "quantize_with": "api",
     "read": "api",
 }
 

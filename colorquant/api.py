@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
-from colorquant import images, quantization
+from colorquant import images, quantization, shared_palette
 from colorquant.analysis import compare as comparisons
 from colorquant.analysis.auto_k import AutoK, ChosenK, choose_k
 from colorquant.analysis.grid import Axes, Grid
@@ -304,6 +304,18 @@ def apply(
     options = MappingOptions(palette, space=space, distance=distance)
     image = counted(source, alpha)
     return MappedImage(**vars(apply_palette(palette, image, options.metric_space, distance=distance)))
+
+
+def quantize_with(palette: FittedPalette, source: Source, *, alpha: UInt8Array | None = None) -> QuantizedImage:
+    """An image in the colours of a palette from :func:`fit`: each pixel gets the label that the model gives it.
+
+    So a label means the same in every image, as with ``--shared``. The palette keeps its colours and their order.
+    ``source`` and ``alpha`` as :func:`quantize` takes them.
+    """
+    image = counted(source, alpha)
+    name = str(source) if isinstance(source, (str, Path)) else "image"
+    result = shared_palette.quantize_with(palette, image)
+    return QuantizedImage(original=image, name=name, assign=palette.assign, **vars(result))
 
 
 class ComparisonTable(Sequence[dict[str, Any]]):

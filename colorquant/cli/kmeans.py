@@ -29,6 +29,7 @@ colorquant kmeans logo.png -k auto --target size:50k --max-k 64
 colorquant kmeans photo.jpg -k 8 --lock '#ffffff,#d40000'
 colorquant kmeans photo.jpg -k 2 --space gray --figure histogram.png
 colorquant kmeans holiday/ -r -k 64 --space oklab -o out/ --jobs 2
+colorquant kmeans frames/ -k 12 --shared --palette-out frames.gpl --labels png -o out/
 colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
 """
 

@@ -65,7 +65,7 @@ class FigureData:
     @property
     def empty(self) -> bool:
         """Whether every pixel is fully transparent."""
-        return not len(self.quantized.palette)
+        return not len(self.file.image.histogram)
 
     @property
     def model(self) -> Model:
@@ -79,12 +79,12 @@ class FigureData:
 
     @property
     def colors_of_labels(self) -> tuple[str, ...]:
-        """The colour of each label that is used, as hex, (p,)."""
+        """The colour of each label of the palette, as hex, (p,)."""
         return self.quantized.palette.hex
 
     @property
     def shares(self) -> FloatArray:
-        """The share of the pixels of each label that is used, (p,), falling."""
+        """The share of the pixels of each label of the palette, (p,)."""
         shares = self.quantized.palette.shares
         assert shares is not None, "a quantized image knows how many pixels each colour stands for"
         return shares

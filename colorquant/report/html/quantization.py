@@ -149,7 +149,8 @@ def _objective_facts(quantized: IndexedImage) -> list[Fact]:
         return [("inertia per pixel", _six(inertia))]
     if quantized.log_likelihood is None:
         return []
-    return [("log-likelihood per pixel", f"{quantized.log_likelihood:.4f}"), ("BIC", f"{quantized.bic:,.0f}")]
+    bic = [] if quantized.bic is None else [("BIC", f"{quantized.bic:,.0f}")]
+    return [("log-likelihood per pixel", f"{quantized.log_likelihood:.4f}"), *bic]
 
 
 def _six(value: float) -> str:
