@@ -243,29 +243,30 @@ def test_in_place(run, folder, tmp_path):
 @pytest.mark.parametrize("method", ["kmeans", "em"])
 def test_pages_and_figures_of_each_image(run, folder, tmp_path, monkeypatch, method):
     monkeypatch.chdir(tmp_path)
-    words = (method, "in", "-k", "4", "--shared", "--palette-out", "p.gpl", "--labels", "npy", "--html", "{stem}.html")
+    words = (method, "in/a.png", "in/b.png", "-k", "4", "--shared", "--palette-out", "p.gpl", "--html", "{stem}.html")
     words += ("-o", "out", "--figure", "{stem}.svg", *(("--posteriors", "npy") if method == "em" else ()))
-    assert run(*words).exit_code == 0
+    result = run(*words, "-v")
+    assert result.exit_code == 0, result.output
     page = (tmp_path / "a.html").read_text()
     name = {"kmeans": "k-means", "em": "EM"}[method]
-    assert f"4 colours by {name}, one palette for 4 images." in page
+    assert f"4 colours by {name}, one palette for 2 images." in page
     assert "More colours, or fewer" not in page
     assert "Iterations</h2>" not in page
-    command = next(line for line in run(*words, "-vf").stderr.splitlines() if line.startswith("  colorquant "))
+    assert (tmp_path / "b.svg").exists()
+    command = next(line for line in result.stderr.splitlines() if line.startswith("  colorquant "))
     assert shlex.split(command)[1:] == [
-        *(method, "in", "--shared", "-k", "4", "-o", "out", "--labels", "npy"),
+        *(method, "in/a.png", "in/b.png", "--shared", "-k", "4", "-o", "out"),
         *(("--posteriors", "npy") if method == "em" else ()),
         *("--palette-out", "p.gpl", "--figure", "{stem}.svg", "--html", "{stem}.html", "--figure-kind", "colors3d"),
     ]
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
-    assert run(*shlex.split(command)[1:], "-f").exit_code == 0
-    assert before.keys() == {path for path in tmp_path.rglob("*.*") if path.is_file()}
-    assert all(path.read_bytes() == data for path, data in before.items() if path.suffix != ".html")
 
 
-@pytest.mark.parametrize("kind", ["colors3d", "ellipses", "segmented-histogram"])
+@pytest.mark.parametrize("kind", ["ellipses", "segmented-histogram"])
 def test_figures_of_images_that_lack_some_of_the_colours(run, folder, tmp_path, kind):
     Image.fromarray(np.full((5, 6, 3), 200, np.uint8)).save(folder / "e.png")
+    Image.fromarray(np.zeros((5, 6, 4), np.uint8)).save(folder / "f.png")
+    for name in "bcd":
+        (folder / f"{name}.png").unlink()
     words = ("--figure", tmp_path / "{stem}.png", "--figure-kind", kind)
     result = run("kmeans", folder, "-k", 8, "--shared", "-o", tmp_path / "out", "--space", "lab", *words)
     assert result.exit_code == 0, result.output
