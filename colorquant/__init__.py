@@ -14,7 +14,6 @@ from colorquant._version import __version__
 
 if TYPE_CHECKING:
     from colorquant.api import (
-        ComparisonTable,
         MappedImage,
         QuantizedImage,
         apply,
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from colorquant.fitting.options import FitOptions
     from colorquant.images.decoding import Reading
     from colorquant.palette.palette import Palette
+    from colorquant.report.comparison_result import ComparisonTable
 
 __all__ = [
     "ENGINES",
@@ -77,7 +77,7 @@ _HOME = {  # the module of each public name
     "Centroids": "fitting.models",
     "ColorHistogram": "color.histogram",
     "ColorquantError": "errors",
-    "ComparisonTable": "api",
+    "ComparisonTable": "report.comparison_result",
     "EngineError": "errors",
     "FitOptions": "fitting.options",
     "GaussianMixture": "fitting.models",
