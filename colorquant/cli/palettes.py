@@ -84,11 +84,10 @@ def _run(names: list[str], request: PaletteRequest, console: Console, *, as_json
     path = request.path(names[0])
     if path is not None:
         palette.write(path, force=request.force)
-    record = palette_record(names, None if path is None else str(path), palette)
     if as_json:
-        click.echo(json.dumps(record))
+        click.echo(json.dumps(palette_record(names, None if path is None else str(path), palette)))
     elif path is None and not console.quiet:
-        _show(record)
+        _show(palette_record(names, None, palette))
     if path is not None:
         number = len(palette)
         console.print(f"{printable(str(path))}: {number:,} {'colour' if number == 1 else 'colours'}")

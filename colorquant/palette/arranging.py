@@ -45,7 +45,9 @@ def nearest_others(colors: UInt8Array, alpha: UInt8Array) -> Nearest:
 
 def _check_number(number: int) -> None:
     if number > MOST_COMPARED:
-        raise OptionError(f"{number:,} colours are too many to compare with each other: at most {MOST_COMPARED:,}")
+        raise OptionError(
+            f"{number:,} colours are too many to compare with each other: give a palette of at most {MOST_COMPARED:,}"
+        )
 
 
 def _lab(colors: UInt8Array, alpha: UInt8Array) -> FloatArray:

@@ -128,4 +128,9 @@ def _read_image(path: Path) -> Entries:
     try:
         return read_image(path, str(path))
     except (ImageReadError, ValueError) as error:
+        if path.suffix.lower() not in SUFFIXES:
+            known = ", ".join(PALETTE_FORMATS)
+            raise PaletteReadError(
+                f"palette {path} is no image, and its ending is not that of a palette file: use one of {known}"
+            ) from error
         raise PaletteReadError(f"palette {path}: {error}") from error

@@ -86,5 +86,7 @@ def palette_foot(record: PaletteRecord) -> list[str]:
     """The lines below the table: what it leaves out, and what ΔE means."""
     rest = len(record["colors"]) - SHOWN_ROWS
     more = [f"and {rest:,} more: --json has all"] if rest > 0 else []
+    if len(record["colors"]) > MOST_COMPARED:
+        return [*more, f"ΔE: not computed for more than {MOST_COMPARED:,} colours."]
     clear = any(entry["alpha"] < 255 for entry in record["colors"])
     return [*more, f"ΔE: CIEDE2000 to the nearest other colour{' of the same alpha' if clear else ''}."]

@@ -139,3 +139,12 @@ def test_palette_out_writes_every_format(run, tmp_path):
     for ending in [*PALETTE_FORMATS, ".riff.pal"]:
         assert run("kmeans", "in.png", "-f", "-o", "out.png", "--palette-out", f"p{ending}").exit_code == 0
         assert set(Palette.read(f"p{ending}").hex) == set(Palette.named("pico8").hex)
+
+
+def test_a_large_palette_is_shown_in_part(run):
+    colors = np.random.default_rng(0).integers(0, 256, (5000, 3), dtype=np.uint8)
+    Palette(colors).write("a.hex")
+    lines = run("palette", "a.hex").stdout.splitlines()
+    assert lines[-2:] == ["and 4,744 more: --json has all", "ΔE: not computed for more than 4,096 colours."]
+    assert len(json.loads(run("palette", "a.hex", "--json").stdout)["colors"]) == 5000
+    assert "too many to compare" in run("palette", "a.hex", "--merge-below", 2).stderr
