@@ -299,6 +299,5 @@ def encode_png(image: IndexedImage, chunks: bytes = SRGB, *, optimize: bool = Fa
             gray=image.gray,
             chunks=chunks,
             keep_order=image.keep_order,
-            reorder=optimize,
         )
     return optimized(png) if optimize else png

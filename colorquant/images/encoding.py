@@ -13,7 +13,6 @@ from PIL import Image
 from colorquant.blocks import blocks
 from colorquant.errors import OutputError
 from colorquant.images.metadata import Density, Metadata
-from colorquant.images.optimizing import neighbour_order
 from colorquant.images.png import MANY_PIXELS, SRGB, chunk, encode_grayscale, encode_indexed
 from colorquant.types import UInt8Array
 
@@ -69,7 +68,6 @@ def encode_labels(
     gray: bool,
     chunks: bytes = SRGB,
     keep_order: bool = False,
-    reorder: bool = False,
 ) -> bytes:
     """Encode the image ``palette[labels]`` as PNG, indexed with as few bits as possible (1, 2, 4 or 8).
 
@@ -77,15 +75,14 @@ def encode_labels(
     become a truecolour PNG. ``alpha`` (h, w) uint8 goes into tRNS where there are at most 256 pairs of colour and
     alpha; with more, the PNG is RGBA. With ``gray`` the PNG is grayscale where that is smaller. ``chunks`` are those of
     :func:`picture_chunks`. With ``keep_order`` entry i of the PNG's palette is row i of ``palette``, used or not, where
-    the palette has room for the entries that are not opaque behind it; with ``reorder`` the palette has an order that
-    oxipng compresses better. Raises OutputError for a label outside the palette.
+    the palette has room for the entries that are not opaque behind it. Raises OutputError for a label outside the
+    palette.
     """
     if alpha is not None:
-        return _encode_with_alpha(labels, palette, alpha, chunks, keep_order=keep_order, reorder=reorder)
+        return _encode_with_alpha(labels, palette, alpha, chunks, keep_order=keep_order)
     if len(palette) > 256:
         return encode_rgb(palette[labels], None, chunks)
-    write = _encode_reordered if reorder else encode_indexed
-    indexed = write(labels, palette, None, chunks)
+    indexed = encode_indexed(labels, palette, None, chunks)
     if not gray:
         return indexed
     levels = palette[:, 0][labels]
@@ -106,15 +103,6 @@ def encode_jpeg(rgb: UInt8Array) -> bytes:
     return stream.getvalue()
 
 
-def _encode_reordered(indices: npt.NDArray[Any], colors: UInt8Array, alpha: UInt8Array | None, chunks: bytes) -> bytes:
-    """An indexed PNG whose palette, if it has more than 16 entries, is in :func:`neighbour_order`."""
-    if len(colors) > 16:  # fewer share a byte with others, where no filter helps
-        order = neighbour_order(indices, len(colors))
-        indices, colors = np.argsort(order).astype(np.uint8)[indices], colors[order]
-        alpha = None if alpha is None else alpha[order]
-    return encode_indexed(indices, colors, alpha, chunks)
-
-
 def _encode_with_alpha(
     labels: npt.NDArray[Any],
     palette: UInt8Array,
@@ -122,7 +110,6 @@ def _encode_with_alpha(
     chunks: bytes,
     *,
     keep_order: bool,
-    reorder: bool,
 ) -> bytes:
     """Encode ``palette[labels]`` with alpha; arguments as for :func:`encode_labels`."""
     colors = np.concatenate([palette, np.zeros((1, 3), np.uint8)])  # the last row is for fully transparent pixels
@@ -144,10 +131,7 @@ def _encode_with_alpha(
     for rows in blocks(len(flat_labels)):
         indices[rows] = index_of_pair[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]]
     entry_alpha = (pairs & 255).astype(np.uint8)
-    shaped, colors = indices.reshape(labels.shape), colors[pairs >> 8]
-    if reorder:
-        return _encode_reordered(shaped, colors, entry_alpha, chunks)
-    return encode_indexed(shaped, colors, entry_alpha, chunks, keep_order=keep_order)
+    return encode_indexed(indices.reshape(labels.shape), colors[pairs >> 8], entry_alpha, chunks, keep_order=keep_order)
 
 
 def _png(image: Image.Image, chunks: bytes = b"") -> bytes:
