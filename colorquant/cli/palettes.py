@@ -67,9 +67,11 @@ def run_palette(names: Sequence[str], request: PaletteRequest, *, as_json: bool,
     console = Console(quiet)
     groups = [list(names)] if request.joins else [[name] for name in names]
     failed = False
+    shown = 0
     for group in groups:
         try:
-            _run(group, request, console, as_json=as_json)
+            _run(group, request, console, as_json=as_json, gap=shown > 0)
+            shown += 1
         except ColorquantError as error:
             if len(groups) == 1:
                 raise
@@ -79,7 +81,7 @@ def run_palette(names: Sequence[str], request: PaletteRequest, *, as_json: bool,
         raise click.exceptions.Exit(1)
 
 
-def _run(names: list[str], request: PaletteRequest, console: Console, *, as_json: bool) -> None:
+def _run(names: list[str], request: PaletteRequest, console: Console, *, as_json: bool, gap: bool) -> None:
     palette = request.arranged(Palette.joined([given_palette(name) for name in names]))
     path = request.path(names[0])
     if path is not None:
@@ -87,6 +89,7 @@ def _run(names: list[str], request: PaletteRequest, console: Console, *, as_json
     if as_json:
         click.echo(json.dumps(palette_record(names, None if path is None else str(path), palette)))
     elif path is None and not console.quiet:
+        click.echo("\n" * gap, nl=False)
         _show(palette_record(names, None, palette))
     if path is not None:
         number = len(palette)
