@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from colorquant.fitting.models import Centroids, GaussianMixture
     from colorquant.fitting.options import FitOptions
     from colorquant.images.decoding import Reading
+    from colorquant.mapping.dithering import Dithering
     from colorquant.palette.palette import Palette
     from colorquant.report.comparison_result import ComparisonTable
 
@@ -49,6 +50,7 @@ __all__ = [
     "ColorHistogram",
     "ColorquantError",
     "ComparisonTable",
+    "Dithering",
     "EngineError",
     "FitOptions",
     "GaussianMixture",
@@ -78,6 +80,7 @@ _HOME = {  # the module of each public name
     "ColorHistogram": "color.histogram",
     "ColorquantError": "errors",
     "ComparisonTable": "report.comparison_result",
+    "Dithering": "mapping.dithering",
     "EngineError": "errors",
     "FitOptions": "fitting.options",
     "GaussianMixture": "fitting.models",

@@ -22,6 +22,7 @@ from colorquant.fitting.options import MAX_COLORS, FitOptions
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
 from colorquant.images.importance import ON_BLACK, gray_levels, read_importance
+from colorquant.mapping.dithering import Dithering
 from colorquant.mapping.options import MappingOptions
 from colorquant.palette.given import lockable_colors
 from colorquant.palette.palette import Palette
@@ -212,6 +213,7 @@ def quantize(
     min_k: int | None = None,
     max_k: int | None = None,
     best_effort: bool = False,
+    dither: Dithering | str | None = None,
     **fit_options: object,
 ) -> QuantizedImage:
     """Quantize an image, such as ``quantize("photo.jpg", k=16, method="em", space="ycrcb")``.
@@ -221,7 +223,8 @@ def quantize(
     same size, as a file, a PIL image or an array (h, w) uint8: pixels count in the fit in proportion to it.
     ``options``, and the fields of FitOptions by name, define the fit; ``lock`` also takes a palette, or what names one
     on the command line. ``paint``, ``assign``, ``record`` and ``progress`` are those of
-    :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read.
+    :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read. ``dither`` is the name of a method,
+    such as ``"floyd-steinberg"``, or a :class:`Dithering` with its options.
 
     With ``k="auto"`` the number of colours is chosen by ``target``, such as ``"psnr:35"``, ``"size:50k"`` or
     ``"elbow"``, among those from ``min_k`` (2) to ``max_k`` (256); see :class:`colorquant.analysis.auto_k.AutoK`. A
@@ -230,7 +233,7 @@ def quantize(
     """
     wanted = {"target": target, "min_k": min_k, "max_k": max_k, "best_effort": best_effort or None}
     automatic = _takes_auto(fit_options, wanted)
-    resolved = _options(options, fit_options)
+    resolved, dithering = _options(options, fit_options), _dithering(dither)
     auto = None
     if automatic:
         auto = AutoK.of(resolved.method, target, min_k=min_k, max_k=max_k, best_effort=best_effort).beside(resolved)
@@ -238,7 +241,13 @@ def quantize(
 
     def run(k: int) -> Quantized:
         return quantization.quantize(
-            image, resolved.replace(k=k), paint=paint, assign=assign, record=record, progress=progress
+            image,
+            resolved.replace(k=k),
+            paint=paint,
+            assign=assign,
+            record=record,
+            progress=progress,
+            dithering=dithering,
         )
 
     name = str(source) if isinstance(source, (str, Path)) else "image"
@@ -249,6 +258,11 @@ def quantize(
     else:
         result = run(resolved.k)
     return QuantizedImage(original=image, name=name, paint=paint, assign=assign, chosen=chosen, **vars(result))
+
+
+def _dithering(dither: Dithering | str | None) -> Dithering | None:
+    """A dithering, or the name of a method; None and ``none`` mean no dithering."""
+    return Dithering.requested(dither) if isinstance(dither, str) else dither
 
 
 def _takes_auto(fit_options: dict[str, object], wanted: Mapping[str, object]) -> bool:
@@ -294,16 +308,19 @@ def apply(
     space: str | None = None,
     distance: str = "euclidean",
     alpha: UInt8Array | None = None,
+    dither: Dithering | str | None = None,
 ) -> MappedImage:
     """Map an image onto a palette: each pixel gets the nearest entry.
 
     Nearest is meant in ``space``, a key of SPACES (None: oklab), by Euclidean distance, or by CIEDE2000 with
-    ``distance`` ciede2000. The palette keeps its colours and their order. ``source`` and ``alpha`` as :func:`quantize`
-    takes them. Raises OptionError for an empty palette, and where space and distance do not go together.
+    ``distance`` ciede2000. The palette keeps its colours and their order. ``source``, ``alpha`` and ``dither`` as
+    :func:`quantize` takes them. Raises OptionError for an empty palette, and where space and distance do not go
+    together.
     """
     options = MappingOptions(palette, space=space, distance=distance)
     image = counted(source, alpha)
-    return MappedImage(**vars(apply_palette(palette, image, options.metric_space, distance=distance)))
+    result = apply_palette(palette, image, options.metric_space, distance=distance, dithering=_dithering(dither))
+    return MappedImage(**vars(result))
 
 
 def quantize_with(palette: FittedPalette, source: Source, *, alpha: UInt8Array | None = None) -> QuantizedImage:

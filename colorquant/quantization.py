@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,10 +32,14 @@ from colorquant.images import encoding
 from colorquant.images.optimizing import optimized
 from colorquant.images.png import SRGB
 from colorquant.mapping.labelling import Labelling
+from colorquant.mapping.painting import Painted
 from colorquant.mapping.painting import paint as paint_image
-from colorquant.palette.making import PAINTS, label_type
+from colorquant.palette.making import PAINTS, label_type, ranked
 from colorquant.palette.palette import Palette
 from colorquant.types import IntArray, LabelArray, UInt8Array
+
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.mapping.dithering import Dithering
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,7 +51,7 @@ class IndexedImage:
     ``painted`` (h, w, 3) uint8 is the picture where every pixel keeps its own lightness, else None. ``colors_in`` and
     ``colors_out`` count the distinct colours of the visible pixels before and after. ``weight`` is the sum of alpha /
     255 over all pixels; ``mse`` sums the squared error over the three channels and averages it over pixels with these
-    weights.
+    weights. ``dithering`` is None where every pixel of a colour has the same label.
     """
 
     labels: LabelArray
@@ -57,6 +62,7 @@ class IndexedImage:
     colors_out: int
     weight: float
     mse: float
+    dithering: Dithering | None = None
 
     @property
     def psnr(self) -> float:
@@ -168,6 +174,7 @@ def quantize(
     assign: str | None = None,
     record: bool = False,
     progress: engines.Progress | None = None,
+    dithering: Dithering | None = None,
 ) -> Quantized:
     """Quantize an image. Fully transparent pixels take no part in the fit; the others are weighted by alpha.
 
@@ -175,11 +182,13 @@ def quantize(
     image with ``importance``. ``mse`` and the counts of the palette do not depend on importance. ``paint`` is a
     key of PAINTS: how a label gets its colour; ``assign``, for a mixture, one of ASSIGNMENTS: how a pixel gets its
     label. ``progress`` is called with each step of a search, with the start of the fit and with each iteration;
-    ``record`` keeps the start and the iterations. Raises OptionError for options that do not go together, EngineError
-    where an engine is missing or gives up.
+    ``record`` keeps the start and the iterations. With ``dithering`` the model only gives the palette, unless the image
+    has no more than k colours; the objective is still that of the fit. Raises OptionError for options that do not go
+    together, EngineError where an engine is missing or gives up.
     """
     check_choices(options, paint, assign)
     options = engines.resolve(options)
+    check_dithering(options, dithering)
     recorder = _Recorder(progress or engines.no_progress, record)
     projection = Projection.of(options.space, options.keep_luma)
     seconds: dict[str, float] = {}
@@ -193,6 +202,8 @@ def quantize(
     with _stage(seconds, "paint"):
         labelling = Labelling.of(weighted, fit, image)
         picture = paint_image(image, labelling, fit.model, "mean" if untouched else paint)
+        if dithering is not None and not untouched:
+            picture = _dithered(image, picture, options, dithering)
     return Quantized(
         options=options,
         labels=picture.labels,
@@ -213,6 +224,36 @@ def quantize(
         trace=fit.trace,
         history=recorder.history(fit, picture.order),
         seconds=seconds,
+        dithering=dithering,
+    )
+
+
+def check_dithering(options: FitOptions, dithering: Dithering | None) -> None:
+    """Raises OptionError where an image that is quantized with ``options`` cannot be dithered."""
+    if dithering is not None and Projection.of(options.space, options.keep_luma).keep_luma:
+        raise OptionError(
+            f"--dither {dithering.method} needs a colour for each label, and --space {options.space} with --keep-luma "
+            "has none: add --no-keep-luma"
+        )
+
+
+def _dithered(image: CountedImage, picture: Painted, options: FitOptions, dithering: Dithering) -> Painted:
+    """The picture in its palette, dithered: labels by falling pixel counts, without those that no pixel has."""
+    from colorquant.mapping.dithered import Dithered
+
+    palette = picture.palette
+    result = Dithered.of(image, palette, dithering, space=options.space)
+    used = (result.counts > 0) | np.isin(palette.hex, options.lock)
+    order, kept, rank = ranked(result.counts, palette.colors, used=used, transparent=image.mask is not None)
+    moved = np.concatenate([order, np.arange(len(palette), len(picture.order))])
+    return replace(
+        picture,
+        labels=np.append(rank, np.array(kept, rank.dtype))[result.labels],
+        palette=Palette(palette.colors[order[:kept]], result.counts[order[:kept]]),
+        model=picture.model.reordered(moved),
+        order=picture.order[moved],
+        mse=result.mse,
+        colors_out=result.colors_out,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,11 +28,15 @@ from colorquant.quantization import (
     Quantized,
     assigned_fit,
     check_choices,
+    check_dithering,
     inertia_of,
     log_likelihood_of,
     predict,
 )
 from colorquant.types import FloatArray, LabelArray, UInt8Array
+
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.mapping.dithering import Dithering
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -100,11 +105,16 @@ def fit_palette(
     )
 
 
-def quantize_with(palette: FittedPalette, image: CountedImage, *, shared: int = 1) -> Quantized:
+def quantize_with(
+    palette: FittedPalette, image: CountedImage, *, shared: int = 1, dithering: Dithering | None = None
+) -> Quantized:
     """An image in the colours of a palette that was fitted to ``shared`` images: each pixel as the model labels it.
 
-    The palette keeps its order, and its unused entries; its ``counts`` become those of the image.
+    The palette keeps its order, and its unused entries; its ``counts`` become those of the image. With ``dithering``
+    the pixels are labelled by it and not by the model, unless the palette has all colours of its images. Raises
+    OptionError for dithering where every pixel keeps its own lightness.
     """
+    check_dithering(palette.options, dithering)
     options, histogram, k = palette.options, image.histogram, len(palette)
     projection = Projection.of(options.space, options.keep_luma)
     weighted = WeightedFeatures.of(histogram, projection, merge=not palette.untouched)
@@ -121,7 +131,7 @@ def quantize_with(palette: FittedPalette, image: CountedImage, *, shared: int = 
         inertia = model.inertia(labelling.features, labelling.weights, labelling.labels)
     elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and len(histogram):
         log_likelihood = palette.model.log_likelihood(weighted.features, weighted.weights)
-    return Quantized(
+    quantized = Quantized(
         options=options,
         labels=image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k),
         palette=Palette(palette.colors, labelling.sizes),
@@ -139,19 +149,52 @@ def quantize_with(palette: FittedPalette, image: CountedImage, *, shared: int = 
         log_likelihood=log_likelihood,
         untouched=palette.untouched,
         shared=shared,
+        dithering=dithering,
+    )
+    if dithering is None or palette.untouched:
+        return quantized
+    from colorquant.mapping.dithered import Dithered
+
+    dithered = Dithered.of(image, palette, dithering, space=options.space)
+    return replace(
+        quantized,
+        labels=dithered.labels,
+        palette=Palette(palette.colors, dithered.counts),
+        colors_out=dithered.colors_out,
+        mse=dithered.mse,
     )
 
 
 def apply_palette(
-    palette: Palette, image: CountedImage, space: str = "oklab", *, distance: str = "euclidean"
+    palette: Palette,
+    image: CountedImage,
+    space: str = "oklab",
+    *,
+    distance: str = "euclidean",
+    dithering: Dithering | None = None,
 ) -> IndexedImage:
     """Map an image onto a palette: each pixel gets the nearest entry.
 
     Nearest is meant in ``space``, a key of SPACES, by Euclidean distance, or in lab by ``distance`` ciede2000. The
-    palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. Raises
+    palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. With
+    ``dithering`` a pixel gets the entry that is nearest to its colour and the error that it takes. Raises
     OptionError for an empty palette, and as :func:`colorquant.mapping.nearest.nearest_entries` does.
     """
     histogram, hidden = image.histogram, image.mask is not None
+    if dithering is not None:
+        from colorquant.mapping.dithered import Dithered
+
+        dithered = Dithered.of(image, palette, dithering, space=space, distance=distance)
+        return IndexedImage(
+            labels=dithered.labels,
+            palette=Palette(palette.colors, dithered.counts, palette.alpha, palette.names),
+            alpha=image.alpha,
+            colors_in=len(histogram),
+            colors_out=dithered.colors_out,
+            weight=histogram.total_weight,
+            mse=dithered.mse,
+            dithering=dithering,
+        )
     entries = nearest_entries(histogram, palette, space, distance)
     counts = np.bincount(entries, histogram.counts, minlength=len(palette)).astype(np.int64)
     painted = palette.colors[entries]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from colorquant.color.counted import CountedImage
 from colorquant.errors import EngineError
-from colorquant.fitting.options import FitOptions
 from colorquant.images.downsampling import Downsampling
 from colorquant.quantization import Quantized, quantize
 
@@ -72,15 +71,15 @@ def sweep(
     for k in ks:
         try:
             again = is_sample or k != options.k
-            runs.append(quantize_again(fitted, options, k, paint=paint, assign=assign) if again else own)
+            runs.append(quantize_again(fitted, own, k, paint=paint, assign=assign) if again else own)
         except EngineError as error:
             failures.append(f"{k} colours failed: {error}.")
     return Sweep(fitted, tuple(runs), tuple(failures), is_sample)
 
 
-def quantize_again(image: CountedImage, options: FitOptions, k: int, *, paint: str, assign: str | None) -> Quantized:
-    """The image with ``k`` colours; all other options stay."""
-    return quantize(image, options.replace(k=k), paint=paint, assign=assign)
+def quantize_again(image: CountedImage, own: Quantized, k: int, *, paint: str, assign: str | None) -> Quantized:
+    """The image with ``k`` colours; all other options are those of ``own``."""
+    return quantize(image, own.options.replace(k=k), paint=paint, assign=assign, dithering=own.dithering)
 
 
 def affordable_image(image: CountedImage, colors: int, work: int) -> CountedImage:

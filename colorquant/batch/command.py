@@ -15,8 +15,16 @@ from colorquant.mapping.options import MappingOptions
 from colorquant.palette.making import PAINTS
 from colorquant.report.figure_kinds import Drawing
 
-if TYPE_CHECKING:  # a plain run does not load it
+if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.analysis.auto_k import AutoK
+    from colorquant.mapping.dithering import Dithering
+
+DITHER_FLAGS = {
+    "--dither-strength": "strength",
+    "--serpentine": "serpentine",
+    "--dither-space": "space",
+    "--dither-adaptive": "adaptive",
+}
 
 
 def command_line(
@@ -32,6 +40,7 @@ def command_line(
     weights: str | None = None,
     optimize: bool = False,
     skip_if_larger: bool = False,
+    dithering: Dithering | None = None,
     image: Path | None = None,
     in_place: bool = False,
     others: Mapping[str, str] | None = None,
@@ -45,7 +54,7 @@ def command_line(
     """
     words = ["colorquant", options.method, _no_option(name), *_fit_words(options, auto)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
-    words += _words("--weights", weights, None) + _reading_words(reading)
+    words += _words("--weights", weights, None) + _dither_words(dithering) + _reading_words(reading)
     place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
     words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
     return shlex.join([*words, *_drawing_words(drawing)])
@@ -59,6 +68,7 @@ def apply_command(
     keep_metadata: bool = False,
     optimize: bool = False,
     skip_if_larger: bool = False,
+    dithering: Dithering | None = None,
     image: Path | None = None,
     in_place: bool = False,
     others: Mapping[str, str] | None = None,
@@ -66,7 +76,7 @@ def apply_command(
     """The ``colorquant apply`` command for the input ``name``; the other arguments as for :func:`command_line`."""
     words = ["colorquant", "apply", _no_option(name), "--palette", options.given]
     words += _words("--space", options.space, None) + _words("--distance", options.distance, MappingOptions.distance)
-    words += _reading_words(reading)
+    words += _dither_words(dithering) + _reading_words(reading)
     place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
     words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
     return shlex.join(words)
@@ -85,6 +95,7 @@ def shared_command(
     weights: str | None,
     optimize: bool,
     skip_if_larger: bool,
+    dithering: Dithering | None,
     shared_from: int | None,
     output: str | None,
     in_place: bool,
@@ -97,7 +108,7 @@ def shared_command(
     words = ["colorquant", options.method, *map(_no_option, names), *_words("--recursive", recursive, False)]
     words += ["--shared", *_words("--shared-from", shared_from, None), *_fit_words(options, None)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
-    words += _words("--weights", weights, None) + _reading_words(reading)
+    words += _words("--weights", weights, None) + _dither_words(dithering) + _reading_words(reading)
     place = ["--in-place"] if in_place else _words("-o", output, None)
     words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
     return shlex.join([*words, *_drawing_words(drawing)])
@@ -129,6 +140,17 @@ def _reading_words(reading: Reading) -> list[str]:
     words = []
     for field in fields(Reading):
         words += _words(_flag(field.name), getattr(reading, field.name), field.default)
+    return words
+
+
+def _dither_words(dithering: Dithering | None) -> list[str]:
+    """The flags of dithering that differ from the defaults; none without dithering."""
+    if dithering is None:
+        return []
+    defaults = type(dithering)(dithering.method)
+    words = ["--dither", dithering.method]
+    for flag, name in DITHER_FLAGS.items():
+        words += _words(flag, getattr(dithering, name), getattr(defaults, name))
     return words
 
 

@@ -19,6 +19,7 @@ from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.images.optimizing import check_optimizer
 from colorquant.mapping.options import MappingOptions
+from colorquant.quantization import check_dithering
 from colorquant.report import figures
 from colorquant.report.figure_kinds import FIGURES, Drawing
 from colorquant.shared_palette import fit_palette
@@ -26,6 +27,7 @@ from colorquant.shared_palette import fit_palette
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.analysis.auto_k import AutoK
     from colorquant.batch.shared_fit import FirstPass, SharedFit
+    from colorquant.mapping.dithering import Dithering
 
 MOST_NAMES = 50  # of inputs in a command that repeats a run
 
@@ -61,6 +63,7 @@ class QuantizeRequest:
     auto: AutoK | None = None
     shared: bool = False
     shared_from: int | None = None
+    dithering: Dithering | None = None
 
     def __post_init__(self) -> None:
         options = self.options
@@ -70,6 +73,7 @@ class QuantizeRequest:
             if self.auto is not None:
                 object.__setattr__(self, "auto", self.auto.beside(options))
             Projection.of(options.space, options.keep_luma)
+            check_dithering(options, self.dithering)
             if self.weights is not None:
                 check_weights(options)
                 _check_map_name(self.weights)
@@ -172,6 +176,7 @@ class QuantizeRequest:
             auto=self.auto,
             weights=self.weights,
             shared=shared,
+            dithering=self.dithering,
         )
 
     def shared_command(self, names: Sequence[str], *, recursive: bool) -> str:
@@ -191,6 +196,7 @@ class QuantizeRequest:
             weights=self.weights,
             optimize=self.optimize,
             skip_if_larger=self.skip_if_larger,
+            dithering=self.dithering,
             shared_from=self.shared_from,
             output=self.output,
             in_place=self.in_place,

@@ -208,11 +208,19 @@ def _make(
     """The image in the colours of its own palette, or of another; the times of the stages go into ``seconds``."""
     options, start = settings.options, time.perf_counter()
     if isinstance(options, MappingOptions):
-        mapped = apply_palette(options.palette, image, options.metric_space, distance=options.distance)
+        mapped = apply_palette(
+            options.palette,
+            image,
+            options.metric_space,
+            distance=options.distance,
+            dithering=settings.dithering,
+        )
         seconds["paint"] = time.perf_counter() - start
         return _Made(mapped)
     if settings.shared is not None:
-        quantized = quantize_with(settings.shared.palette, image, shared=settings.shared.images)
+        quantized = quantize_with(
+            settings.shared.palette, image, shared=settings.shared.images, dithering=settings.dithering
+        )
         seconds["paint"] = time.perf_counter() - start
         return _Made(quantized)
     record = _needs_iterations(settings, paths)
@@ -286,6 +294,7 @@ class _Fits:
             assign=self.settings.assign,
             record=self.record,
             progress=self.progress,
+            dithering=self.settings.dithering,
         )
         for stage, duration in quantized.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + duration
@@ -340,6 +349,7 @@ def _command(settings: JobOptions, paths: OutputPaths) -> str:
             keep_metadata=settings.keep_metadata,
             optimize=settings.optimize,
             skip_if_larger=settings.skip_if_larger,
+            dithering=settings.dithering,
             image=paths.image,
             in_place=paths.in_place,
             others=others,
@@ -356,6 +366,7 @@ def _command(settings: JobOptions, paths: OutputPaths) -> str:
         weights=settings.weights,
         optimize=settings.optimize,
         skip_if_larger=settings.skip_if_larger,
+        dithering=settings.dithering,
         image=paths.image,
         in_place=paths.in_place,
         others=others,

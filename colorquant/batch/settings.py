@@ -15,9 +15,10 @@ from colorquant.mapping.options import MappingOptions
 from colorquant.report.figure_kinds import Drawing
 from colorquant.types import UInt8Array
 
-if TYPE_CHECKING:  # a plain run loads neither
+if TYPE_CHECKING:  # a plain run loads none of them
     from colorquant.analysis.auto_k import AutoK
     from colorquant.batch.shared_fit import SharedFit
+    from colorquant.mapping.dithering import Dithering
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class JobOptions:
     the name of a map of importance, in which ``{stem}`` stands for the stem of each input. With ``optimize`` oxipng
     makes the picture smaller; with ``skip_if_larger`` nothing is written for an input whose picture would not be
     smaller than its file. ``shared`` is the one palette for all inputs, already fitted.
+    ``dithering`` is None where the picture is not dithered.
     """
 
     options: FitOptions | MappingOptions
@@ -44,6 +46,7 @@ class JobOptions:
     weights: str | None = None
     optimize: bool = False
     skip_if_larger: bool = False
+    dithering: Dithering | None = None
     shared: SharedFit | None = None
 
     def for_input(self, item: Input) -> JobOptions:

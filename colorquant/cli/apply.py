@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.dithering import dither_options
 from colorquant.cli.groups import COLOUR, GroupedCommand, option
 from colorquant.cli.options import (
     batch_options,
@@ -18,7 +19,7 @@ from colorquant.cli.options import (
 
 EXAMPLES = """
 colorquant apply photo.jpg --palette '#1a1c2c,#f4f4f4,#ef7d57'
-colorquant apply photo.jpg --palette pico8 --html page.html
+colorquant apply photo.jpg --palette pico8 --dither floyd-steinberg --html page.html
 colorquant apply photo.jpg --palette web216 --distance ciede2000 -o web.png
 colorquant apply b.jpg c.jpg --palette colors.gpl -o out/ --labels png
 colorquant apply sprites/ -r --palette sheet.png --space rgb -o out/ --jobs 2
@@ -49,6 +50,7 @@ colorquant apply sprites/ -r --palette sheet.png --space rgb -o out/ --jobs 2
     show_default=True,
     help="How far apart colours are: by a straight line in the space, or by CIEDE2000.",
 )
+@dither_options
 @reading_options
 @mapping_output_options
 @batch_options

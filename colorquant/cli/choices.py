@@ -18,6 +18,25 @@ EFFORTS = ("fast", "balanced", "best")
 ASSIGNMENTS = ("posterior", "nearest", "nearest-l1")
 PROTECTIONS = ("small",)
 PAINTS = ("members", "mean", "dominant", "centers")
+DITHERS = (
+    "none",
+    "floyd-steinberg",
+    "false-floyd-steinberg",
+    "atkinson",
+    "jarvis",
+    "stucki",
+    "burkes",
+    "sierra",
+    "sierra2",
+    "sierra-lite",
+    "bayer2",
+    "bayer4",
+    "bayer8",
+    "bayer16",
+    "blue-noise",
+    "riemersma",
+)
+DITHER_SPACES = ("linear", "srgb")
 PALETTE_SUFFIXES = (
     ".json",
     ".gpl",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.dithering import dither_options
 from colorquant.cli.groups import COLOUR, FIT, OUTPUT, GroupedCommand, option
 from colorquant.cli.options import (
     ANY_PATH,
@@ -76,6 +77,7 @@ colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
     "distance."
     "  [default: posterior]",
 )
+@dither_options
 @reading_options
 @output_options(
     option(

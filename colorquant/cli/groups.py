@@ -10,7 +10,7 @@ import click
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
-COLORS, FIT, COLOUR, READING = "How many colours", "Fit", "Colour", "Reading"
+COLORS, FIT, COLOUR, DITHER, READING = "How many colours", "Fit", "Colour", "Dithering", "Reading"
 OUTPUT, BATCH, MESSAGES = "Output files", "Batch", "Messages"
 
 

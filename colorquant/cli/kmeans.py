@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.dithering import dither_options
 from colorquant.cli.groups import FIT, GroupedCommand, option
 from colorquant.cli.options import (
     batch_options,
@@ -27,6 +28,7 @@ colorquant kmeans photo.jpg -k 8 --html page.html
 colorquant kmeans photo.jpg -k auto --target psnr:35
 colorquant kmeans logo.png -k auto --target size:50k --max-k 64
 colorquant kmeans photo.jpg -k 8 --lock '#ffffff,#d40000'
+colorquant kmeans photo.jpg -k 64 --dither floyd-steinberg
 colorquant kmeans photo.jpg -k 2 --space gray --figure histogram.png
 colorquant kmeans holiday/ -r -k 64 --space oklab -o out/ --jobs 2
 colorquant kmeans frames/ -k 12 --shared --palette-out frames.gpl --labels png -o out/
@@ -69,6 +71,7 @@ def _locked(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
         help="Stop when no centre moves further, in units of the space; with opencv, its epsilon.  [default: 0.01]",
     ),
 )
+@dither_options
 @reading_options
 @output_options()
 @shared_options

@@ -65,6 +65,35 @@ class Dithering:
         if self.adaptive and self.kind == "ordered":
             raise OptionError(f"--dither-adaptive is for error diffusion, not for --dither {self.method}: leave it out")
 
+    @classmethod
+    def requested(
+        cls,
+        method: str,
+        *,
+        strength: float | None = None,
+        serpentine: bool = False,
+        space: str | None = None,
+        adaptive: bool = False,
+    ) -> Dithering | None:
+        """The dithering that a user requests; None for the method ``none``.
+
+        ``strength`` and ``space`` are None where the user gave none. Raises OptionError as the class does, and for
+        anything that describes the method ``none``.
+        """
+        if method != "none":
+            given_strength = 1.0 if strength is None else strength
+            return cls(method, given_strength, serpentine, "linear" if space is None else space, adaptive)
+        details = {
+            "--dither-strength": strength is not None,
+            "--serpentine": serpentine,
+            "--dither-space": space is not None,
+            "--dither-adaptive": adaptive,
+        }
+        for flag, given in details.items():
+            if given:
+                raise OptionError(f"{flag} describes how a picture is dithered: add --dither floyd-steinberg")
+        return None
+
     @property
     def kind(self) -> Kind:
         """The kind of the method."""

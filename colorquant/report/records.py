@@ -36,6 +36,16 @@ class AutoRecord(TypedDict):
     curve: list[CurveRecord]
 
 
+class DitherRecord(TypedDict):
+    """How a picture was dithered; the keys are those of :class:`colorquant.mapping.dithering.Dithering`."""
+
+    method: str
+    strength: float
+    serpentine: bool
+    space: str
+    adaptive: bool
+
+
 class FileRecord(TypedDict, total=False):
     """The JSON object of an input; docs/formats.md explains the keys, whose presence depends on ``status``."""
 
@@ -72,6 +82,7 @@ class FileRecord(TypedDict, total=False):
     auto: AutoRecord
     protect: str
     weights: str
+    dither: DitherRecord
     notes: list[str]
     warnings: list[str]
 
@@ -133,6 +144,7 @@ def record(
         row["protect"] = options.protect
     if weights is not None:
         row["weights"] = weights
+    _add_dither(row, quantized)
     row["notes"], row["warnings"] = list(notes), list(warnings)
     return row
 
@@ -168,7 +180,7 @@ def mapped_record(
 ) -> FileRecord:
     """The JSON object of a picture that was mapped onto a given palette; arguments as for :func:`record`."""
     height, width = image.labels.shape
-    return {
+    row: FileRecord = {
         "input": name,
         "output": output,
         "status": "written",
@@ -188,6 +200,21 @@ def mapped_record(
         "notes": list(notes),
         "warnings": list(warnings),
     }
+    _add_dither(row, image)
+    return row
+
+
+def _add_dither(row: FileRecord, image: IndexedImage) -> None:
+    """Say in the record how the image was dithered, if it was."""
+    dithering = image.dithering
+    if dithering is not None:
+        row["dither"] = {
+            "method": dithering.method,
+            "strength": dithering.strength,
+            "serpentine": dithering.serpentine,
+            "space": dithering.space,
+            "adaptive": dithering.adaptive,
+        }
 
 
 def _palette(image: IndexedImage) -> list[tuple[str, int]]:
@@ -233,7 +260,8 @@ def _color_words(row: FileRecord) -> str:
     if row.get("untouched"):
         return f"{row['colors_out']:,} colour{plural}, all kept"
     psnr = "no loss" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
-    return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural} · {psnr}"
+    dither = f" · {row['dither']['method']}" if "dither" in row else ""
+    return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural}{dither} · {psnr}"
 
 
 def _change_words(before: int, after: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from colorquant.cli import COMMANDS, cli
 
-GROUPS = ["How many colours", "Fit", "Colour", "Reading", "Output files", "Batch", "Messages", "Examples"]
+GROUPS = ["How many colours", "Fit", "Colour", "Dithering", "Reading", "Output files", "Batch", "Messages", "Examples"]
 
 
 def headings(text: str) -> list[str]:

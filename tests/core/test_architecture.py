@@ -136,6 +136,8 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.fitting import engines, models, options
     from colorquant.fitting.protection import PROTECTIONS
     from colorquant.images.decoding import MAX_PIXELS
+    from colorquant.mapping.dithering import DITHERS
+    from colorquant.mapping.light import CURVES
     from colorquant.mapping.nearest import DISTANCES
     from colorquant.palette.arranging import ORDERS
     from colorquant.palette.files import PALETTE_FORMATS
@@ -157,6 +159,8 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert choices.EFFORTS == engines.EFFORTS
     assert tuple(models.ASSIGNMENTS) == choices.ASSIGNMENTS
     assert tuple(PAINTS) == choices.PAINTS
+    assert ("none", *DITHERS) == choices.DITHERS
+    assert tuple(CURVES) == choices.DITHER_SPACES
     assert tuple(PALETTE_FORMATS) == choices.PALETTE_SUFFIXES
     assert tuple(ORDERS) == choices.PALETTE_ORDERS
     assert tuple(FIGURES) == choices.FIGURES
