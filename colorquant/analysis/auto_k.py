@@ -87,7 +87,9 @@ class AutoK:
         check_range("--min-k", self.min_k, 1, MAX_COLORS)
         check_range("--max-k", self.max_k, 1, MAX_COLORS)
         if self.min_k > self.max_k:
-            raise OptionError(f"--min-k {self.min_k} is more than --max-k {self.max_k}: leave a range between them")
+            raise OptionError(
+                f"--min-k {self.min_k} is more than --max-k {self.max_k}: lower the one, or raise the other"
+            )
         if self.best_effort and not CRITERIA[self.criterion].has_target:
             raise OptionError(f"--best-effort is for a target that may be missed, and {self.criterion} has none")
         if self.criterion == "ssim" and not measures.has_ssim():
@@ -114,7 +116,7 @@ class AutoK:
         name = name.strip().lower()
         if name not in CRITERIA:
             known = ", ".join(_example(key) for key, row in CRITERIA.items() if method in row.methods)
-            raise OptionError(f"--target {target} is unknown: use one of {known}")
+            raise OptionError(f"--target {target!r} is unknown: use one of {known}")
         criterion = CRITERIA[name]
         if method not in criterion.methods:
             raise OptionError(
@@ -123,9 +125,8 @@ class AutoK:
         if bool(colon) != criterion.has_target:
             raise OptionError(f"--target {target}: write it like {_example(name)}")
         value = _number(name, number) if colon else None
-        if max_k is None:
-            max_k = MAX_K if min_k is None else max(MAX_K, min_k)
-        return cls(name, value, min(MIN_K, max_k) if min_k is None else min_k, max_k, best_effort)
+        low, high = MIN_K if min_k is None else min_k, MAX_K if max_k is None else max_k
+        return cls(name, value, low, high, best_effort)
 
     def beside(self, options: FitOptions) -> AutoK:
         """The choice among the numbers of colours that are possible with ``options``: none below the locked ones.

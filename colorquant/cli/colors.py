@@ -16,7 +16,7 @@ class OneK(click.types.IntParamType):
     """The number of colours of a command that makes one picture per input, or the word auto."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == AUTO:
+        if isinstance(value, str) and value.lower() == AUTO:
             return AUTO
         if isinstance(value, str) and "," in value and ctx is not None:
             from colorquant.cli.mistakes import WrongUsage
