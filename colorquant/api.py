@@ -319,7 +319,9 @@ def apply(
     """
     options = MappingOptions(palette, space=space, distance=distance)
     image = counted(source, alpha)
-    result = apply_palette(palette, image, options.metric_space, distance=distance, dithering=_dithering(dither))
+    result = apply_palette(
+        options.entries, image, options.metric_space, distance=distance, dithering=_dithering(dither)
+    )
     return MappedImage(**vars(result))
 
 

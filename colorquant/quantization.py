@@ -12,10 +12,9 @@ import numpy as np
 
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import psnr
-from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria, engines
-from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.features import WeightedFeatures, counted_for, projection_of
 from colorquant.fitting.locking import are_enough
 from colorquant.fitting.models import (
     ASSIGNMENTS,
@@ -47,11 +46,15 @@ class IndexedImage:
     """An image in the colours of a palette.
 
     ``labels`` (h, w), of the smallest integer type that holds them, name the entries of ``palette``; fully transparent
-    pixels have the label ``len(palette)``. ``alpha`` (h, w) uint8 is that of the image, None where it is opaque.
+    pixels have the label ``len(palette)``. ``alpha`` (h, w) uint8 is that of the image, None where it is opaque. Where
+    the palette has alpha, every pixel has an entry of it, and ``alpha`` is that of the entries.
     ``painted`` (h, w, 3) uint8 is the picture where every pixel keeps its own lightness, else None. ``colors_in`` and
     ``colors_out`` count the distinct colours of the visible pixels before and after. ``weight`` is the sum of alpha /
     255 over all pixels; ``mse`` sums the squared error over the three channels and averages it over pixels with these
-    weights. ``dithering`` is None where every pixel of a colour has the same label.
+    weights.
+    weights. With a palette over RGBA each pixel weighs 1, pairs of colour and alpha are counted, and ``mse`` is the
+    mean of the errors on black, mid-gray and white. ``dithering`` is None where every pixel of a colour has the
+    same label.
     """
 
     labels: LabelArray
@@ -146,9 +149,9 @@ class Quantized(IndexedImage):
             return None  # the parameters of a shared model were not fitted to this image alone
         return criterion(self.log_likelihood, self.weight, self.model.n_parameters)
 
-    def predict(self, rgb: UInt8Array) -> LabelArray:
+    def predict(self, rgb: UInt8Array, alpha: UInt8Array | None = None) -> LabelArray:
         """The label that the model gives to each pixel of another image: see :func:`predict`."""
-        return predict(self.model, self.options, rgb, len(self.palette))
+        return predict(self.model, self.options, CountedImage(rgb, alpha), len(self.palette))
 
 
 @contextmanager
@@ -176,7 +179,11 @@ def quantize(
     progress: engines.Progress | None = None,
     dithering: Dithering | None = None,
 ) -> Quantized:
-    """Quantize an image. Fully transparent pixels take no part in the fit; the others are weighted by alpha.
+    """Quantize an image.
+
+    Where the options or the image ask for a palette over RGBA (see
+    :func:`colorquant.fitting.engines.resolve_alpha`), colour and alpha are fitted together, and each pixel weighs 1.
+    Elsewhere fully transparent pixels take no part in the fit, and the others are weighted by alpha.
 
     Engines that fit every pixel (OpenCV, scikit-learn's EM) give every visible pixel the same weight, and refuse an
     image with ``importance``. ``mse`` and the counts of the palette do not depend on importance. ``paint`` is a
@@ -187,10 +194,10 @@ def quantize(
     together, EngineError where an engine is missing or gives up.
     """
     check_choices(options, paint, assign)
-    options = engines.resolve(options)
+    options = engines.resolve_alpha(engines.resolve(options), image, dithers=dithering is not None)
     check_dithering(options, dithering)
     recorder = _Recorder(progress or engines.no_progress, record)
-    projection = Projection.of(options.space, options.keep_luma)
+    projection, image = projection_of(options), counted_for(image, options)
     seconds: dict[str, float] = {}
     with _stage(seconds, "count"):
         histogram = image.histogram
@@ -210,7 +217,7 @@ def quantize(
         palette=picture.palette,
         weight=histogram.total_weight,
         painted=picture.pixels,
-        alpha=image.alpha,
+        alpha=image.alpha if picture.palette.alpha is None else picture.palette.alpha[picture.labels],
         model=picture.model,
         colors_in=len(histogram),
         colors_out=picture.colors_out,
@@ -230,7 +237,9 @@ def quantize(
 
 def check_dithering(options: FitOptions, dithering: Dithering | None) -> None:
     """Raises OptionError where an image that is quantized with ``options`` cannot be dithered."""
-    if dithering is not None and Projection.of(options.space, options.keep_luma).keep_luma:
+    if dithering is not None and options.alpha == "palette":
+        raise OptionError(f"--dither {dithering.method} cannot be honoured with --alpha palette: use --alpha keep")
+    if dithering is not None and projection_of(options).keep_luma:
         raise OptionError(
             f"--dither {dithering.method} needs a colour for each label, and --space {options.space} with --keep-luma "
             "has none: add --no-keep-luma"
@@ -257,16 +266,18 @@ def _dithered(image: CountedImage, picture: Painted, options: FitOptions, dither
     )
 
 
-def predict(model: Model, options: FitOptions, rgb: UInt8Array, labels: int, assign: str | None = None) -> LabelArray:
-    """The label of each pixel ``rgb`` (h, w, 3) uint8 under a model that was fitted with ``options``, (h, w).
+def predict(
+    model: Model, options: FitOptions, image: CountedImage, labels: int, assign: str | None = None
+) -> LabelArray:
+    """The label of each pixel of an image under a model that was fitted with ``options``, (h, w).
 
     Only the first ``labels`` clusters are used: those that had members in the fit. A mixture labels by ``assign``, a
-    key of ASSIGNMENTS, or else by the highest posterior. Raises OptionError for another shape or dtype of pixels.
+    key of ASSIGNMENTS, or else by the highest posterior. The alpha of the image counts where ``options`` were resolved
+    to a palette over RGBA.
     """
-    image = CountedImage(rgb)
-    projection = Projection.of(options.space, options.keep_luma)
+    image = counted_for(image, options) if options.alpha == "palette" else CountedImage(image.rgb)
     members = model.reordered(np.arange(labels))
-    by_color = assigned(members, projection.features(image.histogram.colors), assign)
+    by_color = assigned(members, projection_of(options).features(image.histogram.colors), assign)
     return image.spread(by_color.astype(label_type(labels)))
 
 
@@ -332,6 +343,14 @@ def encode_png(image: IndexedImage, chunks: bytes = SRGB, *, optimize: bool = Fa
     """
     if image.painted is not None:
         png = encoding.encode_rgb(image.painted, image.alpha, chunks)
+    elif image.palette.alpha is not None:
+        png = encoding.encode_entries(
+            image.labels,
+            image.palette.colors,
+            image.palette.alpha,
+            chunks=chunks,
+            keep_order=image.keep_order,
+        )
     else:
         png = encoding.encode_labels(
             image.labels,

@@ -11,10 +11,9 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram, count_distinct
 from colorquant.color.packing import pack, unpack
-from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
-from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.features import WeightedFeatures, counted_for, projection_of
 from colorquant.fitting.locking import are_enough
 from colorquant.fitting.models import Centroids, GaussianMixture, Model, assigned
 from colorquant.fitting.options import FitOptions
@@ -60,9 +59,9 @@ class FittedPalette(Palette):
     assign: str | None = None
     chroma: FloatArray | None = None
 
-    def predict(self, rgb: UInt8Array) -> LabelArray:
+    def predict(self, rgb: UInt8Array, alpha: UInt8Array | None = None) -> LabelArray:
         """The label that the model gives to each pixel of an image: see :func:`predict`."""
-        return predict(self.model, self.options, rgb, len(self), self.assign)
+        return predict(self.model, self.options, CountedImage(rgb, alpha), len(self), self.assign)
 
 
 def fit_palette(
@@ -80,10 +79,12 @@ def fit_palette(
     """
     check_choices(options, paint, assign)
     options = engines.resolve(options)
+    histogram = engines.histogram_for(options, histogram)
     if not len(histogram):
         raise OptionError("the histogram is empty: count an image with visible pixels")
     engines.check_weights(options, histogram)
-    projection = Projection.of(options.space, options.keep_luma)
+    options = options.replace(alpha="palette" if histogram.has_alpha else None if histogram.alpha is None else "keep")
+    projection = projection_of(options)
     untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     weighted = WeightedFeatures.of(histogram, projection, merge=not untouched, protect=options.protect)
     fit = assigned_fit(engines.fit(weighted, options, progress), weighted, assign)
@@ -92,6 +93,7 @@ def fit_palette(
     return FittedPalette(
         colors=ordered.palette.colors,
         counts=ordered.palette.counts,
+        alpha=ordered.palette.alpha,
         options=options,
         model=ordered.model,
         n_iter=fit.n_iter,
@@ -115,14 +117,15 @@ def quantize_with(
     OptionError for dithering where every pixel keeps its own lightness.
     """
     check_dithering(palette.options, dithering)
-    options, histogram, k = palette.options, image.histogram, len(palette)
-    projection = Projection.of(options.space, options.keep_luma)
+    options, k = palette.options, len(palette)
+    image = counted_for(image, options)
+    projection, histogram = projection_of(options), image.histogram
     weighted = WeightedFeatures.of(histogram, projection, merge=not palette.untouched)
     model = palette.model.reordered(np.arange(k))
     labels = assigned(model, weighted.features, palette.assign)
     labelling = Labelling(weighted, weighted.per_color(labels).astype(np.int64), k)
     if palette.chroma is None:
-        painted, pixels = palette.colors[labelling.labels], None
+        painted, pixels = palette.rows[labelling.labels], None
     else:
         painted = keep_luma(labelling, palette.chroma, projection)
         pixels = unpack(image.spread(pack(painted)).reshape(-1)).reshape(image.rgb.shape)
@@ -131,12 +134,13 @@ def quantize_with(
         inertia = model.inertia(labelling.features, labelling.weights, labelling.labels)
     elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and len(histogram):
         log_likelihood = palette.model.log_likelihood(weighted.features, weighted.weights)
+    spread = image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k)
     quantized = Quantized(
         options=options,
-        labels=image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k),
-        palette=Palette(palette.colors, labelling.sizes),
+        labels=spread,
+        palette=Palette(palette.colors, labelling.sizes, palette.alpha),
         painted=pixels,
-        alpha=image.alpha,
+        alpha=image.alpha if palette.alpha is None else palette.alpha[spread],
         colors_in=len(histogram),
         colors_out=count_distinct(painted),
         weight=histogram.total_weight,
@@ -180,6 +184,10 @@ def apply_palette(
     ``dithering`` a pixel gets the entry that is nearest to its colour and the error that it takes. Raises
     OptionError for an empty palette, and as :func:`colorquant.mapping.nearest.nearest_entries` does.
     """
+    if palette.alpha is not None and dithering is not None:
+        palette = Palette(palette.colors, palette.counts, None, palette.names)
+    if palette.alpha is not None:
+        image = image.with_alpha
     histogram, hidden = image.histogram, image.mask is not None
     if dithering is not None:
         from colorquant.mapping.dithered import Dithered
@@ -197,12 +205,13 @@ def apply_palette(
         )
     entries = nearest_entries(histogram, palette, space, distance)
     counts = np.bincount(entries, histogram.counts, minlength=len(palette)).astype(np.int64)
-    painted = palette.colors[entries]
+    painted = palette.rows[entries]
     smallest = label_type(len(palette) + hidden)
+    labels = image.spread(entries.astype(smallest), transparent=len(palette))
     return IndexedImage(
-        labels=image.spread(entries.astype(smallest), transparent=len(palette)),
+        labels=labels,
         palette=Palette(palette.colors, counts, palette.alpha, palette.names),
-        alpha=image.alpha,
+        alpha=image.alpha if palette.alpha is None else palette.alpha[labels],
         colors_in=len(histogram),
         colors_out=count_distinct(painted),
         weight=histogram.total_weight,

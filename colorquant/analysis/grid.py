@@ -37,6 +37,7 @@ class Axes:
     tol: float | None = None
     seed: int | None = None
     seeds: int = 1
+    alpha: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,7 @@ def _fit(axes: Axes, choice: _Choice, criteria: Criteria | None) -> FitOptions |
         max_iter=axes.max_iter,
         tol=axes.tol,
         seed=axes.seed or 0,
+        alpha=axes.alpha,
     )
     if criteria is not None:
         options = options.replace(**criteria(choice.method, choice.space))

@@ -10,8 +10,8 @@ import numpy as np
 
 from colorquant.blocks import row_blocks
 from colorquant.color.counted import CountedImage
-from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError, OutputError
+from colorquant.fitting.features import projection_of
 from colorquant.fitting.models import GaussianMixture
 from colorquant.quantization import Quantized
 from colorquant.types import AnyArray, Float16Array, Float32Array, FloatArray, Int32Array, IntArray, UInt8Array
@@ -38,7 +38,7 @@ class Posteriors:
         """The posteriors of an image that EM quantized. Raises OptionError for k-means, which has none."""
         if not isinstance(quantized.model, GaussianMixture):
             raise OptionError("k-means has no posteriors: use colorquant em")
-        projection = Projection.of(quantized.options.space, quantized.options.keep_luma)
+        projection = projection_of(quantized.options)
         return cls(quantized.model, projection.features(image.histogram.colors), image.index)
 
     @property

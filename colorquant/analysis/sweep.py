@@ -61,7 +61,8 @@ def sweep(
     if len(known) >= ENOUGH:
         return Sweep(image, tuple(known))
     options = own.options
-    ks = [k for k in sweep_ks(options.k) if k >= len(options.lock)]
+    least = len(options.lock) + bool(options.lock and options.alpha == "palette")  # an entry for transparent pixels
+    ks = [k for k in sweep_ks(options.k) if k >= least]
     enough = [k for k in ks if k >= own.colors_in]
     ks = [k for k in ks if k < own.colors_in or k == enough[0]]
     work = WORK.get((options.engine, options.method), 1 << 62)

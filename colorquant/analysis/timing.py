@@ -15,9 +15,8 @@ from colorquant.analysis.grid import combination_words
 from colorquant.analysis.protocol import CLOCKS, Clock, Estimate, Protocol, Timing, image_words
 from colorquant.attempts import Failure, attempt
 from colorquant.color.counted import CountedImage
-from colorquant.color.spaces import Projection
 from colorquant.fitting import engines
-from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.features import WeightedFeatures, counted_for, projection_of
 from colorquant.fitting.models import Fit
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture
@@ -59,12 +58,16 @@ class Work(Generic[R]):
 
 @dataclass(frozen=True)
 class TimedImage:
-    """An image at one scale, with the seconds that it took to count its colours."""
+    """An image at one scale, with the seconds that it took to count its colours.
+
+    ``counting_with_alpha`` are those for colour and alpha together, 0 where all pixels are opaque.
+    """
 
     name: str
     scale: float
     image: CountedImage
     counting: float
+    counting_with_alpha: float = 0.0
 
     @classmethod
     def of(cls, name: str, scale: float, picture: Picture, clock: Clock) -> TimedImage:
@@ -72,17 +75,28 @@ class TimedImage:
         image = CountedImage(picture.rgb, picture.alpha)
         start = clock()
         len(image.histogram)  # counted here, once
-        return cls(name, scale, image, clock() - start)
+        seconds = clock() - start
+        if image.opaque:
+            return cls(name, scale, image, seconds)
+        start = clock()
+        len(image.with_alpha.histogram)
+        return cls(name, scale, image, seconds, clock() - start)
+
+    def counting_seconds(self, options: FitOptions) -> float:
+        """The seconds that it took to count what a fit with ``options`` needs."""
+        rgba = engines.resolve_alpha(options, self.image).alpha == "palette"
+        return self.counting_with_alpha if rgba else self.counting
 
 
 def _whole(timed: TimedImage, options: FitOptions) -> Work[Quantized]:
-    return Work(lambda: quantize(timed.image, options), lambda quantized: quantized.mse, timed.counting)
+    seconds = timed.counting_seconds(options)
+    return Work(lambda: quantize(timed.image, options), lambda quantized: quantized.mse, seconds)
 
 
 def _fit_alone(timed: TimedImage, options: FitOptions) -> Work[Fit]:
-    image = timed.image
-    projection = Projection.of(options.space, options.keep_luma)
-    weighted = WeightedFeatures.of(image.histogram, projection, protect=options.protect)
+    options = engines.resolve_alpha(options, timed.image)
+    image = counted_for(timed.image, options)
+    weighted = WeightedFeatures.of(image.histogram, projection_of(options), protect=options.protect)
 
     def quality(fit: Fit) -> float:
         return paint(image, Labelling.of(weighted, fit, image), fit.model, "members").mse

@@ -209,7 +209,7 @@ def _make(
     options, start = settings.options, time.perf_counter()
     if isinstance(options, MappingOptions):
         mapped = apply_palette(
-            options.palette,
+            options.entries,
             image,
             options.metric_space,
             distance=options.distance,

@@ -20,6 +20,8 @@ from colorquant.batch.settings import JobOptions
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import ImageReadError
+from colorquant.fitting import engines
+from colorquant.fitting.options import FitOptions
 from colorquant.shared_palette import FittedPalette
 
 if TYPE_CHECKING:
@@ -50,7 +52,11 @@ class CountJob:
         paths.check(self.k)
         settings = self.settings.for_input(item)
         picture = images.read_image(item.source, settings.reading)
-        return CountedImage(picture.rgb, picture.alpha, settings.importance(picture)).histogram
+        image = CountedImage(picture.rgb, picture.alpha, settings.importance(picture))
+        options = settings.options
+        assert isinstance(options, FitOptions), "only fits share a palette"
+        together = engines.fits_alpha(options) and options.alpha != "keep" and settings.dithering is None
+        return image.with_alpha.histogram if together and not image.opaque else image.histogram
 
 
 class HistogramSum:

@@ -13,6 +13,7 @@ BASELINES = ("pillow-median", "pillow-octree", "imagequant")
 SPACES = ("rgb", "gray", "ycrcb", "lab", "oklab")
 INITS = {"kmeans": ("split", "pp", "random"), "em": ("kmeans", "random", "search")}
 AUTO_DEFAULTS = {"kmeans": "elbow", "em": "bic"}
+ALPHAS = ("palette", "keep")
 COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
 EFFORTS = ("fast", "balanced", "best")
 ASSIGNMENTS = ("posterior", "nearest", "nearest-l1")

@@ -100,7 +100,8 @@ def fit_options(method: str, *own: Decorator) -> Decorator:
 
             auto = taken_auto(method, settings)
             settings["k"] = settings["k"] if auto is None else auto.max_k
-            given = {name: settings.pop(name) for name in FitOptions.__match_args__ if name in settings}
+            names = [name for name in FitOptions.__match_args__ if name != "alpha"]  # which reading_options takes
+            given = {name: settings.pop(name) for name in names if name in settings}
             function(options=FitOptions(method=method, **given), auto=auto, **settings)
 
         return _fit_stack(method, own)(command)
@@ -172,22 +173,28 @@ def _fit_stack(method: str, own: Iterable[Decorator]) -> Decorator:
 
 
 def reading_options(function: Function) -> Function:
-    """Options on how images are read; the command gets a :class:`colorquant.images.decoding.Reading` as ``reading``."""
+    """Options on how images are read; the command gets a :class:`colorquant.images.decoding.Reading` as ``reading``.
+
+    The command also gets ``alpha``, that of FitOptions: one of ``choices.ALPHAS``, else None.
+    """
 
     @wraps(function)
-    def command(*args: Any, frame: int | None, max_pixels: int, strict: bool, alpha: str, **rest: Any) -> Any:
+    def command(*args: Any, frame: int | None, max_pixels: int, strict: bool, alpha: str | None, **rest: Any) -> Any:
         from colorquant.images.decoding import Reading
 
-        return function(*args, reading=Reading(frame, max_pixels, strict, alpha), **rest)
+        fitted = alpha if alpha in choices.ALPHAS else None
+        reading = Reading(frame, max_pixels, strict, "keep" if alpha is None or fitted else alpha)
+        return function(*args, reading=reading, alpha=fitted, **rest)
 
     return _stack(
         option(
             READING,
             "--alpha",
-            metavar="keep|drop|COLOR",
-            default="keep",
-            show_default=True,
-            help="Keep transparency, drop it, or composite the image onto a colour: white, fff, '#ffcc00'.",
+            metavar="palette|keep|drop|threshold[:N]|COLOR",
+            help="Fit colour and alpha together, so that the palette has K entries of both (palette); keep the alpha "
+            "of every pixel (keep); drop it (drop); make it 255 from N up, 0 below (threshold; N is 128); or composite "
+            "the image onto a colour: white, fff, '#ffcc00'.  [default: palette in kmeans where some pixels are partly "
+            "transparent, if engine and space can do it; else keep]",
         ),
         option(
             READING,

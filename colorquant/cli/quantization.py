@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ def run_quantization(
     options: FitOptions | MappingOptions,
     *,
     images: tuple[str, ...],
+    alpha: str | None,
     recursive: bool,
     dry_run: bool,
     jobs: int,
@@ -53,6 +55,7 @@ def run_quantization(
     """
     if timeout is not None and not isolate:
         raise OptionError("--timeout ends a worker process: add --isolate")
+    options = replace(options, alpha=alpha)
     others = {kind: settings.pop(kind) for kind in OUTPUTS if kind in settings}
     given = {kind: value for kind, value in others.items() if value is not None}
     request = QuantizeRequest(options, others=given, **settings)

@@ -148,6 +148,7 @@ def command(
     cpu: bool,
     stage: str,
     scale: tuple[float, ...],
+    alpha: str | None,
     **output: Any,
 ) -> None:
     """Time k-means and EM, engines and spaces in turn.
@@ -160,7 +161,16 @@ def command(
     from colorquant.analysis.protocol import Criteria, Protocol
     from colorquant.cli.timings import run_timing
 
-    axes = Axes(k=k, method=method, engine=engine, space=space, covariance=covariance, attempts=attempts, seed=seed)
+    axes = Axes(
+        k=k,
+        method=method,
+        engine=engine,
+        space=space,
+        covariance=covariance,
+        attempts=attempts,
+        seed=seed,
+        alpha=alpha,
+    )
     protocol = Protocol(
         repeat=repeat,
         warmup=warmup,

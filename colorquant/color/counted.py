@@ -7,7 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from colorquant.color.histogram import FULL, ColorHistogram, VisiblePixels
+from colorquant.color.histogram import FULL, ColorHistogram
+from colorquant.color.rgba import OPAQUE
+from colorquant.color.visible import VisiblePixels
 from colorquant.errors import OptionError
 from colorquant.types import AnyArray, BoolArray, Int32Array, UInt8Array
 
@@ -57,6 +59,21 @@ class CountedImage:
         return self.spread(rows, transparent=len(self.histogram))
 
     @property
+    def partly_transparent(self) -> bool:
+        """Whether some pixel is neither opaque nor fully transparent."""
+        return self.alpha is not None and bool(np.any((self.alpha > 0) & (self.alpha < OPAQUE)))
+
+    @property
+    def opaque(self) -> bool:
+        """Whether all pixels are opaque."""
+        return self.alpha is None or bool(np.all(self.alpha == OPAQUE))
+
+    @cached_property
+    def with_alpha(self) -> CountedImage:
+        """The same image with a histogram of colour and alpha together."""
+        return CountedRgba(self.rgb, self.alpha, self.importance)
+
+    @property
     def mask(self) -> BoolArray | None:
         """Which pixels are visible, (h, w) bool; None for all."""
         return self.visible.mask
@@ -79,3 +96,44 @@ class CountedImage:
         placed = np.full(self.rgb.shape[:2], transparent, values.dtype)
         placed[self.mask] = values
         return placed
+
+
+@dataclass(frozen=True, eq=False)
+class CountedRgba(CountedImage):
+    """An image whose histogram counts colour and alpha together, so that every pixel counts, transparent ones too."""
+
+    @cached_property
+    def visible(self) -> VisiblePixels:
+        """All pixels, with their alpha as a fourth channel; transparent pixels are zeros."""
+        alpha = np.full(self.rgb.shape[:2], OPAQUE, np.uint8) if self.alpha is None else self.alpha
+        rgba = np.dstack([self.rgb, alpha])
+        rgba[alpha == 0] = 0
+        return VisiblePixels(rgba, None, None)
+
+    @cached_property
+    def histogram(self) -> ColorHistogram:
+        """The distinct pairs of colour and alpha."""
+        alpha = self.alpha
+        if alpha is None:
+            alpha = np.full(self.rgb.shape[:2], OPAQUE, np.uint8)
+        histogram = ColorHistogram.count_rgba(self.rgb, alpha)
+        if self.importance is None or int(self.importance.min()) == FULL:
+            return histogram
+        return histogram.weighed(self.importance, self.rgb, alpha)
+
+    @property
+    def with_alpha(self) -> CountedImage:
+        """The image itself."""
+        return self
+
+    @property
+    def mask(self) -> BoolArray | None:
+        """None: every pixel counts."""
+        return None
+
+    def spread(self, values: AnyArray, *, transparent: int = 0) -> AnyArray:
+        """For each pixel the entry of ``values`` (n,) of its colour and alpha, (h, w); ``transparent`` is not used."""
+        if self.alpha is None:
+            rgb = ColorHistogram(self.histogram.colors[:, :3], self.histogram.counts)
+            return rgb.spread(values, self.rgb)
+        return self.histogram.spread_rgba(values, self.rgb, self.alpha)

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from colorquant.blocks import blocks
+from colorquant.color.rgba import COMPOSITED_SCALE, composited_levels
 from colorquant.types import FloatArray, IntArray, UInt8Array
 
 BLOCK = 1 << 16  # rows at a time, so that temporaries stay in the processor's cache
@@ -16,9 +18,13 @@ def mse(before: UInt8Array, after: UInt8Array, counts: IntArray | None = None) -
 
     ``before`` and ``after`` are (n, 3) or (h, w, 3) uint8; ``counts`` (n,) is the number of pixels, or the integer
     weight, that each row stands for. The sum is exact, since it is computed with integers. This is the convention of
-    the papers on colour quantization.
+    the papers on colour quantization. With a fourth channel, alpha, the error is the mean of those of the pictures
+    composited onto each of BACKGROUNDS.
     """
-    before, after = before.reshape(-1, 3), after.reshape(-1, 3)
+    channels = before.shape[-1]
+    before, after = before.reshape(-1, channels), after.reshape(-1, channels)
+    if channels == 4:
+        return _mse_over_backgrounds(before, after, counts)
     total = 0
     for start in range(0, len(before), BLOCK):
         rows = slice(start, start + BLOCK)
@@ -27,6 +33,17 @@ def mse(before: UInt8Array, after: UInt8Array, counts: IntArray | None = None) -
         total += int(squared.sum() if counts is None else squared @ counts[rows])
     pixels = len(before) if counts is None else int(counts.sum())
     return total / max(pixels, 1)
+
+
+def _mse_over_backgrounds(before: UInt8Array, after: UInt8Array, counts: IntArray | None) -> float:
+    """The mean squared error of rows (n, 4) uint8 composited onto each of BACKGROUNDS."""
+    total = 0
+    for rows in blocks(len(before), BLOCK):
+        for one, other in zip(composited_levels(before[rows]), composited_levels(after[rows]), strict=True):
+            squared = (one - other) ** 2
+            total += int(squared.sum() if counts is None else squared @ counts[rows])
+    pixels = len(before) if counts is None else int(counts.sum())
+    return total / COMPOSITED_SCALE / max(pixels, 1)
 
 
 def psnr(error: float) -> float:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from colorquant.blocks import blocks
 from colorquant.color.packing import morton_codes, morton_colors, morton_order, pack, unpack
-from colorquant.types import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array, UInt64Array
+from colorquant.color.rgba import OPAQUE, rgba_grid
+from colorquant.errors import OptionError
+from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array, UInt64Array
 
 # The Morton codes (m,) of colours, their pixel counts (m,), and the sums (m,) of their pixels' alpha.
 PartialCounts = tuple[UInt32Array, IntArray, IntArray]
 
 STRIP = 1 << 25  # pixels counted at a time: memory for gigapixels, one sort for photographs
 ALPHA_STRIP = 1 << 22  # pixels counted at a time where each has an alpha, which takes three times the memory
-OPAQUE = 255
 FULL = 255  # the greatest importance of a pixel
 
 
@@ -26,24 +28,24 @@ def _starts(ascending: AnyArray) -> IntArray:
 
 
 def count_distinct(colors: UInt8Array) -> int:
-    """The number of different colours among (…, 3) uint8."""
+    """The number of different colours among (…, 3) uint8, or of pairs of colour and alpha among (…, 4)."""
     keys = pack(colors)
     keys.sort()
     return int(np.count_nonzero(keys[1:] != keys[:-1])) + min(1, len(keys))
 
 
 def count_labelled(rgb: UInt8Array, labels: AnyArray) -> tuple[UInt8Array, IntArray, IntArray]:
-    """Count the distinct pairs of a colour and a label among pixels (…, 3) uint8 with labels (…), 0 to 2²⁴ - 1.
+    """Count the distinct pairs of a colour and a label among pixels (…, c) uint8 with labels (…), 0 to 2²⁴ - 1.
 
-    Returns the colours (m, 3) uint8, ascending by r, then g, then b, their labels (m,), and the number of pixels (m,)
-    of each pair.
+    ``c`` is 3, or 4 with alpha. Returns the colours (m, c) uint8, ascending by r, then g, b and alpha, their labels
+    (m,), and the number of pixels (m,) of each pair.
     """
     keys = pack(rgb).astype(np.uint64) << np.uint64(24) | labels.reshape(-1).astype(np.uint32)
     keys.sort()
     starts = _starts(keys)
     pairs = keys[starts]
     colors, pair_labels = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.int64)
-    return unpack(colors), pair_labels, np.diff(starts, append=len(keys))
+    return unpack(colors, rgb.shape[-1]), pair_labels, np.diff(starts, append=len(keys))
 
 
 def count_pairs(
@@ -74,47 +76,6 @@ def _alpha_sums(keys: UInt64Array, starts: IntArray) -> IntArray:
     return sums
 
 
-def visible_mask(alpha: UInt8Array | None) -> BoolArray | None:
-    """Which pixels are not fully transparent, by their ``alpha`` (h, w) uint8; None if all are visible."""
-    return None if alpha is None or alpha.all() else alpha > 0
-
-
-@dataclass(frozen=True, eq=False)
-class VisiblePixels:
-    """The pixels of a picture that are not fully transparent.
-
-    ``rgb`` (…, 3) uint8 holds them in picture order. ``alpha`` (n,) uint8 weighs each, in 255ths of an opaque pixel;
-    None where all are opaque. ``mask`` (h, w) bool marks them in the picture; None if all are visible.
-    """
-
-    rgb: UInt8Array
-    alpha: UInt8Array | None
-    mask: BoolArray | None
-
-    @classmethod
-    def of(cls, rgb: UInt8Array, alpha: UInt8Array | None) -> VisiblePixels:
-        """The visible pixels of ``rgb`` (h, w, 3) uint8; ``alpha`` (h, w) uint8 is None where all are opaque."""
-        if alpha is None:
-            return cls(rgb, None, None)
-        mask = visible_mask(alpha)
-        if mask is None:
-            return cls(rgb, None if np.min(alpha, initial=OPAQUE) == OPAQUE else alpha.reshape(-1), None)
-        partly = bool(np.any(mask & (alpha < OPAQUE)))
-        return cls(_picked(rgb.reshape(-1, 3), mask), _picked(alpha.reshape(-1), mask) if partly else None, mask)
-
-
-def _picked(rows: UInt8Array, mask: BoolArray) -> UInt8Array:
-    """The rows (n, …) that ``mask`` marks, copied block by block: numpy's index of all of them would be huge."""
-    marks = mask.reshape(-1)
-    picked = np.empty((int(np.count_nonzero(marks)), *rows.shape[1:]), np.uint8)
-    start = 0
-    for part in blocks(len(rows)):
-        chosen = rows[part][marks[part]]
-        picked[start : start + len(chosen)] = chosen
-        start += len(chosen)
-    return picked
-
-
 @dataclass(frozen=True, eq=False)
 class ColorHistogram:
     """Distinct colours, with the number and the weight of the pixels that have each.
@@ -124,6 +85,9 @@ class ColorHistogram:
     is the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. ``importance`` (n,)
     int64 is the sum of alpha times importance, from 0 to 255, over them (of importance where ``alpha`` is None); None
     where all matter alike. All are integers, so that a sum of histograms is the same in any order.
+
+    Where colour and alpha are counted together, ``colors`` is (n, 4) uint8, fully transparent pixels are one row of
+    zeros, ``alpha`` is None, and each pixel weighs 1.
     """
 
     colors: UInt8Array
@@ -153,13 +117,67 @@ class ColorHistogram:
             codes, counts = codes[starts], np.add.reduceat(counts, starts)
         return cls(morton_colors(codes), counts)
 
+    @classmethod
+    def count_rgba(cls, rgb: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
+        """Count the pairs of colour and alpha of pixels (…, 3) uint8 with ``alpha`` (…) uint8."""
+        flat, flat_alpha = rgb.reshape(-1, 3), alpha.reshape(-1)
+        parts = [_count_rgba_strip(flat[rows], flat_alpha[rows]) for rows in blocks(len(flat), STRIP)]
+        return _sum_rgba(parts or [cls(np.empty((0, 4), np.uint8), np.empty(0, np.int64))])
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether colour and alpha were counted together."""
+        return int(self.colors.shape[1]) == 4
+
+    @property
+    def codes(self) -> UInt32Array:
+        """The Morton codes (n,) of the rows, ascending."""
+        return morton_codes(rgba_grid(self.colors) if self.has_alpha else self.colors)
+
     def __len__(self) -> int:
         return len(self.counts)
 
+    def with_alpha(self) -> ColorHistogram:
+        """The same pixels with colour and alpha counted together; all of them must be opaque. Raises OptionError."""
+        if self.has_alpha:
+            return self
+        if self.alpha is not None:
+            raise OptionError("a histogram without alpha does not add to one with alpha: count both with alpha")
+        rows = np.column_stack([self.colors, np.full(len(self), OPAQUE, np.uint8)])
+        return _sum_rgba([replace(self, colors=rows)])
+
+    def without_alpha(self) -> ColorHistogram:
+        """The same pixels with colours alone counted, each weighted by its alpha, without fully transparent ones."""
+        if not self.has_alpha:
+            return self
+        seen = self.colors[:, 3] > 0
+        codes, index = np.unique(morton_codes(self.colors[seen, :3]), return_inverse=True)
+        counts = _sums(index, self.counts[seen], len(codes))
+        if bool(np.all(self.colors[seen, 3] == OPAQUE)):
+            importance = None if self.importance is None else _sums(index, self.importance[seen], len(codes))
+            return ColorHistogram(morton_colors(codes), counts, None, importance)
+        opacities = self.colors[seen, 3].astype(np.int64)
+        alpha = _sums(index, self.counts[seen] * opacities, len(codes))
+        importance = None if self.importance is None else _sums(index, self.importance[seen] * opacities, len(codes))
+        return ColorHistogram(morton_colors(codes), counts, alpha, importance)
+
+    @property
+    def partly_transparent(self) -> bool:
+        """Whether some pixel that was counted is neither opaque nor fully transparent."""
+        if not self.has_alpha:
+            return self.alpha is not None
+        return bool(np.any((self.colors[:, 3] > 0) & (self.colors[:, 3] < OPAQUE)))
+
     def __add__(self, other: ColorHistogram) -> ColorHistogram:
-        """The histogram of both pictures' pixels together."""
+        """The histogram of both pictures' pixels together.
+
+        Where one has alpha, so has the sum; opaque pixels of the other then count with alpha 255. Raises OptionError
+        where the other has partly transparent pixels whose alpha was not counted.
+        """
         if not isinstance(other, ColorHistogram):
             return NotImplemented
+        if self.has_alpha or other.has_alpha:
+            return _sum_rgba([self.with_alpha(), other.with_alpha()])
         codes = np.concatenate([morton_codes(self.colors), morton_codes(other.colors)])
         codes, index = np.unique(codes, return_inverse=True)
         counts = np.zeros(len(codes), np.int64)
@@ -214,7 +232,11 @@ class ColorHistogram:
 
         Sums of integers are exact in double precision up to 2⁵³, so for 10¹¹ pixels.
         """
-        rows = self.spread(np.arange(len(self), dtype=np.int32), rgb.reshape(1, -1, 3)).reshape(-1)
+        numbers, flat = np.arange(len(self), dtype=np.int32), rgb.reshape(1, -1, 3)
+        if self.has_alpha and alpha is not None:
+            rows = self.spread_rgba(numbers, flat, alpha.reshape(1, -1)).reshape(-1)
+        else:
+            rows = self.spread(numbers, flat).reshape(-1)
         sums = np.zeros(len(self))
         for part in blocks(len(rows)):
             weights = importance.reshape(-1)[part].astype(np.float64)
@@ -231,7 +253,7 @@ class ColorHistogram:
     def spread(self, values: AnyArray, rgb: UInt8Array) -> AnyArray:
         """For each pixel of ``rgb`` (h, w, 3) uint8 the entry of ``values`` (n,) of its colour, (h, w).
 
-        Pixels whose colour was not counted get 0.
+        Pixels whose colour was not counted get 0. It is for histograms without alpha.
         """
         table = np.zeros(1 << 24, values.dtype)
         table[pack(self.colors)] = values
@@ -240,6 +262,68 @@ class ColorHistogram:
         for rows in blocks(len(flat)):
             np.take(table, pack(flat[rows]), out=out[rows], mode="clip")
         return out.reshape(rgb.shape[:2])
+
+    def spread_rgba(self, values: AnyArray, rgb: UInt8Array, alpha: UInt8Array) -> AnyArray:
+        """For each pixel the entry of ``values`` (n,) of its row, (h, w).
+
+        ``rgb`` (h, w, 3) and ``alpha`` (h, w) are uint8. Every pixel must have
+        been counted with its alpha. Opaque pixels look theirs up in a table, others by bisection.
+        """
+        keys = pack(self.colors)
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        opaque = (keys & np.uint32(255)) == OPAQUE
+        table = np.zeros(1 << 24, values.dtype)
+        table[keys[opaque] >> np.uint32(8)] = values[order[opaque]]
+        keys, others = keys[~opaque], values[order[~opaque]]
+        out = np.empty(alpha.size, values.dtype)
+        flat, flat_alpha = rgb.reshape(-1, 3), alpha.reshape(-1)
+        for rows in blocks(len(flat)):
+            wanted = pack_rgba(flat[rows], flat_alpha[rows])
+            part = table[wanted >> np.uint32(8)]
+            partly = np.flatnonzero(flat_alpha[rows] < OPAQUE)
+            if len(partly):
+                part[partly] = others[np.searchsorted(keys, wanted[partly])]
+            out[rows] = part
+        return out.reshape(alpha.shape)
+
+
+def pack_rgba(rgb: UInt8Array, alpha: UInt8Array) -> UInt32Array:
+    """Pixels (n, 3) uint8 with alpha (n,) uint8 as keys (n,) of :func:`pack`; 0 where they are fully transparent."""
+    keys = pack(rgb)
+    keys <<= np.uint32(8)
+    keys |= alpha
+    keys[alpha == 0] = 0
+    return keys
+
+
+def _sums(index: IntArray, values: IntArray, n: int) -> IntArray:
+    """The sum (n,) int64 of the values (m,) at each place in ``index`` (m,), exact."""
+    sums = np.zeros(n, np.int64)
+    np.add.at(sums, index, values)
+    return sums
+
+
+def _count_rgba_strip(pixels: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
+    """The pairs of colour and alpha of pixels (n, 3), in no particular order."""
+    keys = pack_rgba(pixels, alpha)
+    keys.sort()
+    starts = _starts(keys)
+    return ColorHistogram(unpack(keys[starts], 4), np.diff(starts, append=len(keys)))
+
+
+def _sum_rgba(parts: Sequence[ColorHistogram]) -> ColorHistogram:
+    """The sum of histograms with alpha, its rows in Morton order; the rows of the parts may have any order."""
+    distinct, index = np.unique(np.concatenate([pack(part.colors) for part in parts]), return_inverse=True)
+    rows = unpack(distinct, 4)
+    order = morton_order(morton_codes(rgba_grid(rows)))
+    counts = _sums(index, np.concatenate([part.counts for part in parts]), len(distinct))
+    summed = ColorHistogram(rows[order], counts[order])
+    if all(part.importance is None for part in parts):
+        return summed
+    weights = np.concatenate([part.fit_weights * (FULL // part.fit_scale) for part in parts])
+    importance = _sums(index, weights, len(distinct))
+    return replace(summed, importance=importance[order])
 
 
 def _count_strip(pixels: UInt8Array) -> UInt64Array:

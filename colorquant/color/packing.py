@@ -9,31 +9,39 @@ from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array
 
 
 def pack(colors: UInt8Array) -> UInt32Array:
-    """Colours (…, 3) uint8 as keys (n,) uint32, ``r << 16 | g << 8 | b``: sorted keys are sorted colours."""
-    flat = colors.reshape(-1, 3)
+    """Colours (…, c) uint8 as keys (n,) uint32, for RGB ``r << 16 | g << 8 | b``: sorted keys are sorted colours.
+
+    ``c`` is 3 for RGB, or 4 for RGB and alpha.
+    """
+    channels = colors.shape[-1]
+    flat = colors.reshape(-1, channels)
     keys = np.empty(len(flat), np.uint32)
     for rows in blocks(len(flat)):
         part = keys[rows]
         part[:] = flat[rows, 0]
-        for band in (1, 2):
+        for band in range(1, channels):
             part <<= np.uint32(8)
             part |= flat[rows, band]
     return keys
 
 
-def unpack(keys: UInt32Array) -> UInt8Array:
-    """Keys (n,) uint32 of :func:`pack` as colours (n, 3) uint8."""
-    colors = np.empty((len(keys), 3), np.uint8)
-    for band, shift in enumerate((16, 8, 0)):
-        colors[:, band] = (keys >> np.uint32(shift)) & np.uint32(255)
+def unpack(keys: UInt32Array, channels: int = 3) -> UInt8Array:
+    """Keys (n,) uint32 of :func:`pack` as colours (n, channels) uint8."""
+    colors = np.empty((len(keys), channels), np.uint8)
+    for band in range(channels):
+        colors[:, band] = (keys >> np.uint32(8 * (channels - 1 - band))) & np.uint32(255)
     return colors
 
 
 def morton_codes(grid: UInt8Array) -> UInt32Array:
-    """The Morton code (m,) uint32 of each row (m, d) uint8, d up to 3: the bits of its bands interleaved."""
+    """The Morton code (m,) uint32 of each row (m, d) uint8: the bits of its bands interleaved.
+
+    With up to three bands a code has 24 bits, three for each bit of a band; with four bands it has 32.
+    """
     codes = np.zeros(len(grid), np.uint32)
+    interleaved = max(3, grid.shape[1])
     for band, column in enumerate(grid.T):
-        codes |= _SPREAD[column] << np.uint32(2 - band)
+        codes |= _SPREAD[interleaved][column] << np.uint32(interleaved - 1 - band)
     return codes
 
 
@@ -51,7 +59,7 @@ def _bits(values: AnyArray, places: list[tuple[int, int]]) -> AnyArray:
     return sum(((values >> of & 1) << to for of, to in places), np.zeros_like(values))
 
 
-_SPREAD = _bits(np.arange(256), [(bit, 3 * bit) for bit in range(8)]).astype(np.uint32)
+_SPREAD = {bands: _bits(np.arange(256), [(bit, bands * bit) for bit in range(8)]).astype(np.uint32) for bands in (3, 4)}
 _GATHERED = [
     _bits(np.arange(4096), [(3 * bit + 2 - band, bit) for bit in range(4)]).astype(np.uint8) for band in range(3)
 ]

@@ -13,13 +13,15 @@ import numpy as np
 
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
+from colorquant.color.rgba import RGBA_SPACES
 from colorquant.color.spaces import SPACES, Projection
 from colorquant.errors import EngineError, OptionError
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.locking import are_enough, locked_colors, locked_rows
 from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, SearchStep
-from colorquant.fitting.options import COVARIANCES, FitOptions
+from colorquant.fitting.options import ALPHAS, COVARIANCES, FitOptions
 from colorquant.fitting.protection import PROTECTIONS
+from colorquant.fitting.transparency import keep_transparent
 from colorquant.threads import one_thread
 from colorquant.types import BoolArray
 
@@ -37,8 +39,8 @@ class Engine:
     ``module`` of this package holds ``function(weighted, options, progress)``. ``defaults`` maps each option that the
     engine supports, in addition to k, space and seed, to its default value. ``choices`` limits the values of some.
     ``reports_iterations`` says whether the engine reports each iteration, ``per_pixel`` whether it fits every visible
-    pixel, each with the same weight; its function then takes the image as a fourth argument. ``library`` is what the
-    module imports when it is first used.
+    pixel, each with the same weight; its function then takes the image as a fourth argument. ``alpha`` says whether it
+    fits palettes over RGBA. ``library`` is what the module imports when it is first used.
     """
 
     module: str
@@ -47,6 +49,7 @@ class Engine:
     choices: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     reports_iterations: bool = False
     per_pixel: bool = False
+    alpha: bool = False
     library: str | None = None
 
 
@@ -76,7 +79,9 @@ _EM_CHOICES = {"init": ("kmeans", "random"), "covariance": COVARIANCES}
 
 ENGINES: dict[str, dict[str, Engine]] = {
     "numpy": {
-        "kmeans": Engine("kmeans.fit", "fit", _NUMPY_KMEANS, _NUMPY_KMEANS_CHOICES, reports_iterations=True),
+        "kmeans": Engine(
+            "kmeans.fit", "fit", _NUMPY_KMEANS, _NUMPY_KMEANS_CHOICES, reports_iterations=True, alpha=True
+        ),
         "em": Engine(
             "em.fit",
             "fit",
@@ -102,6 +107,7 @@ ENGINES: dict[str, dict[str, Engine]] = {
             "fit_kmeans",
             {**_KMEANS, "protect": None},
             {**_KMEANS_CHOICES, "protect": PROTECTIONS},
+            alpha=True,
             library="sklearn.cluster",
         ),
         "em": Engine(
@@ -143,6 +149,10 @@ def resolve(options: FitOptions) -> FitOptions:
         remedy = f"use {' or '.join(able)}" if able else "leave it out, or use another engine"
         given = _given(name, value)
         raise OptionError(f"{given} cannot be honoured by --engine {options.engine} in {options.method}: {remedy}")
+    if options.alpha not in (None, *ALPHAS):
+        raise OptionError(f"alpha is {options.alpha!r}: use {' or '.join(ALPHAS)}")
+    if options.alpha == "palette" and not fits_alpha(options):
+        raise OptionError(f"--alpha palette cannot be honoured {_obstacle(options)}: use --alpha keep")
     if options.covariance == "identity" and options.standardize:
         raise OptionError("--covariance identity is fixed in 8-bit units, which --standardize changes: leave one out")
     if options.lock and not Projection.of(options.space, options.keep_luma).injective:
@@ -160,6 +170,50 @@ def _given(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return f"{flag} {','.join(value)}"
     return flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
+
+
+def fits_alpha(options: FitOptions) -> bool:
+    """Whether the engine can fit palettes over RGBA in this space."""
+    engine = ENGINES[options.engine][options.method]
+    return engine.alpha and options.space in RGBA_SPACES and not options.keep_luma
+
+
+def _obstacle(options: FitOptions) -> str:
+    """What keeps ``options`` from palettes over RGBA, as the end of a clause."""
+    if not ENGINES[options.engine][options.method].alpha:
+        engine = "" if options.engine == "numpy" else f" with --engine {options.engine}"
+        return f"by {options.method}{engine}"
+    if options.space in RGBA_SPACES:
+        return "with --keep-luma"
+    return f"in --space {options.space}, only in {', '.join(RGBA_SPACES)}"
+
+
+def resolve_alpha(options: FitOptions, image: CountedImage, *, dithers: bool = False) -> FitOptions:
+    """Decide how the alpha of an image is treated; ``options`` are as :func:`resolve` returns them.
+
+    Without a choice of the user an image with partly transparent pixels gets a palette over RGBA where the engine and
+    the space can do that, unless it is dithered (``dithers``). ``alpha`` becomes None for an opaque image, which has
+    nothing to decide.
+    """
+    if image.opaque:
+        return options.replace(alpha=None)
+    if options.alpha is not None:
+        return options
+    together = image.partly_transparent and fits_alpha(options) and not dithers
+    return options.replace(alpha="palette" if together else "keep")
+
+
+def histogram_for(options: FitOptions, histogram: ColorHistogram) -> ColorHistogram:
+    """The histogram that a fit with ``options`` needs, as :func:`resolve_alpha` decides: with alpha, or without it.
+
+    Raises OptionError where a palette over RGBA is demanded of a histogram that has lost its alpha.
+    """
+    if not histogram.has_alpha:
+        if options.alpha == "palette" and histogram.alpha is not None:
+            raise OptionError("a palette over RGBA needs a histogram with alpha: count the images with alpha")
+        return histogram
+    wanted = options.alpha or ("palette" if histogram.partly_transparent and fits_alpha(options) else "keep")
+    return histogram if wanted == "palette" else histogram.without_alpha()
 
 
 def load(options: FitOptions) -> None:
@@ -189,8 +243,17 @@ def fit(
     options = resolve(options)
     if len(weighted) <= options.k and (not options.lock or are_enough(options.k, weighted.histogram, options.lock)):
         return _one_cluster_each(weighted, options)
-    if not (weighty := weighted.weighty).all():
-        return _fit_weighty(weighted, weighty, options, progress)
+    if (weighty := weighted.weighty).all():
+        result = _fit_all(weighted, options, progress, image)
+    else:
+        result = _fit_weighty(weighted, weighty, options, progress)
+    return keep_transparent(weighted, result, options, fit) if weighted.histogram.has_alpha else result
+
+
+def _fit_all(
+    weighted: WeightedFeatures, options: FitOptions, progress: Progress | None, image: CountedImage | None
+) -> Fit:
+    """Fit rows that all have weight, and are more than k, by the engine of ``options``."""
     engine = ENGINES[options.engine][options.method]
     module = import_module(f"colorquant.fitting.{engine.module}")
     arguments: tuple[object, ...] = (weighted, options, progress or no_progress)
@@ -200,7 +263,9 @@ def fit(
         arguments = (*arguments, image)
     with one_thread():
         result: Fit = getattr(module, engine.function)(*arguments)
-    return replace(result, locked=locked_colors(options.lock)) if options.lock else result
+    if options.lock:
+        return replace(result, locked=locked_colors(options.lock, alpha=weighted.histogram.has_alpha))
+    return result
 
 
 def check_weights(options: FitOptions, histogram: ColorHistogram | None = None) -> None:
@@ -246,5 +311,6 @@ def _locked_and_others(weighted: WeightedFeatures, lock: tuple[str, ...]) -> Fit
     others = np.delete(np.arange(len(weighted)), rows)
     labels = np.empty(len(weighted), np.int32)
     labels[rows], labels[others] = owners, len(lock) + np.arange(len(others))
-    centers = np.vstack([weighted.projection.features(locked_colors(lock)), weighted.features[others]])
-    return Fit(Centroids(centers), labels, 0, True, (0.0,), 0.0, fitted=False, locked=locked_colors(lock))
+    locked = locked_colors(lock, alpha=weighted.histogram.has_alpha)
+    centers = np.vstack([weighted.projection.features(locked), weighted.features[others]])
+    return Fit(Centroids(centers), labels, 0, True, (0.0,), 0.0, fitted=False, locked=locked)

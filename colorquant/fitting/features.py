@@ -11,11 +11,28 @@ import numpy.typing as npt
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import morton_codes, morton_order
+from colorquant.color.rgba import RgbaProjection, on_gray
 from colorquant.color.spaces import Projection
+from colorquant.fitting.options import FitOptions
 from colorquant.fitting.protection import protected
 from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array, UInt32Array
 
 Real = TypeVar("Real", np.float32, np.float64)
+
+
+def projection_of(options: FitOptions) -> Projection:
+    """The features that a fit with ``options`` clusters; ``options.alpha`` must be resolved for the image.
+
+    Raises OptionError for a space that is unknown, or whose lightness cannot be kept.
+    """
+    if options.alpha == "palette":
+        return RgbaProjection.in_space(options.space)
+    return Projection.of(options.space, options.keep_luma)
+
+
+def counted_for(image: CountedImage, options: FitOptions) -> CountedImage:
+    """The image with the histogram that a fit with ``options`` needs: with alpha for a palette over RGBA."""
+    return image.with_alpha if options.alpha == "palette" else image
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +62,8 @@ class WeightedFeatures:
         features = projection.features(histogram.colors)
         weights, scale = histogram.fit_weights.astype(np.float64), histogram.fit_scale
         if protect is not None:
-            weights = protected(histogram.colors, weights)
+            colors = on_gray(histogram.colors) if histogram.has_alpha else histogram.colors
+            weights = protected(colors, weights)
         if projection.injective or not merge:
             return cls(histogram, projection, features, weights / scale, None)
         _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)
@@ -63,7 +81,12 @@ class WeightedFeatures:
     @property
     def codes(self) -> UInt32Array:
         """The Morton codes (m,) of the rows, ascending."""
-        return morton_codes(self.histogram.colors if self.index is None else _grid(self.features))
+        return self.histogram.codes if self.index is None else morton_codes(_grid(self.features))
+
+    @property
+    def code_bands(self) -> int:
+        """The number of bands that :attr:`codes` interleave."""
+        return 4 if self.histogram.has_alpha else 3
 
     @property
     def columns(self) -> FloatArray:

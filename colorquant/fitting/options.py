@@ -14,6 +14,10 @@ MAX_COLORS = 65536
 LARGEST = 1e9  # of a tolerance or a variance: OpenCV squares it, and crashes on infinity
 MAX_SEED = 2**31 - 1  # OpenCV's generator takes a C int
 COLOR = re.compile("#[0-9a-fA-F]{6}")
+ALPHAS = {
+    "palette": "the entries of the palette have a colour and an alpha, and both are fitted",
+    "keep": "only colours are fitted, and every pixel keeps its alpha",
+}
 COVARIANCES = ("spherical", "diagonal", "full", "tied", "identity")
 
 
@@ -25,7 +29,8 @@ class FitOptions:
     ``tol`` is the largest shift of a centre in the space's units (kmeans) or the gain of log-likelihood per pixel (em)
     at which to stop; ``reg_covar`` is a variance in squared units of the space or, with ``standardize``, of
     the z-scores. ``lock`` has the colours that the palette must have, as ``#rrggbb``, each once;
-    ``protect`` small lets weights grow less than the number of pixels.
+    ``protect`` small lets weights grow less than the number of pixels. ``alpha``, one of ALPHAS, says whether the
+    palette has alpha of its own; see :func:`colorquant.fitting.engines.resolve_alpha`.
     """
 
     method: str = "kmeans"
@@ -44,6 +49,7 @@ class FitOptions:
     standardize: bool | None = None
     lock: tuple[str, ...] = ()
     protect: str | None = None
+    alpha: str | None = None
 
     def __post_init__(self) -> None:
         check_range("-k", self.k, 1, MAX_COLORS)

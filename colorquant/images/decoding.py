@@ -46,8 +46,8 @@ class Reading:
 
     ``frame`` is counted from 0. None takes the first, with a warning where the file has more. ``max_pixels`` is the
     largest number of pixels that is decoded. With ``strict`` the data of every PNG and JPEG are followed to their end,
-    not only where the image ends in black or gray. ``alpha`` is ``keep``, ``drop``, or a colour to composite onto (see
-    :mod:`colorquant.images.alpha`); OptionError is raised for any other word.
+    not only where the image ends in black or gray. ``alpha`` is ``keep``, ``drop``, ``threshold:N``, or a colour to
+    composite onto (see :mod:`colorquant.images.alpha`); OptionError is raised for any other word.
     """
 
     frame: int | None = None

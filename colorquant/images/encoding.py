@@ -91,6 +91,23 @@ def encode_labels(
     return min(indexed, plain, key=len)
 
 
+def encode_entries(
+    labels: npt.NDArray[Any],
+    palette: UInt8Array,
+    alpha: UInt8Array,
+    *,
+    chunks: bytes = SRGB,
+    keep_order: bool = False,
+) -> bytes:
+    """Encode ``labels`` (h, w) of entries with colours ``palette`` (p, 3) and ``alpha`` (p,), both uint8, as PNG.
+
+    It is indexed up to 256 entries, else RGBA; the other arguments are those of :func:`encode_labels`.
+    """
+    if len(palette) > 256:
+        return encode_rgb(palette[labels], alpha[labels], chunks)
+    return encode_indexed(labels, palette, alpha, chunks, keep_order=keep_order)
+
+
 def encode_rgb(rgb: UInt8Array, alpha: UInt8Array | None, chunks: bytes = SRGB) -> bytes:
     """Encode pixels (h, w, 3) uint8, with ``alpha`` (h, w) uint8 or None, as a truecolour PNG with these ``chunks``."""
     return _png(Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha])), chunks)

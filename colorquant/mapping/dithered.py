@@ -9,7 +9,8 @@ import numpy as np
 from colorquant.blocks import blocks
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
-from colorquant.color.histogram import OPAQUE, count_distinct
+from colorquant.color.histogram import count_distinct
+from colorquant.color.rgba import OPAQUE
 from colorquant.mapping.dithering import Dithering, dither
 from colorquant.palette.palette import Palette
 from colorquant.types import IntArray, LabelArray

@@ -9,7 +9,9 @@ import numpy as np
 
 from colorquant.blocks import blocks
 from colorquant.color.counted import CountedImage
+from colorquant.color.difference import mse
 from colorquant.color.histogram import count_labelled
+from colorquant.color.rgba import RgbaProjection
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import Fit, sums_by_label
 from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array
@@ -124,7 +126,26 @@ class Labelling:
         """The sum of the rows ``values`` (n, c) per label by fit weights, (k, c)."""
         return sums_by_label(self.labels, self.fit_weights, values.T, self.k).T
 
-    def squared_error(self, colors: UInt8Array) -> int:
+    @property
+    def mean_colors(self) -> UInt8Array:
+        """The mean colour per label, rounded half up, (k, 3) uint8; black where a label has no members.
+
+        With alpha it is (k, 4) and the nearest to the mean composited colours; see :meth:`RgbaProjection.means`.
+        """
+        if not self.weighted.histogram.has_alpha:
+            return _rounded_means(self.fit_color_sums, self.fit_totals)
+        alpha = self.colors[:, 3] * self.fit_weights
+        sums = sums_by_label(self.labels, alpha, self.colors[:, :3].T, self.k).T.astype(np.int64)
+        alpha_sums = np.bincount(self.labels, alpha, minlength=self.k).astype(np.int64)
+        return RgbaProjection.in_space("rgb").means(sums, alpha_sums, self.fit_totals)
+
+    def mse(self, colors: UInt8Array) -> float:
+        """The :func:`colorquant.color.difference.mse` where each label is painted in its row of ``colors`` (k, c)."""
+        if self.weighted.histogram.has_alpha:
+            return mse(self.colors, colors[self.labels], self.counts)
+        return self._squared_error(colors) / max(int(self.label_weights.sum()), 1)
+
+    def _squared_error(self, colors: UInt8Array) -> int:
         """The squared difference of each row's colour and its label's in ``colors`` (k, 3) uint8, a weighted sum.
 
         It is exact: an integer, from the expanded square, which needs sums per label only.
@@ -158,6 +179,13 @@ class Labelling:
         rows: IntArray = self.image.of_visible(self.image.spread(per_color)).astype(np.int64)
         pairs, inverse = np.unique(rows * self.k + self.labels, return_inverse=True)
         return pairs // self.k, pairs % self.k, np.bincount(inverse, self.fit_weights).astype(np.int64)
+
+
+def _rounded_means(sums: IntArray, weights: IntArray) -> UInt8Array:
+    """``sums`` (k, c) divided by ``weights`` (k,), rounded half up, (k, c) uint8; 0 where there is no weight."""
+    weights = np.maximum(weights, 1)[:, None]
+    means: UInt8Array = ((2 * sums + weights) // (2 * weights)).astype(np.uint8)
+    return means
 
 
 def majority_rows(labels: IntArray, weights: AnyArray, totals: AnyArray) -> tuple[IntArray, IntArray]:

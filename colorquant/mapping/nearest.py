@@ -9,6 +9,7 @@ import numpy as np
 from colorquant.blocks import row_blocks
 from colorquant.color.difference import ciede2000
 from colorquant.color.histogram import ColorHistogram
+from colorquant.color.rgba import RGBA_SPACES, RgbaProjection
 from colorquant.color.spaces import SPACES, Projection
 from colorquant.errors import OptionError
 from colorquant.fitting.models import Centroids
@@ -35,6 +36,7 @@ def nearest_to(palette: Palette, space: str, distance: str = "euclidean") -> Nea
 
     ``distance`` is one of DISTANCES: euclidean in ``space``, a key of SPACES, or ciede2000, for which ``space`` is
     lab. Raises OptionError for an empty palette, an unknown space or distance, and ciede2000 in another space.
+    Where the palette has alpha, colours are (n, 4); see :class:`colorquant.color.rgba.RgbaProjection`.
     """
     if not len(palette):
         raise OptionError("the palette is empty: give at least one colour")
@@ -47,7 +49,11 @@ def nearest_to(palette: Palette, space: str, distance: str = "euclidean") -> Nea
         labs = lab(palette.colors)
         return lambda colors: _nearest_by_ciede2000(lab(colors), labs)
     projection = Projection.of(space, keep_luma=False)
-    entries = Centroids(projection.features(palette.colors))
+    if palette.alpha is not None:
+        if space not in RGBA_SPACES:
+            raise OptionError(f"entries with alpha cannot be compared in {space}: use {' or '.join(RGBA_SPACES)}")
+        projection = RgbaProjection.in_space(space)
+    entries = Centroids(projection.features(palette.rows))
     return lambda colors: entries.predict(projection.features(colors)).astype(np.int64)
 
 

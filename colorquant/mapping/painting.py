@@ -81,13 +81,14 @@ def order_palette(labelling: Labelling, model: Model, paint: str, *, transparent
         error, colors_out = mse(labelling.colors, luma_colors, labelling.integer_weights), count_distinct(luma_colors)
     else:
         colors = paint_palette(labelling, model, projection, paint)
-        colors[: len(labelling.locked)] = labelling.locked
+        if len(labelling.locked):
+            colors[: len(labelling.locked)] = labelling.locked
         if isinstance(model, Centroids) and projection.injective and labelling.image is None:
             colors = distinct_palette(colors, labelling)
-        error = labelling.squared_error(colors) / max(int(labelling.label_weights.sum()), 1)
+        error = labelling.mse(colors)
         colors_out = count_distinct(colors[labelling.sizes > 0])
     order, used, rank = ranked(labelling.sizes, colors, used=labelling.in_palette, transparent=transparent)
-    palette = Palette(colors[order[:used]], labelling.sizes[order[:used]])
+    palette = Palette.of_rows(colors[order[:used]], labelling.sizes[order[:used]])
     points = None if points is None else points[order[:used]]
     return OrderedPalette(palette, rank, model.reordered(order), order, error, colors_out, luma_colors, points)
 

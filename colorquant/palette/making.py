@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.color.packing import pack
+from colorquant.color.rgba import OPAQUE
 from colorquant.color.spaces import Projection
 from colorquant.fitting.models import Model
 from colorquant.mapping.labelling import Labelling, heaviest_rows, majority_rows
@@ -24,17 +25,19 @@ PAINTS = {
 def member_colors(labelling: Labelling, paint: str) -> UInt8Array:
     """The colour (k, 3) uint8 of each label, computed from its members; black where a label has none.
 
-    ``paint`` is members, mean or dominant, of :data:`PAINTS`. A mean is rounded half up.
+    ``paint`` is members, mean or dominant, of :data:`PAINTS`. A mean is rounded half up. With alpha the colours are
+    (k, 4).
     """
-    weights = np.maximum(labelling.fit_totals, 1)[:, None]
-    rounded: IntArray = (2 * labelling.fit_color_sums + weights) // (2 * weights)
-    colors = rounded.astype(np.uint8)
+    colors = labelling.mean_colors
     if paint != "mean":
         members, labels, member_weights = labelling.member_colors()
         if paint == "dominant":
             owners, rows = heaviest_rows(labels, member_weights)
         else:
             owners, rows = majority_rows(labels, member_weights, labelling.fit_totals)
+            if members.shape[1] == 4:  # among soft edges a majority is chance, and the mean is nearer to the others
+                opaque = members[rows, 3] == OPAQUE
+                owners, rows = owners[opaque], rows[opaque]
         colors[owners] = members[rows]
     return colors
 
@@ -57,10 +60,16 @@ def paint_points(labelling: Labelling, model: Model, paint: str) -> FloatArray:
 
 
 def paint_palette(labelling: Labelling, model: Model, projection: Projection, paint: str) -> UInt8Array:
-    """The colour (k, 3) uint8 of each label where one colour stands for it, that is, without ``keep_luma``."""
-    if paint != "centers" and projection.lossless:
-        return member_colors(labelling, paint)
-    return projection.to_rgb(paint_points(labelling, model, paint))
+    """The colour (k, 3) uint8 of each label where one colour stands for it, that is, without ``keep_luma``.
+
+    With alpha it is (k, 4). Of several labels, that of fully transparent pixels is fully transparent.
+    """
+    if paint == "centers" or not projection.lossless:
+        return projection.to_rgb(paint_points(labelling, model, paint))
+    colors = member_colors(labelling, paint)
+    if labelling.weighted.histogram.has_alpha and labelling.k > 1:
+        colors[labelling.labels[labelling.colors[:, 3] == 0]] = 0
+    return colors
 
 
 def distinct_palette(palette: UInt8Array, labelling: Labelling) -> UInt8Array:

@@ -57,6 +57,17 @@ class Palette:
         entries = checked_entries([levels for levels, _ in parsed], alpha=[alpha for _, alpha in parsed])
         return cls(entries.colors, alpha=entries.alpha)
 
+    @classmethod
+    def of_rows(cls, rows: UInt8Array, counts: IntArray | None = None) -> Palette:
+        """The palette of ``rows`` (p, 3) uint8, or (p, 4) with alpha, with their pixel ``counts`` (p,)."""
+        alpha = np.ascontiguousarray(rows[:, 3]) if rows.shape[1] == 4 else None
+        return cls(np.ascontiguousarray(rows[:, :3]), counts, alpha)
+
+    @property
+    def rows(self) -> UInt8Array:
+        """The entries as (p, 3) uint8, or (p, 4) with alpha."""
+        return self.colors if self.alpha is None else np.column_stack([self.colors, self.alpha])
+
     @staticmethod
     def named(name: str) -> Palette:
         """The built-in palette of this name, such as ``pico8``: see BUILT_IN. Raises OptionError for another name."""

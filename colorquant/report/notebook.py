@@ -34,10 +34,17 @@ def palette_html(palette: Palette) -> str:
         name = "" if palette.names is None else f" {escape(palette.names[place], quote=True)}"
         swatches.append(
             f'<span title="{place}: {color}{share}{name}" style="display:inline-block;width:20px;height:20px;'
-            f'background:{color};border:1px solid #8888"></span>'
+            f'background:{_background(color)};border:1px solid #8888"></span>'
         )
     more = f" and {len(palette) - SWATCHES:,} more" if len(palette) > SWATCHES else ""
     return f'<div style="max-width:{22 * 16}px">{"".join(swatches)}{more}</div>'
+
+
+def _background(color: str) -> str:
+    """The CSS background of a swatch: the colour, over a checkerboard where it is not opaque."""
+    if len(color) == len("#rrggbb"):
+        return color
+    return f"linear-gradient({color},{color}),repeating-conic-gradient(#ccc 0 25%,#fff 0 50%) 0 0/8px 8px"
 
 
 def table_html(table: Table) -> str:

@@ -11,6 +11,7 @@ from colorquant.analysis.posteriors import Posteriors
 from colorquant.analysis.sweep import Sweep, sweep
 from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import Projection
+from colorquant.fitting.features import projection_of
 from colorquant.mapping.options import MappingOptions
 from colorquant.quantization import IndexedImage, Quantized
 from colorquant.report.figure_kinds import FIGURES, Drawing
@@ -35,6 +36,11 @@ class IndexedFile:
     bytes_out: int = 0
     notes: tuple[str, ...] = ()
     command: str = ""
+
+    @property
+    def counted(self) -> CountedImage:
+        """The image with the histogram that its labels are about: with alpha where the palette has alpha."""
+        return self.image if self.quantized.palette.alpha is None else self.image.with_alpha
 
     @property
     def most_labels(self) -> int:
@@ -74,7 +80,7 @@ class QuantizedFile(IndexedFile):
     def projection(self) -> Projection:
         """The bands that were clustered."""
         options = self.quantized.options
-        return Projection.of(options.space, options.keep_luma)
+        return projection_of(options)
 
     @cached_property
     def sweep(self) -> Sweep:

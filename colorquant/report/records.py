@@ -58,6 +58,7 @@ class FileRecord(TypedDict, total=False):
     engine: str
     space: str
     distance: str
+    alpha: str | None
     k: int
     colors_in: int
     colors_out: int
@@ -114,6 +115,7 @@ def record(
         "command": options.method,
         "engine": options.engine,
         "space": options.space,
+        "alpha": options.alpha,
         "k": options.k,
         "colors_in": quantized.colors_in,
         "colors_out": quantized.colors_out,
@@ -186,6 +188,7 @@ def mapped_record(
         "status": "written",
         "command": options.method,
         "space": options.metric_space,
+        "alpha": "palette" if image.palette.alpha is not None else None if image.alpha is None else "keep",
         "distance": options.distance,
         "colors_in": image.colors_in,
         "colors_out": image.colors_out,
@@ -257,6 +260,7 @@ def shared_line(colors: int, images: int, distinct: int) -> str:
 
 def _color_words(row: FileRecord) -> str:
     plural = "" if row["colors_out"] == 1 else "s"
+    plural += " with alpha" if row.get("alpha") == "palette" else ""
     if row.get("untouched"):
         return f"{row['colors_out']:,} colour{plural}, all kept"
     psnr = "no loss" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
@@ -325,8 +329,10 @@ def auto_words(row: FileRecord) -> str:
 
 def palette_lines(row: FileRecord, width: int = 80) -> list[str]:
     """The palette of a :func:`record` as text, a few colours a line: #1f77b4 12.5 %."""
-    cells = [f"{color} {share:>6}" for color, share in palette_shares(row)]
-    per_line = max(1, (width - 2) // 18)
+    shares = palette_shares(row)
+    longest = max((len(color) for color, _ in shares), default=0)
+    cells = [f"{color:{longest}} {share:>6}" for color, share in shares]
+    per_line = max(1, (width - 2) // (longest + 11))
     lines = ["  " + "    ".join(cells[start : start + per_line]) for start in range(0, len(cells), per_line)]
     return lines + more_colors(row)
 

@@ -19,8 +19,22 @@ from support.pictures import method_names, random_picture
 from colorquant.images import read_image
 
 KEYS = [
-    *("input", "output", "status", "command", "engine", "space", "k", "colors_in", "colors_out", "width", "height"),
     *(
+        "input",
+        "output",
+        "status",
+        "command",
+        "engine",
+        "space",
+        "alpha",
+        "k",
+        "colors_in",
+        "colors_out",
+        "width",
+        "height",
+    ),
+    *(
+        "alpha",
         "n_iter",
         "converged",
         "searched",

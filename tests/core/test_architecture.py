@@ -154,6 +154,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert tuple(SPACES) == choices.SPACES
     assert {method: row.choices["init"] for method, row in engines.ENGINES["numpy"].items()} == choices.INITS
     assert choices.AUTO_DEFAULTS == auto_k.DEFAULTS
+    assert tuple(options.ALPHAS) == choices.ALPHAS
     assert choices.COVARIANCES == options.COVARIANCES
     assert choices.PROTECTIONS == PROTECTIONS
     assert choices.EFFORTS == engines.EFFORTS

@@ -12,6 +12,7 @@ from PIL import Image
 from support.pictures import random_picture
 
 from colorquant.cli import cli
+from colorquant.color.rgba import RGBA_SPACES
 from colorquant.color.spaces import SPACES
 from colorquant.fitting.engines import ENGINES, METHODS
 
@@ -37,18 +38,32 @@ def written(folder: Path, words: list[str]) -> dict[str, bytes] | str:
     return result.stderr
 
 
+def _check_palette_over_rgba(palette, labels, pixels, original, k):
+    """``palette`` (p, 4), ``labels`` (h, w), and the ``pixels`` (h, w, 4) of the output belong together."""
+    original[original[:, :, 3] == 0] = 0
+    distinct = len(np.unique(original.reshape(-1, 4), axis=0))
+    assert len(np.unique(palette, axis=0)) == len(palette) == min(k, distinct)
+    assert np.array_equal(np.unique(labels), np.arange(len(palette))), "every label is in range, and used"
+    assert np.array_equal(pixels, palette[labels])
+    if k > 1:
+        assert (pixels[original[:, :, 3] == 0] == 0).all(), "fully transparent pixels stay so"
+    if k >= distinct:
+        assert np.array_equal(pixels, original), "what fits is untouched"
+
+
 @given(
     seed=st.integers(0, 2**31 - 1),
     size=st.tuples(st.integers(1, 14), st.integers(1, 14)),
     levels=st.sampled_from([1, 2, 4, 256]),
     alpha=st.sampled_from(list(ALPHAS)),
+    treatment=st.sampled_from(["keep", None]),
     k=st.one_of(st.integers(1, 12), st.integers(13, 300)),
     method=st.sampled_from(METHODS),
     engine=st.sampled_from(list(ENGINES)),
     space=st.sampled_from(list(SPACES)),
 )
 @settings(max_examples=120, deadline=None)
-def test_the_outputs_agree(seed, size, levels, alpha, k, method, engine, space):
+def test_the_outputs_agree(seed, size, levels, alpha, treatment, k, method, engine, space):
     rgb, noise = random_picture(seed, *size, levels=levels), random_picture(seed + 1, *size)[:, :, 0]
     opacity = ALPHAS[alpha](noise)
     with tempfile.TemporaryDirectory() as name:
@@ -58,6 +73,7 @@ def test_the_outputs_agree(seed, size, levels, alpha, k, method, engine, space):
         words = [method, str(source), "-k", str(k), "--engine", engine, "--space", space, "--max-iter", "4"]
         words += ["--no-keep-luma", "--seed", str(seed), "-o", str(out), "--labels", "npy"]
         words += ["--palette-out", str(folder / "out.json"), "-q", "-f"]
+        words += [] if treatment is None else ["--alpha", treatment]
         first = written(folder, words)
         if isinstance(first, str):
             assert (method, engine) == ("em", "opencv"), first
@@ -70,6 +86,12 @@ def test_the_outputs_agree(seed, size, levels, alpha, k, method, engine, space):
             pixels = np.asarray(image.convert("RGBA"))
     entries = json.loads(first["out.json"])
     palette = np.array([entry["color"] for entry in entries], np.uint8).reshape(-1, 3)
+    able = method == "kmeans" and engine != "opencv" and space in RGBA_SPACES
+    partly = opacity is not None and np.any((opacity > 0) & (opacity < 255))
+    if able and partly and treatment is None:
+        opacities = np.array([entry.get("alpha", 255) for entry in entries], np.uint8)
+        _check_palette_over_rgba(np.column_stack([palette, opacities]), labels, pixels, np.dstack([rgb, opacity]), k)
+        return
     seen = np.full(size, True) if opacity is None else opacity > 0
     assert labels.shape == size
     assert (labels[~seen] == -1).all()

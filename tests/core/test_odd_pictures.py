@@ -73,10 +73,10 @@ def check(row: dict[str, Any], name: str, out: Path) -> None:
     rgb, alpha = ODD[name]
     picture, opaque = read_image(Path(row["output"])), np.full(rgb.shape[:2], 255)
     assert np.array_equal(opaque if picture.alpha is None else picture.alpha, opaque if alpha is None else alpha)
-    seen = opaque > 0 if alpha is None else alpha > 0
+    seen = opaque > 0 if alpha is None or row["alpha"] == "palette" else alpha > 0
     labels = np.load(out / f"{Path(row['output']).stem}-labels.npy")
     assert ((labels == -1) == ~seen).all()
-    palette = np.array([list(bytes.fromhex(color[1:])) for color, _ in row["palette"]], np.uint8).reshape(-1, 3)
+    palette = np.array([list(bytes.fromhex(color[1:7])) for color, _ in row["palette"]], np.uint8).reshape(-1, 3)
     assert set(labels[seen].tolist()) == set(range(len(palette)))
     if row["space"] != "ycrcb":  # there each pixel keeps its lightness
         assert np.array_equal(picture.rgb[seen], palette[labels[seen]])

@@ -240,7 +240,7 @@ def test_gray_stays_gray_where_the_chroma_is_clustered():
 def test_most_pixels_are_counted_by_their_alpha():
     rgb = np.array([[[10, 0, 0]] * 3 + [[30, 0, 0]] * 2], np.uint8)
     alpha = np.array([[100, 100, 100, 255, 255]], np.uint8)
-    assert quantize(rgb, FitOptions("kmeans", 1), alpha=alpha).palette.hex == ("#1e0000",)
+    assert quantize(rgb, FitOptions("kmeans", 1, alpha="keep"), alpha=alpha).palette.hex == ("#1e0000",)
 
 
 def test_an_image_is_counted_once(monkeypatch, thumbnail):

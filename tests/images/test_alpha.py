@@ -14,8 +14,9 @@ from support.pictures import engine_names, method_names, random_picture
 
 from colorquant import FitOptions, quantize
 from colorquant.color import difference
-from colorquant.color.histogram import ColorHistogram, VisiblePixels, count_pairs
+from colorquant.color.histogram import ColorHistogram, count_pairs
 from colorquant.color.packing import pack
+from colorquant.color.visible import VisiblePixels
 from colorquant.errors import OptionError
 from colorquant.fitting import criteria
 from colorquant.images import read_image
@@ -97,7 +98,7 @@ def test_a_pixel_weighs_as_much_as_its_alpha(method, space):
     rgb, alpha = random_picture(7, 12, 12, 9) * 25, random_alpha(8, 12, 12) // 51 * 51
     alpha[0, 0] = 51
     repeated = np.repeat(rgb[alpha > 0], alpha[alpha > 0] // 51, axis=0)[None]
-    options = FitOptions(method, 5, space, init=None if method == "kmeans" else "kmeans")
+    options = FitOptions(method, 5, space, init=None if method == "kmeans" else "kmeans", alpha="keep")
     light, heavy = quantize(rgb, options, alpha=alpha), quantize(repeated, options)
     assert sorted(map(tuple, light.palette.colors.tolist())) == sorted(map(tuple, heavy.palette.colors.tolist()))
     assert light.mse == pytest.approx(heavy.mse)
@@ -109,7 +110,7 @@ def test_a_pixel_weighs_as_much_as_its_alpha(method, space):
 @method_names
 def test_measures_weigh_each_pixel_by_its_alpha(engine, method):
     rgb, alpha = random_picture(9), random_alpha(10)
-    quantized = quantize(rgb, FitOptions(method, 4, engine=engine, max_iter=5), alpha=alpha)
+    quantized = quantize(rgb, FitOptions(method, 4, engine=engine, max_iter=5, alpha="keep"), alpha=alpha)
     pixels, weights = weighted(rgb, alpha)
     painted = quantized.rgb[alpha > 0].astype(np.float64)
     assert quantized.mse == pytest.approx(np.average(((pixels - painted) ** 2).sum(axis=1), weights=weights))
@@ -132,7 +133,7 @@ def test_measures_weigh_each_pixel_by_its_alpha(engine, method):
 @method_names
 def test_counts_and_labels_are_those_of_whole_visible_pixels(engine, method):
     rgb, alpha = random_picture(11), random_alpha(12)
-    quantized = quantize(rgb, FitOptions(method, 4, engine=engine, max_iter=5), alpha=alpha)
+    quantized = quantize(rgb, FitOptions(method, 4, engine=engine, max_iter=5, alpha="keep"), alpha=alpha)
     assert np.array_equal(np.bincount(quantized.labels[alpha > 0], minlength=4), quantized.palette.counts)
     assert (np.diff(quantized.palette.counts) <= 0).all()
     assert (quantized.labels[alpha == 0] == len(quantized.palette)).all()
@@ -189,7 +190,7 @@ def test_alpha_that_is_only_0_or_255_changes_nothing():
 @settings(max_examples=60, deadline=None)
 def test_alpha_comes_back_and_hidden_pixels_keep_0(seed, size, levels, k, space, method):
     rgb, alpha = random_picture(seed, *size, levels=levels), random_alpha(seed, *size)
-    quantized = quantize(rgb, FitOptions(method, k, space), alpha=alpha)
+    quantized = quantize(rgb, FitOptions(method, k, space, alpha="keep"), alpha=alpha)
     picture = read_image(encode_png(quantized))
     assert np.array_equal(np.full(size, 255) if picture.alpha is None else picture.alpha, alpha)
     assert np.array_equal(picture.rgb[alpha > 0], quantized.rgb[alpha > 0])
@@ -249,7 +250,7 @@ def test_a_background_is_a_name_or_hexadecimal_digits(text, color):
 
 @pytest.mark.parametrize("text", ["", "#12345g", "#ffffff\n", "KEEP", "#ffffffff", "ffff", "nocolour", "rgb(300,0,0)"])
 def test_other_words_for_alpha_are_refused(text, run, photo):
-    with pytest.raises(OptionError, match=r"--alpha .* use keep, drop, or a colour"):
+    with pytest.raises(OptionError, match=r"--alpha .* use palette, keep, drop, threshold, or a colour"):
         Reading(alpha=text)
     for command in ("kmeans", "em", "compare", "timing"):
         result = run(command, photo, "--alpha", text)
@@ -288,7 +289,7 @@ def test_alpha_from_the_command_line(method, run, partly, tmp_path):
 def test_compare_weighs_every_quantizer_alike(run, partly, tmp_path):
     rgb, alpha = random_picture(22), random_alpha(23)
     words = ("-k", 5, "--method", "kmeans", "--engine", "numpy,opencv,pillow-median", "-o", tmp_path / "out", "--json")
-    for line in run("compare", partly, *words).stdout.splitlines():
+    for line in run("compare", partly, *words, "--alpha", "keep").stdout.splitlines():
         cell = json.loads(line)
         picture = read_image(tmp_path / "out" / cell["output"])
         assert np.array_equal(picture.alpha, alpha)

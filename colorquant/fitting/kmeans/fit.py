@@ -71,7 +71,8 @@ def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> 
 
 def _locked(weighted: WeightedFeatures, lock: tuple[str, ...]) -> LockedCenters:
     """The locked colours as centres; the projection is injective, so that a row of the features is one colour."""
-    return LockedCenters(weighted.projection.features(locked_colors(lock)), *locked_rows(weighted.histogram, lock))
+    colors = locked_colors(lock, alpha=weighted.histogram.has_alpha)
+    return LockedCenters(weighted.projection.features(colors), *locked_rows(weighted.histogram, lock))
 
 
 def _attempt(
@@ -85,7 +86,8 @@ def _attempt(
         return [exact_passes(points, start, max_iter=max_iter, tol=tol, progress=progress)]
     results: list[Passes] = []
     efforts = [EFFORTS[name] for name in (("balanced", "best") if options.effort == "best" else (str(options.effort),))]
-    tree = Octree.of(weighted.codes, points.w, max(leaves_wanted(options.k, effort)[1] for effort in efforts))
+    most = max(leaves_wanted(options.k, effort)[1] for effort in efforts)
+    tree = Octree.of(weighted.codes, points.w, most, bands=weighted.code_bands)
     for effort in efforts:
         before = results[-1].centers if results else None
         start = coarse_centers(points, tree, options.k, effort, rng=rng, centers=before, progress=progress)
@@ -165,6 +167,6 @@ def _textbook_start(
         drawn = rng.choice(len(points), k - points.fixed, replace=False, p=w / w.sum())
         return np.vstack([points.locked.centers, points.x[:, drawn].T])
     if len(points) > PP_CELLS:
-        leaves = Octree.of(weighted.codes, points.w, max(PP_CELLS, 2 * k)).leaves(max(PP_CELLS, 2 * k))
-        points = coreset(points, leaves)
+        cells = max(PP_CELLS, 2 * k)
+        points = coreset(points, Octree.of(weighted.codes, points.w, cells, bands=weighted.code_bands).leaves(cells))
     return plus_plus(points, k, rng)

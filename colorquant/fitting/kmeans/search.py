@@ -29,7 +29,7 @@ from colorquant.fitting.kmeans.steps import (
 from colorquant.fitting.models import SearchStep
 from colorquant.types import BoolArray, FloatArray, IntArray
 
-MORTON_BITS = 24  # of a Morton code: eight for each of up to three bands
+LEVELS = 8  # of an octree: a Morton code has eight bits for each band
 COARSE_POWER, FINE_POWER = 0.4, 0.5  # the leaves of the two coresets grow with these powers of k
 LEAVES_PER_CENTER = 8  # at least
 SETTLE_LEAST = 8  # iterations on the finer coreset, to which a quarter of the number of centres is added
@@ -248,11 +248,14 @@ class Octree:
     above: list[FloatArray]
 
     @classmethod
-    def of(cls, codes: NDArray[np.uint32], weights: FloatArray, most: int) -> Octree:
-        """The octree of points with the Morton codes (m,), ascending, and weights (m,), for up to ``most`` leaves."""
+    def of(cls, codes: NDArray[np.uint32], weights: FloatArray, most: int, *, bands: int = 3) -> Octree:
+        """The octree of points with the Morton codes (m,), ascending, and weights (m,), for up to ``most`` leaves.
+
+        ``bands`` is the number of bands that a code interleaves; with four a cell is divided into 16.
+        """
         starts: list[IntArray] = []
-        for level in range(2, 9):
-            cell = codes >> np.uint32(MORTON_BITS - 3 * level)
+        for level in range(2, LEVELS + 1):
+            cell = codes >> np.uint32(bands * (LEVELS - level))
             starts.append(np.flatnonzero(np.concatenate(([True], cell[1:] != cell[:-1]))))
             if len(starts[-1]) > 2 * most:
                 break

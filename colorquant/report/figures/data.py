@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from colorquant.color.histogram import count_labelled
+from colorquant.color.rgba import on_gray
 from colorquant.color.spaces import SPACES, Projection
 from colorquant.fitting.models import GaussianMixture, Model
 from colorquant.quantization import Quantized
@@ -44,13 +45,17 @@ class FigureData:
 
     @cached_property
     def _labelled(self) -> tuple[UInt8Array, IntArray, IntArray]:
-        image, labels = self.file.image, self.quantized.labels
-        return count_labelled(image.of_visible(image.rgb), image.of_visible(labels))
+        image, labels = self.file.counted, self.quantized.labels
+        return count_labelled(image.visible.rgb, image.of_visible(labels))
 
-    @property
+    @cached_property
     def colors(self) -> UInt8Array:
-        """The distinct colours (n, 3) uint8; a colour that has several labels is repeated for each of them."""
-        return self._labelled[0]
+        """The distinct colours (n, 3) uint8; a colour that has several labels is repeated for each of them.
+
+        Pairs of colour and alpha are shown on mid-gray.
+        """
+        rows = self._labelled[0]
+        return on_gray(rows) if rows.shape[1] == 4 else rows
 
     @property
     def labels(self) -> IntArray:
@@ -97,6 +102,8 @@ class FigureData:
         """These bands, or GRAY_LEVEL, of each of ``colors``, (n, len(bands)) in the space's units."""
         if tuple(bands) == (GRAY_LEVEL,):
             return SPACES["gray"].forward(self.colors)
+        if self.quantized.palette.alpha is not None:
+            return self.projection.features(self._labelled[0])[:, self.columns(bands)]
         space = self.projection.space
         return space.forward(self.colors)[:, [space.bands.index(band) for band in bands]]
 
@@ -115,6 +122,8 @@ class FigureData:
         words = [METHOD_NAMES[options.method], f"k = {options.k}", options.space]
         if options.covariance is not None:
             words.append(f"{options.covariance} covariance")
+        if options.alpha == "palette":
+            words.append("colour and alpha")
         return ", ".join(words)
 
     @property

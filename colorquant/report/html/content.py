@@ -15,7 +15,9 @@ from colorquant.analysis.posteriors import Posteriors, entropy_levels
 from colorquant.analysis.sweep import Sweep
 from colorquant.blocks import row_blocks
 from colorquant.color.counted import CountedImage
+from colorquant.color.rgba import on_gray
 from colorquant.color.spaces import Projection
+from colorquant.fitting.features import counted_for, projection_of
 from colorquant.fitting.models import GaussianMixture, Iteration, Model, assigned
 from colorquant.images import encoding
 from colorquant.images.downsampling import Downsampling
@@ -104,7 +106,8 @@ class PageContent:
     """Everything on the page of ``file``.
 
     ``shown`` is the size, width first, of the picture ``before`` and ``after`` as the page shows it; ``opaque`` are
-    both without their alpha, None where there is none. ``labels`` has each label in the bytes of red, green and blue;
+    both without their alpha, None where there is none. ``alphas`` has the alpha of both in red and green where the
+    palette has alpha, else None. ``labels`` has each label in the bytes of red, green and blue;
     ``transparent`` is that of fully transparent pixels, None where there are none. ``sweep_note`` has sentences about
     the ``sweep``, if any; ``chosen`` says how ``-k auto`` chose the number of colours. ``sweep`` and ``iterations`` are
     empty where the palette was not fitted to this picture alone.
@@ -115,6 +118,7 @@ class PageContent:
     before: bytes
     after: bytes
     opaque: tuple[bytes, bytes] | None
+    alphas: bytes | None
     labels: bytes
     transparent: int | None
     sweep: tuple[SweepImage, ...]
@@ -140,14 +144,22 @@ def page_content(file: IndexedFile) -> PageContent:
         before=encoding.encode_rgb(rgb, alpha),
         after=result.lossless(),
         opaque=None if alpha is None else (encoding.encode_rgb(rgb, None), result.opaque()),
+        alphas=_alphas(alpha, result.alpha) if quantized.palette.alpha is not None else None,
         labels=_packed(result.labels),
-        transparent=None if image.mask is None else len(quantized.palette),
+        transparent=None if file.counted.mask is None else len(quantized.palette),
         sweep=() if own is None else _sweep_images(own.sweep),
         sweep_note="" if own is None else _sweep_note(own.sweep),
         chosen=None if fit is None else fit.chosen,
         iterations=None if own is None or iterated is None else _iteration_images(iterated, own.assign),
         posteriors=_posterior_images(fit.posteriors, sample, rgb) if fit is not None and mixture else None,
     )
+
+
+def _alphas(before: UInt8Array | None, after: UInt8Array | None) -> bytes | None:
+    """The alpha (h, w) uint8 of two pictures in the red and green of a PNG."""
+    if before is None or after is None:
+        return None
+    return encoding.encode_rgb(np.dstack([before, after, np.zeros_like(after)]), None)
 
 
 def fitted(quantized: Quantized) -> bool:
@@ -265,10 +277,11 @@ class _IterationPainter:
 
         The axes of its scatter have room for the ellipses of the last iteration.
         """
-        projection = Projection.of(run.options.space, run.options.keep_luma)
+        projection, image = projection_of(run.options), counted_for(image, run.options)
         sample = Downsampling.of(image.rgb, side)
         rows, index = seen_colors(sample.take(image.index), len(image.histogram))
-        rgb, features = image.histogram.colors[rows], projection.features(image.histogram.colors[rows])
+        colors = image.histogram.colors[rows]
+        rgb, features = on_gray(colors) if image.histogram.has_alpha else colors, projection.features(colors)
         counts = np.bincount(index.reshape(-1), minlength=len(rows) + 1)[: len(rows)]
         scatter = Scatter.of(features, rgb, counts, projection.bands, [run.history[-1].model])
         alpha = None if image.alpha is None else sample.take(image.alpha)
@@ -292,7 +305,7 @@ class _IterationPainter:
         )
 
     def _colors(self, points: FloatArray) -> UInt8Array:
-        """The colours (k, 3) of ``points`` (k, d); at a middle lightness where pixels keep their own."""
+        """The colours (k, 3) of ``points`` (k, d), or (k, 4) with alpha; lightness that pixels keep is a middle one."""
         return self.projection.to_rgb(points, np.full((len(points), 3), 150, np.uint8))
 
     def _painted(self, model: Model) -> _Rendering:
@@ -300,7 +313,9 @@ class _IterationPainter:
         k = len(model.points)
         spread = np.append(labels, k)[self.index]
         if not self.projection.keep_luma:
-            return _Rendering(spread, self.projection.to_rgb(model.points), None, self.alpha)
+            rows = self.projection.to_rgb(model.points)
+            alpha = rows[:, 3][spread] if rows.shape[1] == 4 else self.alpha
+            return _Rendering(spread, np.ascontiguousarray(rows[:, :3]), None, alpha)
         colors = self.projection.to_rgb(model.points[labels], self.rgb)
         painted = np.concatenate([colors, np.zeros((1, 3), np.uint8)])[self.index]
         return _Rendering(spread, np.zeros((k, 3), np.uint8), painted, self.alpha)

@@ -87,8 +87,12 @@ function loaded(source) {
   return image;
 }
 
+function byte(value) {
+  return value.toString(16).padStart(2, "0");
+}
+
 function hex(pixels, place) {
-  return "#" + [0, 1, 2].map((band) => pixels[place + band].toString(16).padStart(2, "0")).join("");
+  return "#" + [0, 1, 2].map((band) => byte(pixels[place + band])).join("");
 }
 
 function packed(pixels, place) {
@@ -104,6 +108,7 @@ async function startInspector(stage, panel, about) {
   const after = await read(about.after ? loaded(about.after) : find(frame, "after"));
   const labels = await read(loaded(about.labels));
   const strongest = await Promise.all(about.strongest.map((source) => read(loaded(source))));
+  const alphas = about.alphas ? await read(loaded(about.alphas)) : null;
   const shares = about.shares ? await read(loaded(about.shares)) : null;
   const swatches = [...document.querySelectorAll(".palette [data-copy]")].map((button) => button.dataset.copy);
   let at = { x: Math.floor(width / 2), y: Math.floor(height / 2) };
@@ -122,9 +127,10 @@ async function startInspector(stage, panel, about) {
     find(panel, "found").hidden = false;
     find(panel, "place").textContent = `x ${at.x}, y ${at.y}`;
     for (const [name, pixels] of [["before", before], ["after", after]]) {
-      const color = seen ? hex(pixels, place) : "transparent";
+      const opacity = alphas ? alphas[place + (name === "after")] : 255;
+      const color = seen ? hex(pixels, place) + (opacity < 255 ? byte(opacity) : "") : "transparent";
       find(panel, `hex-${name}`).textContent = color;
-      find(panel, `swatch-${name}`).style.background = color;
+      find(panel, `swatch-${name}`).style.setProperty("--c", color);
     }
     find(panel, "label").textContent = seen ? `label ${label}` : "no label";
     const rows = seen && shares ? posterior(place) : [];
@@ -180,7 +186,7 @@ function showMarkers(section, charts) {
 }
 
 function showStrip(strip, colors) {
-  strip.replaceChildren(...colors.map((color) => element("i", { style: `background:${color}`, title: color })));
+  strip.replaceChildren(...colors.map((color) => element("i", { style: `--c:${color}`, title: color })));
 }
 
 function showCenters(group, frames, number) {

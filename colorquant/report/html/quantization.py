@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from colorquant.palette.entries import hex_color
+from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
 from colorquant.report import plots
 from colorquant.report.html import Cell, Fact, Json, data_uri, render
@@ -97,6 +97,7 @@ def _data(content: PageContent, elbows: Sequence[tuple[dict[int, Point], Chart]]
         "height": height,
         "before": opaque[0],
         "after": opaque[1],
+        "alphas": None if content.alphas is None else data_uri(content.alphas),
         "labels": data_uri(content.labels),
         "transparent": content.transparent,
         "strongest": [] if posteriors is None else [data_uri(picture) for picture in posteriors.strongest],
@@ -114,18 +115,19 @@ def _summary(file: IndexedFile) -> str:
     if isinstance(quantized, Quantized) and quantized.untouched:
         return f"Unchanged: the picture has no more than {quantized.options.k:,} colours."
     sizes = f"{size_words(file.bytes_in)} became {size_words(file.bytes_out)}"
-    return f"{quantized.colors_in:,} colours became {quantized.colors_out:,}, {quality_words(quantized.psnr)}; {sizes}."
+    noun = "colours" if quantized.palette.alpha is None else "pairs of colour and alpha"
+    return f"{quantized.colors_in:,} {noun} became {quantized.colors_out:,}, {quality_words(quantized.psnr)}; {sizes}."
 
 
 def _palette(quantized: IndexedImage) -> list[PaletteEntry]:
-    colors, counts = quantized.palette.colors, quantized.palette.counts
+    colors, counts = quantized.palette.hex, quantized.palette.counts
     assert counts is not None, "a quantized image knows how many pixels each colour stands for"
     total, largest = max(int(counts.sum()), 1), max(int(counts.max(initial=0)), 1)
     rows = zip(colors[:MOST_ENTRIES], counts[:MOST_ENTRIES].tolist(), strict=True)
     return [
         PaletteEntry(
             label=label,
-            hex=hex_color(color),
+            hex=color,
             pixels=f"{pixels:,}",
             share=_percent(pixels / total),
             bar=round(100 * pixels / largest, 2),
@@ -167,7 +169,7 @@ def _sweep_frames(content: PageContent, elbows: Sequence[tuple[dict[int, Point],
             "name": f"{result.k:,}",
             "picture": data_uri(result.image),
             "facts": _quality(result.run),
-            "colors": [hex_color(color) for color in result.run.palette.colors[:STRIP]],
+            "colors": list(result.run.palette.hex[:STRIP]),
             "first": result.k == own.options.k,
             "at": [[places[result.k]] if result.k in places else [] for places, _ in elbows],
         }
@@ -252,7 +254,7 @@ def _iteration_frames(content: PageContent) -> list[Json]:
             "centers": image.centers,
             "ellipses": image.ellipses,
             "sizes": [round(size / iterations.pixels, 5) for size in image.sizes],
-            "colors": [hex_color(color) for color in image.colors],
+            "colors": list(Palette.of_rows(image.colors).hex),
             "first": image.number == last,
             "at": [[points[image.number]]],
         }
@@ -290,7 +292,10 @@ def _metrics(file: IndexedFile) -> list[Fact]:
         ("colours before", f"{quantized.colors_in:,}"),
         ("colours after", f"{quantized.colors_out:,}"),
         ("PSNR", psnr_words(quantized.psnr)),
-        ("MSE, summed over the channels", f"{quantized.mse:,.4f}"),
+        (
+            "MSE, summed over the channels" + ("" if quantized.palette.alpha is None else ", on black, gray and white"),
+            f"{quantized.mse:,.4f}",
+        ),
         *_objective_facts(quantized),
         *_iteration_facts(quantized),
         ("bytes before", f"{file.bytes_in:,}"),
@@ -339,6 +344,11 @@ def _notes(content: PageContent) -> list[str]:
         notes.append(
             f"The picture is shown with {content.shown[0]:,} × {content.shown[1]:,} of its pixels; "
             "the numbers are about all of them."
+        )
+    if quantized.palette.alpha is not None:
+        notes.append(
+            "Colour and alpha are fitted together, and every pixel counts. The MSE is the mean of those on black, "
+            "mid-gray and white."
         )
     if content.transparent is not None:
         notes.append("Fully transparent pixels are not counted and have no label.")

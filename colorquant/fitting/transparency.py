@@ -1,0 +1,45 @@
+"""A cluster of their own for fully transparent pixels, so that they stay fully transparent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from colorquant.errors import OptionError
+from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.models import Centroids, Fit
+from colorquant.fitting.options import FitOptions
+
+FitRest = Callable[[WeightedFeatures, FitOptions], Fit]
+
+
+def keep_transparent(weighted: WeightedFeatures, fit: Fit, options: FitOptions, fit_rest: FitRest) -> Fit:
+    """A fit to colours with alpha in which fully transparent pixels stay so; the given one where it does that.
+
+    Elsewhere, since few pixels are fully transparent, they would be painted with some alpha. Then they get a cluster
+    of their own, and ``fit_rest`` fits one cluster less to all other rows. A single cluster is left as it is. Raises
+    OptionError where all clusters are locked colours.
+    """
+    transparent = np.flatnonzero(weighted.histogram.colors[:, 3] == 0)
+    if not len(transparent):
+        return fit
+    locked = len(options.lock)
+    if options.k == locked:
+        raise OptionError(f"-k {options.k} leaves transparent pixels no entry beside {locked} locked colours: use more")
+    if options.k < 2:
+        return fit
+    row = int(transparent[0])
+    members = np.flatnonzero(fit.labels == fit.labels[row])
+    weights, alpha = weighted.histogram.fit_weights[members], weighted.histogram.colors[members, 3]
+    if fit.labels[row] >= locked and 2 * int(weights @ alpha.astype(np.int64)) < int(weights.sum()):
+        return fit  # their mean alpha rounds to 0
+    others = np.arange(len(weighted)) != row
+    rest = fit_rest(weighted.rows(others), options.replace(k=options.k - 1))
+    model = Centroids(np.concatenate([rest.model.points, weighted.features[row][None]]))
+    labels = model.predict(weighted.features)
+    if not np.bincount(labels, minlength=len(model.centers)).all():  # it took all members of another cluster
+        labels[others] = rest.labels
+        labels[row] = len(model.centers) - 1
+    return replace(rest, model=model, labels=labels, objective=None, trace=())
