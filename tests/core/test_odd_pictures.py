@@ -72,14 +72,19 @@ def check(row: dict[str, Any], name: str, out: Path) -> None:
         assert not isinstance(value, float) or math.isfinite(value), f"{name}: {key} is {value}"
     rgb, alpha = ODD[name]
     picture, opaque = read_image(Path(row["output"])), np.full(rgb.shape[:2], 255)
-    assert np.array_equal(opaque if picture.alpha is None else picture.alpha, opaque if alpha is None else alpha)
-    seen = opaque > 0 if alpha is None or row["alpha"] == "palette" else alpha > 0
+    together = row["alpha"] == "palette"  # colour and alpha are fitted together
+    if not together:
+        assert np.array_equal(opaque if picture.alpha is None else picture.alpha, opaque if alpha is None else alpha)
+    seen = opaque > 0 if alpha is None or together else alpha > 0
     labels = np.load(out / f"{Path(row['output']).stem}-labels.npy")
     assert ((labels == -1) == ~seen).all()
-    palette = np.array([list(bytes.fromhex(color[1:7])) for color, _ in row["palette"]], np.uint8).reshape(-1, 3)
+    entries = [list(bytes.fromhex(color[1:].ljust(8, "f"))) for color, _ in row["palette"]]
+    palette, opacities = np.split(np.array(entries, np.uint8).reshape(-1, 4), [3], axis=1)
     assert set(labels[seen].tolist()) == set(range(len(palette)))
     if row["space"] != "ycrcb":  # there each pixel keeps its lightness
         assert np.array_equal(picture.rgb[seen], palette[labels[seen]])
+    if together:
+        assert np.array_equal(picture.alpha, opacities[labels, 0])
 
 
 @pytest.mark.parametrize(("engine", "method", "covariance", "space"), COMBINATIONS)
