@@ -68,6 +68,7 @@ def encode_labels(
     gray: bool,
     chunks: bytes = SRGB,
     keep_order: bool = False,
+    fast: bool = False,
 ) -> bytes:
     """Encode the image ``palette[labels]`` as PNG, indexed with as few bits as possible (1, 2, 4 or 8).
 
@@ -75,14 +76,14 @@ def encode_labels(
     become a truecolour PNG. ``alpha`` (h, w) uint8 goes into tRNS where there are at most 256 pairs of colour and
     alpha; with more, the PNG is RGBA. With ``gray`` the PNG is grayscale where that is smaller. ``chunks`` are those of
     :func:`picture_chunks`. With ``keep_order`` entry i of the PNG's palette is row i of ``palette``, used or not, where
-    the palette has room for the entries that are not opaque behind it. Raises OutputError for a label outside the
-    palette.
+    the palette has room for the entries that are not opaque behind it. ``fast`` is that of :func:`encode_indexed`.
+    Raises OutputError for a label outside the palette.
     """
     if alpha is not None:
-        return _encode_with_alpha(labels, palette, alpha, chunks, keep_order=keep_order)
+        return _encode_with_alpha(labels, palette, alpha, chunks, keep_order=keep_order, fast=fast)
     if len(palette) > 256:
         return encode_rgb(palette[labels], None, chunks)
-    indexed = encode_indexed(labels, palette, None, chunks)
+    indexed = encode_indexed(labels, palette, None, chunks, fast=fast)
     if not gray:
         return indexed
     levels = palette[:, 0][labels]
@@ -127,6 +128,7 @@ def _encode_with_alpha(
     chunks: bytes,
     *,
     keep_order: bool,
+    fast: bool,
 ) -> bytes:
     """Encode ``palette[labels]`` with alpha; arguments as for :func:`encode_labels`."""
     colors = np.concatenate([palette, np.zeros((1, 3), np.uint8)])  # the last row is for fully transparent pixels
@@ -148,7 +150,9 @@ def _encode_with_alpha(
     for rows in blocks(len(flat_labels)):
         indices[rows] = index_of_pair[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]]
     entry_alpha = (pairs & 255).astype(np.uint8)
-    return encode_indexed(indices.reshape(labels.shape), colors[pairs >> 8], entry_alpha, chunks, keep_order=keep_order)
+    return encode_indexed(
+        indices.reshape(labels.shape), colors[pairs >> 8], entry_alpha, chunks, keep_order=keep_order, fast=fast
+    )
 
 
 def _png(image: Image.Image, chunks: bytes = b"") -> bytes:

@@ -92,6 +92,15 @@ def test_a_large_picture_is_decoded(monkeypatch):
         assert np.array_equal(with_opencv(png.encode_indexed(indices, colors)), colors[indices])
 
 
+@pytest.mark.parametrize("entries", [4, 16, 200])
+def test_the_fast_way_gives_the_same_pixels(entries):
+    rng = np.random.default_rng(entries)
+    indices, colors = blobs(rng, (200, 301), entries), rng.integers(0, 256, (entries, 3), np.uint8)
+    data = png.encode_indexed(indices, colors, fast=True)
+    assert np.array_equal(with_opencv(data), colors[indices])
+    assert len(data) >= len(png.encode_indexed(indices, colors))
+
+
 def test_indices_of_any_integer_type():
     colors = np.arange(9, dtype=np.uint8).reshape(3, 3)
     data = [png.encode_indexed(np.array([[0, 2, 1]], dtype), colors) for dtype in (np.uint8, np.uint16, np.int64)]

@@ -197,7 +197,7 @@ class _Rendering:
         """The picture as a PNG."""
         if self.painted is not None:
             return encoding.encode_rgb(self.painted, self.alpha)
-        return encoding.encode_labels(self.labels, self.palette, self.alpha, gray=False)
+        return encoding.encode_labels(self.labels, self.palette, self.alpha, gray=False, fast=True)
 
     def opaque(self) -> bytes:
         """The picture as a PNG without alpha, since browsers round the colours of partly transparent pixels."""
@@ -339,7 +339,7 @@ def _posterior_images(posteriors: Posteriors, sample: Downsampling, rgb: UInt8Ar
         strongest=tuple(_packed(strongest[:, place][index]) for place in range(min(posteriors.k, STRONGEST))),
         shares=encoding.encode_rgb(np.rint(shares * 255).astype(np.uint8)[index], None),
         components=tuple(encoding.encode_share(column[small]) for column in components.T),
-        uncertainty=encoding.encode_labels(levels[medium], _uncertainty_palette(), None, gray=False),
+        uncertainty=encoding.encode_labels(levels[medium], _uncertainty_palette(), None, gray=False, fast=True),
     )
 
 
