@@ -8,6 +8,7 @@ import click
 
 from colorquant.cli import choices
 from colorquant.cli.dithering import dither_options
+from colorquant.cli.given import GIVEN_PALETTE
 from colorquant.cli.groups import COLOUR, GroupedCommand, option
 from colorquant.cli.options import (
     batch_options,
@@ -32,6 +33,7 @@ colorquant apply sprites/ -r --palette sheet.png --space rgb -o out/ --jobs 2
     COLOUR,
     "--palette",
     "given",
+    type=GIVEN_PALETTE,
     metavar="COLORS|FILE|NAME",
     required=True,
     help="The palette: '#ff0000,white', a palette file, an image or a built-in palette.",

@@ -54,6 +54,19 @@ PALETTE_SUFFIXES = (
     ".soc",
 )
 DISTANCES = ("euclidean", "ciede2000")
+BUILT_IN_PALETTES = (
+    "bw",
+    "gray4",
+    "gray16",
+    "web216",
+    "ansi16",
+    "ansi256",
+    "cga",
+    "gameboy",
+    "c64",
+    "pico8",
+    "tableau10",
+)
 PALETTE_ORDERS = ("as-is", "share", "luma", "hue")
 FIGURES = ("segmented-histogram", "gaussians", "ellipses", "colors3d", "convergence", "elbow", "grid")
 COMPARISON_FIGURES = ("elbow", "grid", "rate")

@@ -8,6 +8,7 @@ import click
 
 from colorquant.cli import choices
 from colorquant.cli.dithering import dither_options
+from colorquant.cli.given import GIVEN_PALETTE
 from colorquant.cli.groups import FIT, GroupedCommand, option
 from colorquant.cli.options import (
     batch_options,
@@ -51,6 +52,7 @@ def _locked(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
     option(
         FIT,
         "--lock",
+        type=GIVEN_PALETTE,
         metavar="COLORS|FILE|NAME",
         callback=_locked,
         help="Colours that the palette must have, the others are fitted around them: '#ff0000,white', a palette file, "

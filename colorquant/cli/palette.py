@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.given import GIVEN_PALETTE
 from colorquant.cli.groups import OUTPUT, GroupedCommand, option
 from colorquant.cli.options import ANY_PATH, force_option, json_option, quiet_option
 
@@ -20,7 +21,7 @@ colorquant palette *.gpl -o 'out/{stem}.aco'
 
 
 @click.command("palette", cls=GroupedCommand, examples=EXAMPLES)
-@click.argument("palettes", nargs=-1, required=True, metavar="PALETTES...")
+@click.argument("palettes", nargs=-1, required=True, metavar="PALETTES...", type=GIVEN_PALETTE)
 @option(
     PALETTE,
     "--sort",

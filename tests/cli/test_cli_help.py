@@ -64,6 +64,9 @@ def complete(words: str, position: int) -> list[str]:
         ("colorquant kmeans --space o", 3, ["oklab"]),
         ("colorquant compare --space rgb,o", 3, ["rgb,oklab"]),
         ("colorquant em --cov", 2, ["--covariance"]),
+        ("colorquant palette gra", 2, ["gray4", "gray16"]),
+        ("colorquant apply a.png --palette pico", 4, ["pico8"]),
+        ("colorquant palette test", 2, ["test"]),  # a file
     ],
 )
 def test_bash_completes(words, position, expected):

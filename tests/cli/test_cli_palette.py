@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorquant.palette.built_in import BUILT_IN
 from colorquant.palette.files import PALETTE_FORMATS
 from colorquant.palette.palette import Palette
 
@@ -25,6 +26,11 @@ def test_a_palette_is_shown(run):
     assert lines[11].split()[-1] == "red"
     assert lines[-1] == "ΔE: CIEDE2000 to the nearest other colour."
     assert run("palette", "pico8", "-q").output == ""
+
+
+def test_help_names_every_built_in_palette(run):
+    words = run("palette", "--help").stdout.replace(",", " ").replace(".", " ").split()
+    assert set(BUILT_IN) <= set(words)
 
 
 def test_an_image_is_shown_with_shares(run):

@@ -140,6 +140,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.mapping.light import CURVES
     from colorquant.mapping.nearest import DISTANCES
     from colorquant.palette.arranging import ORDERS
+    from colorquant.palette.built_in import BUILT_IN
     from colorquant.palette.files import PALETTE_FORMATS
     from colorquant.palette.making import PAINTS
     from colorquant.report.figure_kinds import FIGURES
@@ -164,6 +165,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert tuple(CURVES) == choices.DITHER_SPACES
     assert tuple(PALETTE_FORMATS) == choices.PALETTE_SUFFIXES
     assert tuple(ORDERS) == choices.PALETTE_ORDERS
+    assert tuple(BUILT_IN) == choices.BUILT_IN_PALETTES
     assert tuple(FIGURES) == choices.FIGURES
     assert (*COMPARED, *OVER_IMAGES) == choices.COMPARISON_FIGURES
     assert tuple(timing.STAGES) == choices.TIMING_STAGES
