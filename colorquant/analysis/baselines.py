@@ -12,9 +12,11 @@ import numpy as np
 
 from colorquant.errors import EngineError, OptionError
 from colorquant.images import PILLOW_QUANTIZERS, pillow_quantize
+from colorquant.mapping.dithering import Dithering
 from colorquant.palette.making import ranked
 from colorquant.types import BoolArray, LabelArray, UInt8Array
 
+OWN_DITHERING = Dithering("floyd-steinberg")  # stands for a baseline's own
 Quantize = Callable[[UInt8Array, int], tuple[LabelArray, UInt8Array]]
 
 
@@ -24,12 +26,14 @@ class Baseline:
 
     ``quantize`` takes pixels (h, w, 3) uint8 and k, from ``least`` to ``most``, and returns labels (h, w) and a palette
     (p, 3) uint8. ``package`` is the Python package that it needs, if that is not a dependency of colorquant.
+    ``dithered`` is the same with the baseline's own Floyd-Steinberg dithering.
     """
 
     quantize: Quantize
     least: int = 1
     most: int = 256
     package: str | None = None
+    dithered: Quantize | None = None
 
     @property
     def missing(self) -> bool:
@@ -41,12 +45,14 @@ class Baseline:
 class BaselineOptions:
     """A baseline with its number of colours: the entry of a grid in place of :class:`colorquant.FitOptions`.
 
-    ``engine`` is a key of :data:`BASELINES`. Baselines quantize in RGB and have no seed, start or iterations. Raises
-    OptionError for an unknown name, or a number of colours that the baseline does not support.
+    ``engine`` is a key of :data:`BASELINES`. ``dithering`` is None or OWN_DITHERING. Baselines quantize in RGB and have
+    no seed, start or iterations. Raises OptionError for an unknown name, and for a number of colours or a dithering
+    that the baseline does not support.
     """
 
     engine: str
     k: int
+    dithering: Dithering | None = None
 
     def __post_init__(self) -> None:
         if self.engine not in BASELINES:
@@ -54,6 +60,8 @@ class BaselineOptions:
         baseline = BASELINES[self.engine]
         if not baseline.least <= self.k <= baseline.most:
             raise OptionError(f"{self.engine} makes {baseline.least} to {baseline.most} colours, not {self.k}")
+        if self.dithering not in (None, OWN_DITHERING):
+            raise OptionError(f"{self.engine} has only its own dithering: use --dither {OWN_DITHERING.method}")
 
     @property
     def method(self) -> str:
@@ -66,15 +74,15 @@ class BaselineOptions:
         return "rgb"
 
 
-def _imagequant(rgb: UInt8Array, k: int) -> tuple[LabelArray, UInt8Array]:
-    """libimagequant with its defaults, not dithered, by the package ``imagequant``."""
+def _imagequant(rgb: UInt8Array, k: int, *, level: float = 0.0) -> tuple[LabelArray, UInt8Array]:
+    """libimagequant with its defaults, dithered with ``level``, 0 to 1, by the package ``imagequant``."""
     import imagequant
 
     height, width = rgb.shape[:2]
     rgba = np.dstack([rgb, np.full((height, width), 255, np.uint8)])
     try:
         indices, palette = imagequant.quantize_raw_rgba_bytes(
-            rgba.tobytes(), width, height, dithering_level=0.0, max_colors=k
+            rgba.tobytes(), width, height, dithering_level=level, max_colors=k
         )
     except RuntimeError as error:
         raise EngineError(f"--engine imagequant failed ({error}); use another engine") from error
@@ -83,8 +91,11 @@ def _imagequant(rgb: UInt8Array, k: int) -> tuple[LabelArray, UInt8Array]:
 
 
 BASELINES: dict[str, Baseline] = {
-    **{name: Baseline(partial(pillow_quantize, name=name)) for name in PILLOW_QUANTIZERS},
-    "imagequant": Baseline(_imagequant, least=2, package="imagequant"),
+    **{
+        name: Baseline(partial(pillow_quantize, name=name), dithered=partial(pillow_quantize, name=name, dithered=True))
+        for name in PILLOW_QUANTIZERS
+    },
+    "imagequant": Baseline(_imagequant, least=2, package="imagequant", dithered=partial(_imagequant, level=1.0)),
 }
 
 
@@ -99,12 +110,18 @@ def quantize(rgb: UInt8Array, mask: BoolArray | None, options: BaselineOptions) 
     """The labels (h, w) by falling pixel count, and the palette (p, 3) uint8 of the labels that have pixels.
 
     ``mask`` (h, w) bool marks the visible pixels of ``rgb`` (h, w, 3) uint8; None if all are. A baseline gets only
-    these, as one row of pixels; the others get the label p.
+    these, as one row of pixels; the others get the label p. Raises EngineError where such pixels would be dithered.
     """
+    baseline = BASELINES[options.engine]
+    run = baseline.quantize
+    if options.dithering is not None:
+        if mask is not None or baseline.dithered is None:
+            raise EngineError(f"--engine {options.engine} dithers opaque pictures only: leave --dither out")
+        run = baseline.dithered
     visible = rgb if mask is None else rgb[mask][None]
     if not visible.size:
         return np.zeros(rgb.shape[:2], np.uint8), np.empty((0, 3), np.uint8)
-    numbers, palette = BASELINES[options.engine].quantize(visible, options.k)
+    numbers, palette = run(visible, options.k)
     sizes = np.bincount(numbers.reshape(-1), minlength=len(palette))
     order, used, rank = ranked(sizes, palette, used=sizes > 0, transparent=mask is not None)
     if mask is None:

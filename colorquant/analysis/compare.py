@@ -15,7 +15,7 @@ import numpy as np
 from colorquant.analysis import baselines
 from colorquant.analysis.agreement import Contingency
 from colorquant.analysis.baselines import BaselineOptions
-from colorquant.analysis.grid import Combination, Grid, cell_name, variant
+from colorquant.analysis.grid import Combination, Grid, cell_name, dithering_of, variant
 from colorquant.analysis.measures import Measures, Rendering, Value, column, columns_of, measure
 from colorquant.attempts import Failure, attempt, attempt_until
 from colorquant.color.counted import CountedImage
@@ -274,7 +274,7 @@ def _render(job: _Job, options: Combination) -> Rendering:
         painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
         png = encode_labels(labels, palette, image.alpha, gray=False, chunks=job.chunks)
         return Rendering(labels, painted, png, seconds, bits)
-    quantized = quantize(image, options)
+    quantized = quantize(image, options, dithering=dithering_of(options))
     seconds = job.counting + time.perf_counter() - start
     luma = Projection.of(options.space, options.keep_luma).keep_luma
     return Rendering(

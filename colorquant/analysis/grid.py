@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 
 from colorquant.analysis.baselines import BASELINES, BaselineOptions
@@ -12,10 +12,12 @@ from colorquant.errors import OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.engines import ENGINES, METHODS
 from colorquant.fitting.options import COVARIANCES, FitOptions
+from colorquant.mapping.dithering import DITHERS, Dithering
+from colorquant.quantization import check_dithering
 
-Combination = FitOptions | BaselineOptions
 Criteria = Callable[[str, str], Mapping[str, object]]  # method and space -> the FitOptions by which fits stop
-ORDER = ("method", "engine", "space", "covariance", "k")  # the last axis changes fastest
+NONE = "none"  # the method of dithering of a picture that is not dithered
+ORDER = ("method", "engine", "space", "covariance", "dither", "k")  # the last axis changes fastest
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Axes:
     """The values that are combined, and the options that all fits share; each field is named like its flag.
 
     ``engine`` holds keys of ENGINES and of BASELINES; ``method`` and ``covariance`` concern the former only. An empty
-    ``covariance`` means the engine's default, and so does None.
+    ``covariance`` means the engine's default, and so does None. ``dither`` holds ``none`` and keys of DITHERS; the
+    options of dithering apply to all of them but ``none``.
     """
 
     k: tuple[int, ...]
@@ -38,6 +41,33 @@ class Axes:
     seed: int | None = None
     seeds: int = 1
     alpha: str | None = None
+    dither: tuple[str, ...] = (NONE,)
+    dither_strength: float | None = None
+    serpentine: bool = False
+    dither_space: str | None = None
+    dither_adaptive: bool = False
+
+    def dithering(self, method: str) -> Dithering | None:
+        """The dithering by ``method``, None for ``none``. Raises OptionError where the method lacks an option."""
+        if method == NONE:
+            return None
+        return Dithering.requested(
+            method,
+            strength=self.dither_strength,
+            serpentine=self.serpentine,
+            space=self.dither_space,
+            adaptive=self.dither_adaptive,
+        )
+
+
+@dataclass(frozen=True)
+class DitheredFit(FitOptions):
+    """A fit whose picture is dithered."""
+
+    dithering: Dithering | None = None
+
+
+Combination = FitOptions | DitheredFit | BaselineOptions
 
 
 @dataclass(frozen=True)
@@ -61,7 +91,7 @@ class Grid:
         combinations: dict[Combination, None] = {}
         left_out: dict[str, None] = {}
         for choice in _choices(axes, order):
-            possible = _baseline(choice) if choice.engine in BASELINES else _fit(axes, choice, criteria)
+            possible = _baseline(axes, choice) if choice.engine in BASELINES else _fit(axes, choice, criteria)
             if isinstance(possible, str):
                 left_out[possible] = None
             else:
@@ -80,6 +110,7 @@ class _Choice:
     space: str
     covariance: str | None
     k: int
+    dither: str = NONE
 
 
 def cell_name(options: Combination) -> str:
@@ -96,7 +127,9 @@ def combination_words(options: Combination) -> str:
     """A combination in words, such as ``numpy em full, rgb, k = 16``."""
     covariance = covariance_of(options)
     shape = "" if covariance is None else f" {covariance}"
-    return f"{options.engine} {options.method}{shape}, {options.space}, k = {options.k}"
+    name = dither_name(options)
+    dither = "" if name is None else f", {name}"
+    return f"{options.engine} {options.method}{shape}, {options.space}{dither}, k = {options.k}"
 
 
 def covariance_of(options: Combination) -> str | None:
@@ -104,14 +137,30 @@ def covariance_of(options: Combination) -> str | None:
     return options.covariance if isinstance(options, FitOptions) else None
 
 
+def dithering_of(options: Combination) -> Dithering | None:
+    """The dithering of a combination; None where its picture is not dithered."""
+    return options.dithering if isinstance(options, (DitheredFit, BaselineOptions)) else None
+
+
+def dither_name(options: Combination) -> str | None:
+    """The method of dithering of a combination; None where its picture is not dithered."""
+    dithering = dithering_of(options)
+    return None if dithering is None else dithering.method
+
+
 def _joined(options: Combination | _Choice, first: str) -> str:
     covariance = None if isinstance(options, BaselineOptions) else options.covariance
-    return "-".join(word for word in (first, options.engine, options.space, covariance) if word is not None)
+    if isinstance(options, _Choice):
+        dither = None if options.dither == NONE else options.dither
+    else:
+        dither = dither_name(options)
+    return "-".join(word for word in (first, options.engine, options.space, covariance, dither) if word is not None)
 
 
 def _check(axes: Axes) -> None:
     """Raises OptionError for an unknown name, an option that no engine of the axes takes, or a value out of range."""
     known = {"method": METHODS, "engine": (*ENGINES, *BASELINES), "space": tuple(SPACES), "covariance": COVARIANCES}
+    known["dither"] = (NONE, *DITHERS)
     for axis, names in known.items():
         for name in getattr(axes, axis):
             if name not in names:
@@ -119,6 +168,14 @@ def _check(axes: Axes) -> None:
     FitOptions(
         attempts=axes.attempts, max_iter=axes.max_iter, tol=axes.tol, seed=(axes.seed or 0) + max(axes.seeds, 1) - 1
     )
+    if set(axes.dither) <= {NONE}:
+        Dithering.requested(
+            NONE,
+            strength=axes.dither_strength,
+            serpentine=axes.serpentine,
+            space=axes.dither_space,
+            adaptive=axes.dither_adaptive,
+        )
     fits = [engine for engine in axes.engine if engine not in BASELINES]
     if axes.covariance and not (fits and "em" in axes.method):
         raise OptionError("--covariance is for em only: add --method em with an engine that has it, or leave it out")
@@ -141,6 +198,7 @@ def _choices(axes: Axes, order: Sequence[str]) -> Iterator[_Choice]:
         "engine": axes.engine,
         "space": axes.space,
         "covariance": axes.covariance or (None,),
+        "dither": axes.dither or (NONE,),
         "k": axes.k,
     }
     first = values["covariance"][0]
@@ -172,12 +230,17 @@ def _fit(axes: Axes, choice: _Choice, criteria: Criteria | None) -> FitOptions |
     if criteria is not None:
         options = options.replace(**criteria(choice.method, choice.space))
     try:
-        return engines.resolve(options)
+        options = engines.resolve(options)
+        dithering = axes.dithering(choice.dither)
+        check_dithering(options, dithering)
     except OptionError as error:
-        return f"{variant(options)}: {error}"
+        return f"{_joined(choice, choice.method)}: {error}"
+    if dithering is None:
+        return options
+    return DitheredFit(**{field.name: getattr(options, field.name) for field in fields(options)}, dithering=dithering)
 
 
-def _baseline(choice: _Choice) -> BaselineOptions | str:
+def _baseline(axes: Axes, choice: _Choice) -> BaselineOptions | str:
     """The options of a baseline, or a line that says why it is not possible."""
     FitOptions(k=choice.k)  # a k that no method takes is wrong usage
     name, baseline = _joined(choice, choice.method), BASELINES[choice.engine]
@@ -186,6 +249,6 @@ def _baseline(choice: _Choice) -> BaselineOptions | str:
     if baseline.missing:
         return f"{name}: needs {baseline.package}, which is not installed: pip install {baseline.package}"
     try:
-        return BaselineOptions(choice.engine, choice.k)
+        return BaselineOptions(choice.engine, choice.k, axes.dithering(choice.dither))
     except OptionError as error:
         return f"{_joined(choice, f'{choice.method}{choice.k}')}: {error}"

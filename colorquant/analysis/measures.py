@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from colorquant.analysis.blurring import blurred_mse
 from colorquant.color import difference
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import count_distinct, count_pairs
@@ -76,17 +77,19 @@ def columns_of(kind: type[Any]) -> tuple[Column, ...]:
 class Measures:
     """A quantized image in numbers; the fields are the rows of the table :data:`MEASURES`.
 
-    Transparent pixels do not count, and partly transparent ones are weighted by alpha; ``ssim``, ``bytes`` and
-    ``bits_per_pixel`` concern the whole picture. ``mse`` sums the squared error over the three channels; ``psnr``
-    is in dB, infinite where nothing was lost. ``ssim`` is None without scikit-image. ``bytes`` is the size of the PNG,
-    ``index_bits`` the bits per pixel before any compression. ``n_iter`` and ``converged`` are None where an engine
-    does not report them; ``log_likelihood`` (per pixel), ``bic`` and ``aic`` are None for all but mixtures.
-    ``seconds`` is wall time from pixels to painted pixels, without reading, encoding and measuring.
+    Transparent pixels do not count, and partly transparent ones are weighted by alpha; ``ssim``, ``mse_blurred``,
+    ``bytes`` and ``bits_per_pixel`` concern the whole picture. ``mse`` sums the squared error over the three channels;
+    ``psnr`` is in dB, infinite where nothing was lost. ``ssim`` is None without scikit-image. ``mse_blurred`` is that
+    of :func:`colorquant.analysis.blurring.blurred_mse`. ``bytes`` is the size of the PNG, ``index_bits`` the bits per
+    pixel before any compression. ``n_iter`` and ``converged`` are None where an engine does not report them;
+    ``log_likelihood`` (per pixel), ``bic`` and ``aic`` are None for all but mixtures. ``seconds`` is wall time from
+    pixels to painted pixels, without reading, encoding and measuring.
     """
 
     mse: float = field(metadata=column("MSE", "{:,.1f}", "lower"))
     psnr: float = field(metadata=column("PSNR dB", "{:.2f}", "higher"))
     ssim: float | None = field(metadata=column("SSIM", "{:.4f}", "higher", 2))
+    mse_blurred: float = field(metadata=column("MSE blurred", "{:,.1f}", "lower", 2))
     ciede2000_mean: float = field(metadata=column("ΔE mean", "{:.2f}", "lower", 1))
     ciede2000_p95: float = field(metadata=column("ΔE 95 %", "{:.2f}", "lower", 4))
     colors: int = field(metadata=column("colours", "{:,.0f}", None, 6))
@@ -136,6 +139,7 @@ def measure(image: CountedImage, rendering: Rendering) -> Measures:
         mse=error,
         psnr=difference.psnr(error),
         ssim=visible_ssim(image, rendering.rgb),
+        mse_blurred=blurred_mse(_shown(image), rendering.rgb),
         ciede2000_mean=mean,
         ciede2000_p95=percentile,
         colors=count_distinct(after),
@@ -176,9 +180,13 @@ def has_ssim() -> bool:
 
 def visible_ssim(image: CountedImage, rgb: UInt8Array) -> float | None:
     """The :func:`ssim` of a picture and ``rgb`` (h, w, 3) uint8, in which fully transparent pixels are black."""
+    return ssim(_shown(image), rgb)
+
+
+def _shown(image: CountedImage) -> UInt8Array:
+    """The picture (h, w, 3) uint8 with black in place of fully transparent pixels."""
     mask = image.mask
-    shown = image.rgb if mask is None else np.where(mask[:, :, None], image.rgb, 0).astype(np.uint8)
-    return ssim(shown, rgb)
+    return image.rgb if mask is None else np.where(mask[:, :, None], image.rgb, 0).astype(np.uint8)
 
 
 def ssim(before: UInt8Array, after: UInt8Array) -> float | None:

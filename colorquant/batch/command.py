@@ -123,7 +123,7 @@ def compare_command(
     """
     words = ["colorquant", "compare", *map(_no_option, names)]
     for name, value in axes.items():
-        if value not in (None, ()):
+        if value not in (None, (), ("none",)):
             flag = "-k" if name == "k" else _flag(name)
             words += _words(flag, value, False)
     words += _reading_words(reading) + _words("--recursive", recursive, False)

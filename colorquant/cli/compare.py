@@ -8,7 +8,8 @@ import click
 
 from colorquant.cli import choices
 from colorquant.cli.colors import EachK
-from colorquant.cli.groups import COLOUR, FIT, OUTPUT, GroupedCommand, option
+from colorquant.cli.dithering import dither_details
+from colorquant.cli.groups import COLOUR, DITHER, FIT, OUTPUT, GroupedCommand, option
 from colorquant.cli.options import (
     ANY_PATH,
     STEM,
@@ -27,6 +28,7 @@ EXAMPLES = """
 colorquant compare photo.jpg -k 4,8,16 -o out/
 colorquant compare photo.jpg -k 4,16 --html page.html
 colorquant compare photo.jpg --engine numpy,pillow-median --csv results.csv
+colorquant compare photo.jpg -k 16 --method kmeans --dither none,floyd-steinberg,blue-noise -o out/
 colorquant compare photo.jpg -k 8 --method em --covariance full,diagonal --seeds 5
 colorquant compare photo.jpg -k 2,4,8,16 --method kmeans --figure elbow.svg
 colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --figure-kind rate
@@ -67,6 +69,8 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
     help="Number of seeds with which each combination runs; several give a mean and a standard deviation.",
 )
 @list_option("--space", choices.SPACES, default="rgb", words="Colour spaces:", group=COLOUR)
+@list_option("--dither", choices.DITHERS, default="none", words="Methods of dithering:", group=DITHER)
+@dither_details
 @reading_options
 @option(
     OUTPUT,

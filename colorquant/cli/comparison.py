@@ -193,7 +193,7 @@ def _option_words(images: tuple[str, ...], axes: dict[str, Any]) -> dict[str, st
     """The images and options of the run, as a page lists them."""
     words = {"images": ", ".join(images)}
     for name, value in axes.items():
-        if value not in (None, ()):
+        if value not in (None, (), False, ("none",)):
             flag = "-k" if name == "k" else f"--{name.replace('_', '-')}"
             words[flag] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return words

@@ -10,7 +10,7 @@ import click
 from colorquant.cli import choices
 from colorquant.cli.groups import DITHER, Decorator, Function, option
 
-dither_details: tuple[Decorator, ...] = (
+_details: tuple[Decorator, ...] = (
     option(
         DITHER,
         "--dither-strength",
@@ -40,6 +40,13 @@ dither_details: tuple[Decorator, ...] = (
 )
 
 
+def dither_details(function: Function) -> Function:
+    """The options that describe how a picture is dithered."""
+    for decorate in reversed(_details):
+        function = decorate(function)
+    return function
+
+
 def dither_options(function: Function) -> Function:
     """The options of dithering.
 
@@ -51,10 +58,7 @@ def dither_options(function: Function) -> Function:
         details = {name: settings.pop(name) for name in DETAILS}
         return function(*args, dithering=dithering_of(dither, details), **settings)
 
-    decorated: Function = command
-    for decorate in reversed((_dither_option, *dither_details)):
-        decorated = decorate(decorated)
-    return decorated
+    return _dither_option(dither_details(command))
 
 
 DETAILS = ("dither_strength", "serpentine", "dither_space", "dither_adaptive")

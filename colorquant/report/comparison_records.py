@@ -19,7 +19,7 @@ from colorquant.analysis.compare import (
     Spread,
     Statistics,
 )
-from colorquant.analysis.grid import covariance_of
+from colorquant.analysis.grid import covariance_of, dither_name
 from colorquant.analysis.measures import MEASURES, Column, Value
 from colorquant.report import contact_sheet as sheets
 from colorquant.report.records import printable, size_words
@@ -36,6 +36,7 @@ COLUMNS = (  # the keys of a record, in order; those with a heading are columns 
     *map(Column, ("input", "output", "cell")),
     *(Column(key, key) for key in ("method", "engine", "space")),
     Column("covariance", "covariance", rank=1),
+    Column("dither", "dither", rank=1),
     Column("k", "k", "{:,}"),
     *map(Column, ("seed", "width", "height", "colors_in", "bytes_in")),
     *MEASURES,
@@ -93,6 +94,7 @@ def _record(image: ComparedImage, cell: Cell) -> dict[str, Any]:
         "engine": options.engine,
         "space": options.space,
         "covariance": covariance_of(options),
+        "dither": dither_name(options),
         "k": options.k,
         "seed": None if isinstance(options, BaselineOptions) else options.seed,
         "width": comparison.width,
@@ -239,6 +241,8 @@ def tile(cell: Cell, pixels: UInt8Array | None) -> sheets.Tile:
     else:
         title = f"{METHODS[options.method]}, k = {options.k}"
         words = [" · ".join(word for word in (options.engine, options.space, options.covariance) if word)]
+    if dither_name(options) is not None:
+        words.append(str(dither_name(options)))
     if measures is None:
         return sheets.Tile(title, [*words, f"failed: {cell.error}"], None)
     psnr = f"PSNR {measures.psnr:.1f} dB" if math.isfinite(measures.psnr) else "no loss"

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from colorquant.analysis.compare import TRUTH_MEASURES, Statistics
-from colorquant.analysis.grid import covariance_of
+from colorquant.analysis.grid import covariance_of, dither_name
 from colorquant.analysis.measures import MEASURES, Column, Value
 from colorquant.analysis.summary import CombinationSummary, summarize
 from colorquant.report.comparison_records import ComparedImage, agreement_words, records, table_title
@@ -21,6 +21,7 @@ MEASURED = tuple(column for column in (*MEASURES, *TRUTH_MEASURES) if column.key
 COMBINATION = (
     *(Column(key, key) for key in ("method", "engine", "space")),
     Column("covariance", "covariance", rank=1),
+    Column("dither", "dither", rank=1),
     Column("k", "k"),
     Column("images", "images"),
     Column("failed", "failed"),
@@ -57,6 +58,7 @@ def _combination(summary: CombinationSummary) -> dict[str, Value]:
         "engine": options.engine,
         "space": options.space,
         "covariance": covariance_of(options),
+        "dither": dither_name(options),
         "k": options.k,
         "images": summary.images,
         "failed": summary.failed,

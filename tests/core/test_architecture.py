@@ -29,7 +29,7 @@ ALLOWED = {
     "rich": {"cli", "report"},
     "cv2": {"color/spaces", "fitting/opencv"},
     "sklearn": {"fitting/sklearn"},
-    "scipy": {"analysis/agreement"},
+    "scipy": {"analysis/agreement", "analysis/blurring"},
     "skimage": {"analysis/measures"},
     "imagequant": {"analysis/baselines"},
     "oxipng": {"images"},

@@ -29,6 +29,7 @@ from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import EngineError, ImageReadError, OptionError, OutputError
 from colorquant.images import read_image, read_label_map
 from colorquant.images.encoding import encode_label_map
+from colorquant.mapping.dithering import Dithering
 from colorquant.report import comparison_records as comparisons
 from colorquant.report import comparison_table, terminal
 from colorquant.report import contact_sheet as sheets
@@ -244,10 +245,12 @@ def test_baselines_have_no_spread(photo):
 
 @pytest.mark.parametrize("error", [EngineError("it gave up"), ZeroDivisionError("a bug"), MemoryError()])
 def test_a_combination_that_fails_is_a_cell_that_says_so(photo, tmp_path, monkeypatch, error):
+    working = comparison.quantize
+
     def broken(rgb, options, **rest):
         if options.method == "em":
             raise error
-        return quantize(rgb, options, **rest)
+        return working(rgb, options, **rest)
 
     monkeypatch.setattr(comparison, "quantize", broken)
     image = compared_image(photo, Axes((4,)), tmp_path / "out")
@@ -273,7 +276,7 @@ def test_no_clock_sees_an_import(photo, monkeypatch):
     order = []
     load, quantized = comparison.load, comparison.quantize
     monkeypatch.setattr(comparison, "load", lambda options: order.append("load") or load(options))
-    monkeypatch.setattr(comparison, "quantize", lambda *args: order.append("fit") or quantized(*args))
+    monkeypatch.setattr(comparison, "quantize", lambda *args, **rest: order.append("fit") or quantized(*args, **rest))
     monkeypatch.setattr(comparison.time, "perf_counter", lambda: order.append("clock") or 0.0)
     compared(photo, Axes((4,), ("kmeans",), ("sklearn",)))
     assert "".join(word[0] for word in order).index("lcf") > 0
@@ -497,3 +500,47 @@ def test_lossless_cells_have_no_psnr(tmp_path):
     (row, *_) = comparisons.records(compared_image(tmp_path / "few.png", Axes((8,), ("kmeans",))))
     assert (row["mse"], row["psnr"], row["ciede2000_mean"]) == (0, None, 0)
     assert not any(isinstance(value, float) and not math.isfinite(value) for value in row.values())
+
+
+def test_dithering_is_an_axis_and_an_impossible_one_is_named(tmp_path):
+    axes = Axes((4,), ("kmeans",), space=("rgb", "ycrcb"), dither=("none", "atkinson", "bayer2"), dither_strength=0.5)
+    grid = Grid.of(axes)
+    assert [cell_name(options) for options in grid.combinations] == [
+        *("kmeans4-numpy-rgb", "kmeans4-numpy-rgb-atkinson", "kmeans4-numpy-rgb-bayer2", "kmeans4-numpy-ycrcb"),
+    ]
+    assert [line.split(":")[0] for line in grid.left_out] == [
+        "kmeans-numpy-ycrcb-atkinson",
+        "kmeans-numpy-ycrcb-bayer2",
+    ]
+    path = tmp_path / "in.png"
+    Image.fromarray(random_picture(4, 30, 40)).save(path)
+    image = compared_image(path, replace(axes, space=("rgb",)), tmp_path)
+    rows = comparisons.records(image)
+    assert [row["dither"] for row in rows] == [None, "atkinson", "bayer2"]
+    dithered = quantize(read_image(path).rgb, FitOptions(k=4), dither=Dithering("atkinson", 0.5))
+    assert np.array_equal(read_image(tmp_path / "in-kmeans4-numpy-rgb-atkinson.png").rgb, dithered.rgb)
+    assert rows[1]["mse"] == pytest.approx(dithered.mse)
+    with pytest.raises(OptionError, match="--serpentine describes how a picture is dithered"):
+        Grid.of(Axes((4,), serpentine=True))
+    with pytest.raises(OptionError, match="--dither magic is unknown"):
+        Grid.of(Axes((4,), dither=("magic",)))
+
+
+@each_baseline
+def test_baselines_have_their_own_dithering(engine):
+    grid = Grid.of(Axes((4,), ("kmeans",), (engine,), dither=("none", "floyd-steinberg", "bayer4")))
+    assert [cell_name(options) for options in grid.combinations] == [
+        f"quantizer4-{engine}-rgb",
+        f"quantizer4-{engine}-rgb-floyd-steinberg",
+    ]
+    assert len(grid.left_out) == 1 and "has only its own dithering: use --dither floyd-steinberg" in grid.left_out[0]
+    ramp = np.repeat(np.add.outer(np.arange(48) * 2, np.arange(64) * 2)[:, :, None], 3, axis=2).astype(np.uint8)
+    plain, dithered = (
+        comparison.compare(CountedImage(ramp), replace(grid, combinations=(options,))).cells[0].measures
+        for options in grid.combinations
+    )
+    assert dithered.mse_blurred < plain.mse_blurred and dithered.mse > plain.mse
+    alpha = np.full((48, 64), 255, np.uint8)
+    alpha[0] = 0
+    cells = comparison.compare(CountedImage(ramp, alpha), grid).cells
+    assert cells[0].error is None and "dithers opaque pictures only" in cells[1].error

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 from support.pictures import random_picture
 
-from colorquant.analysis import agreement, measures
+from colorquant.analysis import agreement, blurring, measures
 from colorquant.analysis.agreement import Contingency
+from colorquant.analysis.blurring import blurred_mse
 from colorquant.color import difference
 from colorquant.color.spaces import SPACES
 from colorquant.fitting import criteria
@@ -248,3 +249,22 @@ def test_ssim_is_symmetric_and_largest_for_the_same_picture(seed, height, width)
     value = measures.ssim(before, after)
     assert value == pytest.approx(measures.ssim(after, before))
     assert -1 <= value < measures.ssim(before, before) == pytest.approx(1)
+
+
+def test_blurred_mse_is_the_error_after_a_blur_in_linear_light():
+    checkers = np.where(np.add.outer(np.arange(40), np.arange(50)) % 2, 255, 0).astype(np.uint8)
+    checkers = np.repeat(checkers[:, :, None], 3, axis=2)
+    gray = np.full_like(checkers, 188)  # the sRGB level of half the light
+    assert blurred_mse(checkers, gray) < 0.01 * difference.mse(checkers, gray)
+    assert blurred_mse(gray, gray) == 0
+    assert blurred_mse(gray, gray - 10) == pytest.approx(300, rel=1e-3)
+    dark = np.full((1, 7, 3), 3, np.uint8)  # the straight part of the curve
+    assert blurred_mse(dark, dark + 1) == pytest.approx(3, rel=1e-3)
+
+
+def test_blurred_mse_does_not_depend_on_the_strips(monkeypatch):
+    rng = np.random.default_rng(0)
+    before, after = rng.integers(0, 256, (2, 61, 23, 3)).astype(np.uint8)
+    whole = blurred_mse(before, after)
+    monkeypatch.setattr(blurring, "STRIP", 23 * 7)
+    assert blurred_mse(before, after) == pytest.approx(whole, rel=1e-6)
