@@ -11,7 +11,7 @@ import numpy as np
 
 from colorquant import images, quantization, shared_palette
 from colorquant.analysis import compare as comparisons
-from colorquant.analysis.auto_k import AutoK, ChosenK, choose_k
+from colorquant.analysis.auto_k import AutoK, ChosenK, choose_k, distinct_colors
 from colorquant.analysis.grid import Axes, Grid
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
@@ -253,7 +253,9 @@ def quantize(
     name = str(source) if isinstance(source, (str, Path)) else "image"
     chosen = None
     if auto is not None:
-        found = choose_k(image, auto, run, encode_png)
+        found = choose_k(
+            image, auto, run, encode_png, colors=distinct_colors(image, resolved, dithers=dithering is not None)
+        )
         result, chosen = found.quantized, found.chosen
     else:
         result = run(resolved.k)

@@ -59,6 +59,10 @@ class FittedPalette(Palette):
     assign: str | None = None
     chroma: FloatArray | None = None
 
+    def features_of(self, histogram: ColorHistogram) -> WeightedFeatures:
+        """The weighted features of the histogram of an image, as the model labels them."""
+        return WeightedFeatures.of(histogram, projection_of(self.options), merge=not self.untouched)
+
     def predict(self, rgb: UInt8Array, alpha: UInt8Array | None = None) -> LabelArray:
         """The label that the model gives to each pixel of an image: see :func:`predict`."""
         return predict(self.model, self.options, CountedImage(rgb, alpha), len(self), self.assign)
@@ -107,6 +111,24 @@ def fit_palette(
     )
 
 
+def _labelled(palette: FittedPalette, weighted: WeightedFeatures) -> Labelling:
+    """The label of each colour under the model of the palette."""
+    labels = assigned(palette.model.reordered(np.arange(len(palette))), weighted.features, palette.assign)
+    return Labelling(weighted, weighted.per_color(labels).astype(np.int64), len(palette))
+
+
+def _painted(palette: FittedPalette, labelling: Labelling) -> UInt8Array:
+    """The colour (n, 3) uint8 that each labelled colour gets: an entry of the palette, or with its own lightness."""
+    if palette.chroma is None:
+        return palette.rows[labelling.labels]
+    return keep_luma(labelling, palette.chroma, projection_of(palette.options))
+
+
+def painted_colors(palette: FittedPalette, histogram: ColorHistogram) -> UInt8Array:
+    """The colour (n, 3) uint8 that each colour of a histogram gets under the palette's model, without dithering."""
+    return _painted(palette, _labelled(palette, palette.features_of(histogram)))
+
+
 def quantize_with(
     palette: FittedPalette, image: CountedImage, *, shared: int = 1, dithering: Dithering | None = None
 ) -> Quantized:
@@ -119,15 +141,12 @@ def quantize_with(
     check_dithering(palette.options, dithering)
     options, k = palette.options, len(palette)
     image = counted_for(image, options)
-    projection, histogram = projection_of(options), image.histogram
-    weighted = WeightedFeatures.of(histogram, projection, merge=not palette.untouched)
+    histogram = image.histogram
+    weighted = palette.features_of(histogram)
     model = palette.model.reordered(np.arange(k))
-    labels = assigned(model, weighted.features, palette.assign)
-    labelling = Labelling(weighted, weighted.per_color(labels).astype(np.int64), k)
-    if palette.chroma is None:
-        painted, pixels = palette.rows[labelling.labels], None
-    else:
-        painted = keep_luma(labelling, palette.chroma, projection)
+    labelling = _labelled(palette, weighted)
+    painted, pixels = _painted(palette, labelling), None
+    if palette.chroma is not None:
         pixels = unpack(image.spread(pack(painted)).reshape(-1)).reshape(image.rgb.shape)
     inertia = log_likelihood = None
     if isinstance(model, Centroids):

@@ -6,15 +6,18 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from colorquant.analysis import k_search, measures
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError, TargetError
+from colorquant.fitting import engines
 from colorquant.fitting.engines import METHODS
+from colorquant.fitting.features import counted_for
 from colorquant.fitting.options import MAX_COLORS, FitOptions, check_range
 from colorquant.quantization import Quantized
 
+T = TypeVar("T")
 MIN_K, MAX_K = 2, 256  # the range that is searched by default
 DEFAULTS = {"kmeans": "elbow", "em": "bic"}  # the criterion of ``-k auto`` without a target
 BITS = (3, 5, 17, 257)  # numbers of colours at which a pixel of the PNG takes more bits, and the file may be smaller
@@ -260,45 +263,54 @@ class AutoResult:
     runs: tuple[Quantized, ...]
 
 
-@dataclass
-class _Trials:
-    """Tries numbers of colours, each once."""
+@dataclass(frozen=True, eq=False)
+class Trial(Generic[T]):
+    """What a number of colours gave: the ``result``, its ``mse``, the criterion's ``value``, a PNG if it needed one."""
 
-    image: CountedImage
+    result: T
+    mse: float
+    value: float | None
+    png: bytes | None = None
+
+
+@dataclass
+class Trials(Generic[T]):
+    """Tries numbers of colours by ``attempt``, each once; unless ``keep_all``, only the best result is kept."""
+
     auto: AutoK
-    run: Callable[[int], Quantized]
-    encode: Callable[[Quantized], bytes]
-    keep_all: bool
+    attempt: Callable[[int], Trial[T]]
+    keep_all: bool = False
     points: dict[int, CurvePoint] = field(default_factory=dict)
-    runs: dict[int, Quantized] = field(default_factory=dict)
-    pngs: dict[int, bytes] = field(default_factory=dict)
+    kept: dict[int, Trial[T]] = field(default_factory=dict)
+
+    def choose(self, colors: int) -> ChosenK:
+        """Choose a number for an image, or several, of so many distinct ``colors``.
+
+        Raises TargetError where no number reaches the target, unless the nearest is good enough.
+        """
+        auto, low = self.auto, self.auto.min_k
+        if low >= colors:
+            self.value(low)
+        else:  # with as many colours as the image has, nothing is lost
+            self.search(low, min(auto.max_k, colors))
+        k = self.best()
+        curve = tuple(self.points[other] for other in sorted(self.points))
+        reached = not auto.row.has_target or auto.reaches(self.points[k].value)
+        chosen = ChosenK(auto, k, curve, reached)
+        if not reached and not auto.best_effort:
+            raise TargetError(f"{chosen.words}; {_remedy(auto)}, or add --best-effort")
+        return chosen
 
     def value(self, k: int) -> float | None:
         """The value of the criterion with ``k`` colours."""
         if k not in self.points:
-            quantized = self.run(k)
-            self.runs[k] = quantized
-            self.points[k] = CurvePoint(k, self._measured(k, quantized), quantized.mse)
-            best = self.best()
-            self.pngs = {other: png for other, png in self.pngs.items() if other == best}
+            trial = self.attempt(k)
+            self.kept[k] = trial
+            self.points[k] = CurvePoint(k, trial.value, trial.mse)
             if not self.keep_all:
-                self.runs = {best: self.runs[best]}  # no later trial makes an earlier one the best again
+                best = self.best()  # no later trial makes an earlier one the best again
+                self.kept = {best: self.kept[best]}
         return self.points[k].value
-
-    def _measured(self, k: int, quantized: Quantized) -> float | None:
-        criterion = self.auto.criterion
-        if criterion == "psnr":
-            return quantized.psnr
-        if criterion == "de":
-            return measures.mean_ciede2000(self.image, quantized.rgb)
-        if criterion == "ssim":
-            return measures.visible_ssim(self.image, quantized.rgb)
-        if criterion == "size":
-            self.pngs[k] = self.encode(quantized)
-            return float(len(self.pngs[k]))
-        if criterion == "elbow":
-            return 0.0 if quantized.inertia is None else quantized.inertia / max(quantized.weight, 1e-9)
-        return quantized.bic if criterion == "bic" else quantized.aic
 
     def values(self) -> Mapping[int, float]:
         """The values so far, without the missing ones."""
@@ -362,32 +374,49 @@ def choose_k(
     run: Callable[[int], Quantized],
     encode: Callable[[Quantized], bytes],
     *,
+    colors: int,
     keep_all: bool = False,
 ) -> AutoResult:
-    """Choose the number of colours of an image.
+    """Choose the number of colours of an image that has so many distinct ``colors`` (:func:`distinct_colors`).
 
     ``run`` quantizes it with a number of colours, and is called once for each that is tried; ``encode`` makes the PNG
     that a target of size is about. With ``keep_all`` all pictures are kept, else only the best. Raises TargetError
     where no number of colours reaches the target, unless the effort is enough, and what ``run`` raises.
     """
-    trials = _Trials(image, auto, run, encode, keep_all)
-    low, colors = auto.min_k, len(image.histogram)
-    high = max(low, min(auto.max_k, colors))  # with as many colours as the image has, nothing is lost
-    if auto.criterion == "ssim" and min(image.rgb.shape[:2]) < measures.SSIM_WINDOW:
-        window = measures.SSIM_WINDOW
+    window = measures.SSIM_WINDOW
+    if auto.criterion == "ssim" and min(image.rgb.shape[:2]) < window:
         raise TargetError(f"SSIM is not defined for a picture smaller than {window} × {window} pixels: use psnr or de")
-    if low >= colors:
-        trials.value(low)
-    else:
-        trials.search(low, high)
-    k = trials.best()
-    curve = tuple(trials.points[other] for other in sorted(trials.points))
-    reached = not auto.row.has_target or auto.reaches(trials.points[k].value)
-    chosen = ChosenK(auto, k, curve, reached)
-    if not reached and not auto.best_effort:
-        raise TargetError(f"{chosen.words}; {_remedy(auto)}, or add --best-effort")
-    runs = tuple(trials.runs[other] for other in sorted(trials.runs))
-    return AutoResult(chosen, trials.runs[k], trials.pngs.get(k), runs)
+
+    def attempt(k: int) -> Trial[Quantized]:
+        quantized = run(k)
+        png = encode(quantized) if auto.criterion == "size" else None
+        return Trial(quantized, quantized.mse, _measured(auto.criterion, image, quantized, png), png)
+
+    trials = Trials(auto, attempt, keep_all)
+    chosen = trials.choose(colors)
+    own = trials.kept[chosen.k]
+    return AutoResult(chosen, own.result, own.png, tuple(trials.kept[k].result for k in sorted(trials.kept)))
+
+
+def distinct_colors(image: CountedImage, options: FitOptions, *, dithers: bool = False) -> int:
+    """The number of distinct colours of an image, or pairs of colour and alpha, that a fit with ``options`` sees."""
+    resolved = engines.resolve_alpha(engines.resolve(options), image, dithers=dithers)
+    return len(counted_for(image, resolved).histogram)
+
+
+def _measured(criterion: str, image: CountedImage, quantized: Quantized, png: bytes | None) -> float | None:
+    """The value of a criterion for a quantized image."""
+    if criterion == "psnr":
+        return quantized.psnr
+    if criterion == "de":
+        return measures.mean_ciede2000(image, quantized)
+    if criterion == "ssim":
+        return measures.mean_ssim(image, quantized)
+    if png is not None:
+        return float(len(png))
+    if criterion == "elbow":
+        return 0.0 if quantized.inertia is None else quantized.inertia / max(quantized.weight, 1e-9)
+    return quantized.bic if criterion == "bic" else quantized.aic
 
 
 def _remedy(auto: AutoK) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -14,7 +14,10 @@ from colorquant.analysis.blurring import blurred_mse
 from colorquant.color import difference
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import count_distinct, count_pairs
+from colorquant.color.rgba import BACKGROUNDS
 from colorquant.color.spaces import SPACES
+from colorquant.images.alpha import composite
+from colorquant.quantization import IndexedImage
 from colorquant.types import FloatArray, IntArray, LabelArray, UInt8Array
 
 BLOCK = 1 << 16  # pixels at a time, so that temporaries stay in the processor's cache
@@ -155,9 +158,40 @@ def measure(image: CountedImage, rendering: Rendering) -> Measures:
     )
 
 
-def mean_ciede2000(image: CountedImage, rgb: UInt8Array) -> float:
-    """The mean CIEDE2000 difference of visible pixels to those of ``rgb`` (h, w, 3) uint8, weighted by alpha."""
-    before, after, weights = count_pairs(image.visible.rgb, image.of_visible(rgb), image.visible.alpha)
+def mean_ciede2000(image: CountedImage, result: IndexedImage) -> float:
+    """The mean CIEDE2000 difference of the visible pixels of an image to those of a result, weighted by alpha.
+
+    With a palette over RGBA it is the mean of the pictures composited onto each of BACKGROUNDS.
+    """
+    if result.palette.alpha is None:
+        pixels = image.of_visible(result.rgb)
+        return weighted_mean_ciede2000(*count_pairs(image.visible.rgb, pixels, image.visible.alpha))
+    pairs = [(one.reshape(-1, 3), other.reshape(-1, 3)) for one, other in _composited(image, result)]
+    return sum(weighted_mean_ciede2000(*count_pairs(*pair)) for pair in pairs) / len(pairs)
+
+
+def _composited(image: CountedImage, result: IndexedImage) -> Iterator[tuple[UInt8Array, UInt8Array]]:
+    """An image and a result (h, w, 3) uint8, both composited onto each of BACKGROUNDS."""
+    for background in BACKGROUNDS:
+        yield _onto(image.rgb, image.alpha, background), _onto(result.rgb, result.alpha, background)
+
+
+def _onto(rgb: UInt8Array, alpha: UInt8Array | None, background: int) -> UInt8Array:
+    """Pixels composited onto a gray level."""
+    return rgb if alpha is None else composite(rgb, alpha, np.full(3, background, np.uint16))
+
+
+def weighted_mean_ciede2000(before: UInt8Array, after: UInt8Array, weights: IntArray) -> float:
+    """The mean CIEDE2000 difference of colours, each pair weighted by its entry in ``weights`` (n,).
+
+    Colours are (n, 3) uint8, or (n, 4) with alpha: then it is the mean over BACKGROUNDS.
+    """
+    if before.shape[1] == 4:
+        pairs = [
+            [_onto(rows[:, None, :3], rows[:, None, 3], background)[:, 0] for rows in (before, after)]
+            for background in BACKGROUNDS
+        ]
+        return sum(weighted_mean_ciede2000(one, other, weights) for one, other in pairs) / len(pairs)
     to_lab = SPACES["lab"].forward
     return mean_and_percentile(difference.ciede2000(to_lab(before), to_lab(after)), weights, PERCENT)[0]
 
@@ -176,6 +210,14 @@ def mean_and_percentile(values: FloatArray, counts: IntArray, percent: float) ->
 def has_ssim() -> bool:
     """Whether scikit-image, which computes :func:`ssim`, is installed."""
     return find_spec("skimage") is not None
+
+
+def mean_ssim(image: CountedImage, result: IndexedImage) -> float | None:
+    """The :func:`visible_ssim` of a result; with a palette over RGBA the mean over BACKGROUNDS."""
+    if result.palette.alpha is None:
+        return visible_ssim(image, result.rgb)
+    values = [value for pair in _composited(image, result) if (value := ssim(*pair)) is not None]
+    return sum(values) / len(values) if values else None
 
 
 def visible_ssim(image: CountedImage, rgb: UInt8Array) -> float | None:

@@ -86,6 +86,7 @@ def shared_command(
     names: Sequence[str],
     options: FitOptions,
     *,
+    auto: AutoK | None,
     recursive: bool,
     paint: str,
     assign: str | None,
@@ -106,7 +107,7 @@ def shared_command(
     ``output`` is the value of ``-o``; the other arguments are as for :func:`command_line`.
     """
     words = ["colorquant", options.method, *map(_no_option, names), *_words("--recursive", recursive, False)]
-    words += ["--shared", *_words("--shared-from", shared_from, None), *_fit_words(options, None)]
+    words += ["--shared", *_words("--shared-from", shared_from, None), *_fit_words(options, auto)]
     words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
     words += _words("--weights", weights, None) + _dither_words(dithering) + _reading_words(reading)
     place = ["--in-place"] if in_place else _words("-o", output, None)

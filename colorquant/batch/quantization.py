@@ -22,7 +22,7 @@ from colorquant.mapping.options import MappingOptions
 from colorquant.quantization import check_dithering
 from colorquant.report import figures
 from colorquant.report.figure_kinds import FIGURES, Drawing
-from colorquant.shared_palette import fit_palette
+from colorquant.shared_palette import FittedPalette, fit_palette
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.analysis.auto_k import AutoK
@@ -96,7 +96,9 @@ class QuantizeRequest:
                 "use --engine numpy"
             )
         if self.auto is not None:
-            raise OptionError("-k auto chooses a number for each image, and --shared has one for all: give -k a number")
+            from colorquant.analysis.shared_k import check_shared
+
+            check_shared(self.auto, dithered=self.dithering is not None)
         if self.skip_existing:
             raise OptionError(
                 "--skip-existing could keep pictures of another palette than the one that --shared fits: leave it "
@@ -187,6 +189,7 @@ class QuantizeRequest:
         return shared_command(
             names,
             self.options,
+            auto=self.auto,
             recursive=recursive,
             paint=self.paint,
             assign=self.assign,
@@ -210,21 +213,36 @@ class QuantizeRequest:
         assert isinstance(self.options, FitOptions), "only fits have --shared"
         return FirstPass(plan, CountJob(self._settings(), self.k), self.shared_from, self.options.seed)
 
-    def fit_shared(self, first: FirstPass, progress: Progress, command: str) -> SharedFit:
+    def fit_shared(
+        self, first: FirstPass, progress: Progress, trying: Callable[[int], None], command: str
+    ) -> SharedFit:
         """Fit the one palette to what was counted, and write its file if it is requested.
 
-        Raises EngineError where no image has a visible pixel or a fit fails, and OutputError.
+        Raises EngineError where no image has a visible pixel or a fit fails, TargetError, and OutputError.
         """
         from colorquant.batch.shared_fit import SharedFit
 
-        assert isinstance(self.options, FitOptions), "only fits have --shared"
+        options = self.options
+        assert isinstance(options, FitOptions), "only fits have --shared"
         total = first.sum.total()
         if not len(total):
             raise EngineError("no image has a visible pixel: there is nothing to fit")
-        palette = fit_palette(total, self.options, paint=self.paint, assign=self.assign, progress=progress)
+
+        def fit(k: int) -> FittedPalette:
+            if self.auto is not None:
+                trying(k)
+            return fit_palette(total, options.replace(k=k), paint=self.paint, assign=self.assign, progress=progress)
+
+        chosen = None
+        if self.auto is None:
+            palette = fit(options.k)
+        else:
+            from colorquant.analysis.shared_k import choose_shared_k
+
+            chosen, palette = choose_shared_k(total, self.auto, fit)
         if self.shared_palette is not None:
             palette.write(self.shared_palette, force=self.force)
-        return SharedFit(palette, first.sum.images, command)
+        return SharedFit(palette, first.sum.images, command, chosen)
 
     def _drawing(self) -> Drawing | None:
         """The figure to draw, if any. Raises OptionError if it is impossible, or described but not requested."""

@@ -152,7 +152,9 @@ def quantize_file(
 
     made = _make(image, settings, paths, seconds=seconds, progress=progress, trying=trying, encode=encode)
     quantized = made.quantized
-    said = (*palette_notes(quantized), *(() if made.chosen is None else made.chosen.warnings))
+    said = palette_notes(quantized)
+    if made.chosen is not None and settings.shared is None:
+        said = (*said, *made.chosen.warnings)
     notes = (*picture.notes, *dropped, *uncounted_alpha(quantized), *said)
     warnings = (*picture.warnings, *(dropped if paths.in_place else ()), *said)
     shown = image if paths.others else None
@@ -222,7 +224,7 @@ def _make(
             settings.shared.palette, image, shared=settings.shared.images, dithering=settings.dithering
         )
         seconds["paint"] = time.perf_counter() - start
-        return _Made(quantized)
+        return _Made(quantized, settings.shared.chosen)
     record = _needs_iterations(settings, paths)
     fits = _Fits(image, settings, options, seconds=seconds, record=record, progress=progress, trying=trying)
     if settings.auto is None:
@@ -309,14 +311,14 @@ class _Fits:
 
 def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Quantized], bytes]) -> AutoResult:
     """The number of colours of ``-k auto``; all pictures that were tried are kept for a file that shows them."""
-    from colorquant.analysis.auto_k import choose_k
+    from colorquant.analysis.auto_k import choose_k, distinct_colors
 
     drawing = fits.settings.drawing
     start = time.perf_counter()
-    len(fits.image.histogram)  # counted here, once
+    colors = distinct_colors(fits.image, fits.options, dithers=fits.settings.dithering is not None)
     fits.seconds["count"] = time.perf_counter() - start
     shows_all = "html" in paths.others or (drawing is not None and FIGURES[drawing.kind].pictures)
-    return choose_k(fits.image, auto, fits.try_k, encode, keep_all=shows_all)
+    return choose_k(fits.image, auto, fits.try_k, encode, colors=colors, keep_all=shows_all)
 
 
 def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:

@@ -27,17 +27,23 @@ from colorquant.shared_palette import FittedPalette
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from colorquant.analysis.auto_k import ChosenK
+
 Planned = tuple[Input, OutputPaths]
 PENDING = 1 << 21  # colours of histograms that wait to be added, in one step, to the sum
 
 
 @dataclass(frozen=True)
 class SharedFit:
-    """The one palette of a run, fitted to ``images`` images, and the shell ``command`` of the whole run."""
+    """The one palette of a run, fitted to ``images`` images, and the shell ``command`` of the whole run.
+
+    ``chosen`` says how ``-k auto`` chose the number of colours.
+    """
 
     palette: FittedPalette
     images: int
     command: str = ""
+    chosen: ChosenK | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from colorquant.errors import OptionError
 from colorquant.files import LineFile
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.options import MappingOptions
-from colorquant.report.records import shared_line
+from colorquant.report.records import notes_line, shared_line
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.batch.shared_fit import FirstPass, SharedFit
@@ -93,8 +93,10 @@ def run_quantization(
 def _fit_shared(request: QuantizeRequest, first: FirstPass, console: Console, command: str) -> SharedFit:
     """Fit one palette to what the first pass counted, and say so."""
     console.show_current("fitting one palette")
-    shared = request.fit_shared(first, console.show_progress, command)
+    shared = request.fit_shared(first, console.show_progress, console.show_trial, command)
     console.print(shared_line(len(shared.palette), shared.images, len(first.sum.total())))
+    if shared.chosen is not None and shared.chosen.warnings:
+        console.print(notes_line(shared.chosen.warnings))
     console.show_current("writing")
     return shared
 

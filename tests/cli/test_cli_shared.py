@@ -3,6 +3,7 @@
 import json
 import shlex
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,7 +179,8 @@ def test_another_image_takes_the_place_of_one_that_cannot_be_read(run, folder, t
 WRONG = {
     "resuming": (["--skip-existing"], "--skip-existing could keep pictures of another palette"),
     "every pixel": (["--engine", "opencv"], "kmeans --engine opencv fits every pixel: use --engine numpy"),
-    "auto": (["-k", "auto", "--target", "psnr:30"], "give -k a number"),
+    "the size of one": (["-k", "auto", "--target", "size:9k"], "--target size concerns one picture"),
+    "dithered pixels": (["-k", "auto", "--target", "psnr:30", "--dither", "bayer4"], "is measured on pixels"),
     "a trace": (["--trace", "{stem}.csv"], "--trace follows the fit of one image"),
     "an elbow": (["--figure", "{stem}.png", "--figure-kind", "elbow"], "--figure-kind elbow fits one image again"),
     "convergence": (["--figure", "{stem}.png", "--figure-kind", "convergence"], "--figure-kind convergence fits one"),
@@ -194,6 +196,41 @@ def test_what_one_palette_cannot_honour_is_one_line(run, folder, case):
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
     assert said in result.stderr
     assert len(list(folder.iterdir())) == 4
+
+
+@pytest.mark.parametrize(("method", "target"), [("kmeans", "psnr:24"), ("kmeans", "de:7"), ("em", "bic")])
+def test_auto_chooses_one_number_for_all(run, folder, tmp_path, method, target):
+    words = ["--shared", "-k", "auto", "--target", target, "--max-k", 30, "-o", tmp_path / "out", "--json"]
+    result = run(method, folder, *words, "--masks", tmp_path / "masks")
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len({row["k"] for row in rows}) == len({json.dumps(row["auto"]) for row in rows}) == 1
+    k, auto = rows[0]["k"], rows[0]["auto"]
+    values = {point["k"]: point["value"] for point in auto["curve"]}
+    errors = {point["k"]: point["mse"] for point in auto["curve"]}
+    pixels = [row["width"] * row["height"] for row in rows]
+    assert np.average([row["mse"] for row in rows], weights=pixels) == pytest.approx(errors[k])
+    if target == "psnr:24":
+        assert values[k] >= 24 > values[k - 1]
+    elif target == "bic":
+        assert values[k] == min(values.values())
+    given = run(method, folder, "--shared", "-k", k, "-o", tmp_path / "given", "--json")
+    assert given.exit_code == 0
+    for row in rows:
+        name = Path(row["output"]).name
+        other = (tmp_path / "given" / name.replace("auto", str(k))).read_bytes()
+        assert Path(row["output"]).read_bytes() == other
+
+
+def test_a_target_that_all_images_miss_together_is_one_line(run, folder, tmp_path):
+    words = ("kmeans", folder, "--shared", "-k", "auto", "--target", "psnr:70", "--max-k", 6, "-o", tmp_path / "out")
+    result = run(*words)
+    assert result.exit_code == 1
+    assert result.stderr.count("psnr:70 is not reached with 2 to 6 colours") == 1
+    assert not (tmp_path / "out").exists()
+    result = run(*words, "--best-effort")
+    assert result.exit_code == 0
+    assert result.stderr.count("psnr:70 is not reached with 2 to 6 colours") == 1
 
 
 def test_other_wrong_usage(run, folder, tmp_path):

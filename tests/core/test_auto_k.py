@@ -10,7 +10,7 @@ from support.pictures import random_picture
 
 import colorquant as cq
 from colorquant.analysis import k_search
-from colorquant.analysis.auto_k import AutoK, choose_k
+from colorquant.analysis.auto_k import AutoK, choose_k, distinct_colors
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError, TargetError
 from colorquant.fitting.options import FitOptions
@@ -25,7 +25,8 @@ def chosen(image: CountedImage, target: str | None, method: str = "kmeans", **se
         tried.append(k)
         return quantize(image, FitOptions(method, k=k))
 
-    return choose_k(image, AutoK.of(method, target, **settings), run, encode_png), tried
+    colors = distinct_colors(image, FitOptions(method))
+    return choose_k(image, AutoK.of(method, target, **settings), run, encode_png, colors=colors), tried
 
 
 @given(low=st.integers(1, 300), span=st.integers(0, 700), share=st.floats(0, 1.1))
@@ -110,7 +111,7 @@ def test_a_file_that_is_smaller_with_more_bits_a_pixel_is_found(thumbnail):
     image = CountedImage(thumbnail)
     sizes = {k: bytes(10 * k if k <= 16 else 10 * k - 40) for k in range(1, 40)}
     auto = AutoK("size", 150, 2, 39)
-    result = choose_k(image, auto, lambda k: quantize(image, FitOptions(k=k)), lambda q: sizes[q.options.k])
+    result = choose_k(image, auto, lambda k: quantize(image, FitOptions(k=k)), lambda q: sizes[q.options.k], colors=40)
     assert result.chosen.k == 19
 
 
@@ -167,10 +168,10 @@ def test_only_the_chosen_picture_is_kept_unless_all_are_wanted(thumbnail):
     def run(k):
         return quantize(image, FitOptions(k=k))
 
-    assert [q.options.k for q in choose_k(image, auto, run, encode_png).runs] == [
-        choose_k(image, auto, run, encode_png).chosen.k
+    assert [q.options.k for q in choose_k(image, auto, run, encode_png, colors=4000).runs] == [
+        choose_k(image, auto, run, encode_png, colors=4000).chosen.k
     ]
-    kept = choose_k(image, auto, run, encode_png, keep_all=True)
+    kept = choose_k(image, auto, run, encode_png, colors=4000, keep_all=True)
     assert [q.options.k for q in kept.runs] == [point.k for point in kept.chosen.curve]
 
 
