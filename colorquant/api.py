@@ -11,8 +11,9 @@ import numpy as np
 
 from colorquant import images, quantization, shared_palette
 from colorquant.analysis import compare as comparisons
-from colorquant.analysis.auto_k import AutoK, ChosenK, choose_k, distinct_colors
+from colorquant.analysis.auto_k import AutoK, ChosenK
 from colorquant.analysis.grid import Axes, Grid
+from colorquant.analysis.k_trials import choose_k, distinct_colors
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import ImageReadError, OptionError
@@ -253,9 +254,8 @@ def quantize(
     name = str(source) if isinstance(source, (str, Path)) else "image"
     chosen = None
     if auto is not None:
-        found = choose_k(
-            image, auto, run, encode_png, colors=distinct_colors(image, resolved, dithers=dithering is not None)
-        )
+        colors = distinct_colors(image, resolved, dithers=dithering is not None)
+        found = choose_k(image, auto, run, encode_png, colors=colors)
         result, chosen = found.quantized, found.chosen
     else:
         result = run(resolved.k)

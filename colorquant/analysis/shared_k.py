@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from colorquant.analysis.auto_k import AutoK, ChosenK, Trial, Trials
+from colorquant.analysis.auto_k import AutoK, ChosenK
+from colorquant.analysis.k_trials import Trial, Trials
 from colorquant.analysis.measures import weighted_mean_ciede2000
 from colorquant.color.difference import mse, psnr
 from colorquant.color.histogram import ColorHistogram

@@ -28,7 +28,8 @@ from colorquant.report.records import FileRecord
 from colorquant.shared_palette import apply_palette, quantize_with
 
 if TYPE_CHECKING:  # a plain run loads neither
-    from colorquant.analysis.auto_k import AutoK, AutoResult, ChosenK
+    from colorquant.analysis.auto_k import AutoK, ChosenK
+    from colorquant.analysis.k_trials import AutoResult
     from colorquant.report.quantized_file import IndexedFile
 
 
@@ -311,7 +312,7 @@ class _Fits:
 
 def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Quantized], bytes]) -> AutoResult:
     """The number of colours of ``-k auto``; all pictures that were tried are kept for a file that shows them."""
-    from colorquant.analysis.auto_k import choose_k, distinct_colors
+    from colorquant.analysis.k_trials import choose_k, distinct_colors
 
     drawing = fits.settings.drawing
     start = time.perf_counter()

@@ -10,7 +10,8 @@ from support.pictures import random_picture
 
 import colorquant as cq
 from colorquant.analysis import k_search
-from colorquant.analysis.auto_k import AutoK, choose_k, distinct_colors
+from colorquant.analysis.auto_k import AutoK
+from colorquant.analysis.k_trials import choose_k, distinct_colors
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError, TargetError
 from colorquant.fitting.options import FitOptions
