@@ -48,7 +48,7 @@ def check(rgb: np.ndarray, lock: list[str], k: int, result: Quantized) -> None:
     init=st.sampled_from(["split", "pp", "random"]),
     paint=st.sampled_from(list(PAINTS)),
 )
-@settings(max_examples=80)
+@settings(max_examples=50)
 def test_locked_colors_are_entries(seed, size, levels, k, locked, space, init, paint):
     rgb = random_picture(seed, *size, levels=levels)
     rng = np.random.default_rng(seed)
@@ -95,6 +95,20 @@ def test_transparent_pixels_keep_their_label(thumbnail):
     assert (result.labels[:9] == len(result.palette)).all()
     assert result.palette.hex[-1] == "#00ff00"
     assert result.palette.counts[-1] == 0
+
+
+def test_locked_colors_are_opaque(thumbnail):
+    alpha = np.tile(np.linspace(0, 255, thumbnail.shape[1]).astype(np.uint8), (thumbnail.shape[0], 1))
+    result = colorquant.quantize(thumbnail, alpha=alpha, k=8, lock=["#ff0000", "#ffffff"])
+    assert result.options.alpha == "palette"
+    assert {"#ff0000", "#ffffff"} <= set(result.palette.hex)
+    assert len(result.palette) == 8
+
+
+def test_dithering_keeps_them(thumbnail):
+    dithered = colorquant.quantize(thumbnail, k=8, lock=["#00ff00", "#ffffff"], dither="floyd-steinberg")
+    assert {"#00ff00", "#ffffff"} <= set(dithered.palette.hex)
+    assert len(dithered.palette) == 8
 
 
 def test_figures_of_a_palette_with_unused_entries(thumbnail):
