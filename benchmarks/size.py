@@ -23,7 +23,6 @@ from benchmarks.report import Cell, Section, Table
 from benchmarks.settings import Settings, say
 from benchmarks.timing import run_child
 from colorquant.fitting.options import FitOptions
-from colorquant.images.optimizing import optimized
 from colorquant.quantization import encode_png, quantize
 
 KS = (2, 4, 8, 16, 32, 64, 128, 256)  # of the curves
@@ -56,7 +55,11 @@ def _ours(source: Path, rgb: RGB, k: int, *, optimize: bool = False) -> bytes:
 def _pngquant(source: Path, rgb: RGB, k: int, *, optimize: bool = False) -> bytes:
     target = source.with_name("target.png")
     run_child(["pngquant", "--nofs", "--force", "--output", target, str(k), source])
-    return optimized(target.read_bytes()) if optimize else target.read_bytes()
+    if not optimize:
+        return target.read_bytes()
+    import oxipng
+
+    return oxipng.optimize_from_memory(target.read_bytes(), level=2)
 
 
 def _imagequant(source: Path, rgb: RGB, k: int) -> bytes:

@@ -47,7 +47,7 @@ def encode_indexed(
     ``indices`` (h, w) are integers below p; ``colors`` (p, 3) uint8 are 1 to 256 entries and ``alpha`` (p,) uint8 is
     their alpha, None where all are opaque. ``chunks`` are written before PLTE. The entries keep their order, but those
     that are not opaque are moved to the front, so that tRNS can leave out the others; with ``keep_order`` they stay
-    where they are. ``fast`` takes a third of the time, for files that are about 3 % larger. Raises
+    where they are. ``fast`` takes a third of the time, for files that are 1 to 3 % larger. Raises
     OutputError for an index outside the palette, and for more than 256 entries.
     """
     if not 0 < len(colors) <= 256:
