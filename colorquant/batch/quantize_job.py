@@ -21,6 +21,7 @@ from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.mapping.options import MappingOptions
+from colorquant.palette.files import alpha_notes
 from colorquant.quantization import IndexedImage, Quantized, encode_png, quantize
 from colorquant.report import figures, records
 from colorquant.report.figure_kinds import FIGURES
@@ -153,7 +154,8 @@ def quantize_file(
 
     made = _make(image, settings, paths, seconds=seconds, progress=progress, trying=trying, encode=encode)
     quantized = made.quantized
-    said = palette_notes(quantized)
+    lost = alpha_notes(paths.others["palette"].name, quantized.palette.alpha) if "palette" in paths.others else ()
+    said = (*palette_notes(quantized), *lost)
     if made.chosen is not None and settings.shared is None:
         said = (*said, *made.chosen.warnings)
     notes = (*picture.notes, *dropped, *uncounted_alpha(quantized), *said)

@@ -14,11 +14,11 @@ from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.naming import OutputName, check_names
 from colorquant.cli.console import Console, print_result
 from colorquant.errors import ColorquantError, OptionError
-from colorquant.palette.files import PALETTE_FORMATS, format_of
+from colorquant.palette.files import PALETTE_FORMATS, alpha_notes
 from colorquant.palette.given import given_palette
 from colorquant.palette.palette import Palette
 from colorquant.report.palettes import PaletteRecord, palette_foot, palette_head, palette_record, palette_table
-from colorquant.report.records import printable
+from colorquant.report.records import notes_line, printable
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,9 @@ def _run(names: list[str], request: PaletteRequest, console: Console, *, as_json
     if path is not None:
         number = len(palette)
         console.print(f"{printable(str(path))}: {number:,} {'colour' if number == 1 else 'colours'}")
-        if palette.alpha is not None and not format_of(path.name).alpha:
-            console.print(f"  note: {path.suffix} does not hold alpha as this palette has it")
+        notes = alpha_notes(path.name, palette.alpha)
+        if notes:
+            console.print(notes_line(notes))
 
 
 def _show(record: PaletteRecord) -> None:

@@ -10,7 +10,9 @@ from colorquant.errors import ImageReadError, OptionError, PaletteReadError
 from colorquant.files import write_whole
 from colorquant.images import SUFFIXES
 from colorquant.palette.entries import Codec, Entries
+from colorquant.types import UInt8Array
 
+OPAQUE = 255
 LARGEST_FILE = 16_000_000  # bytes: 65,536 colours as JSON need about 6 MB
 RIFF_ENDING = ".riff.pal"  # writes RIFF; any other .pal is JASC
 
@@ -76,6 +78,18 @@ def check_room(name: str, colors: int) -> None:
             f"palette {name}: {ending_of(name)} holds {most:,} colours, and there are {colors:,}: "
             "use .json, .gpl or .hex"
         )
+
+
+def alpha_notes(name: str, alpha: UInt8Array | None) -> tuple[str, ...]:
+    """A note if the format of ``name`` does not hold the ``alpha`` (p,) of a palette.
+
+    A color table (.act) holds it if one colour is fully transparent, and all others are opaque.
+    """
+    if alpha is None or format_of(name).alpha or alpha.min() == OPAQUE:
+        return ()
+    if ending_of(name) == ".act" and alpha.min() == 0 and (alpha < OPAQUE).sum() == 1:
+        return ()
+    return (f"{ending_of(name)} does not hold alpha: the colours of {PurePath(name).name} are opaque",)
 
 
 def encode_palette(name: str, entries: Entries) -> bytes:

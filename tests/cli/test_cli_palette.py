@@ -90,8 +90,12 @@ def test_several_palettes_are_joined_or_written_one_by_one(run):
 
 
 def test_lost_alpha_is_noted(run):
-    assert "note: .gpl does not hold alpha" in run("palette", "#fff,#00000080", "-o", "a.gpl").stderr
-    assert "note" not in run("palette", "#fff,#00000080", "-o", "a.css").stderr
+    Image.fromarray(np.array([[[1, 2, 3, 0], [4, 5, 6, 99], [7, 8, 9, 255]]], np.uint8)).save("a.png")
+    for words in (("palette", "a.png", "-o", "a.gpl"), ("kmeans", "a.png", "--palette-out", "b.gpl")):
+        assert "note: .gpl does not hold alpha" in run(*words).stderr
+    assert "note: .act does not hold alpha" in run("palette", "a.png", "-o", "a.act").stderr
+    assert "note" not in run("palette", "#fff,#00000000", "-o", "b.act").stderr
+    assert "note" not in run("palette", "a.png", "-o", "a.css").stderr
 
 
 @pytest.mark.parametrize(
