@@ -177,6 +177,15 @@ def test_a_plain_run_loads_neither_opencv_nor_sklearn(photo, tmp_path):
     assert (tmp_path / "out.png").exists()
 
 
+def test_a_plain_run_loads_no_palette_format(photo, tmp_path):
+    rooms = {
+        name.removeprefix("colorquant.palette.")
+        for name in loaded_by("kmeans", str(photo), "-o", str(tmp_path / "a.png"))
+    }
+    assert not rooms & {"adobe_files", "pal_files", "style_files", "text_files", "swatch", "arranging", "built_in"}
+    assert "files" in rooms
+
+
 def test_a_page_of_a_comparison_loads_no_rich(photo, tmp_path):
     words = ("compare", str(photo), "-k", "2", "--method", "kmeans", "--html", str(tmp_path / "page.html"))
     assert "rich" not in loaded_by(*words)
