@@ -322,7 +322,12 @@ def apply(
     options = MappingOptions(palette, space=space, distance=distance)
     image = counted(source, alpha)
     result = apply_palette(
-        options.entries, image, options.metric_space, distance=distance, dithering=_dithering(dither)
+        palette,
+        image,
+        options.metric_space,
+        distance=distance,
+        dithering=_dithering(dither),
+        keep_alpha=options.keep_alpha,
     )
     return MappedImage(**vars(result))
 

@@ -51,7 +51,6 @@ class IndexedImage:
     ``painted`` (h, w, 3) uint8 is the picture where every pixel keeps its own lightness, else None. ``colors_in`` and
     ``colors_out`` count the distinct colours of the visible pixels before and after. ``weight`` is the sum of alpha /
     255 over all pixels; ``mse`` sums the squared error over the three channels and averages it over pixels with these
-    weights.
     weights. With a palette over RGBA each pixel weighs 1, pairs of colour and alpha are counted, and ``mse`` is the
     mean of the errors on black, mid-gray and white. ``dithering`` is None where every pixel of a colour has the
     same label.
@@ -338,8 +337,8 @@ def encode_png(image: IndexedImage, chunks: bytes = SRGB, *, optimize: bool = Fa
     """The picture as PNG: indexed where its colours allow it, else truecolour.
 
     ``chunks``, from :func:`colorquant.images.encoding.picture_chunks`, describe its colours and its resolution. With
-    ``optimize`` oxipng makes the file smaller, and the indices of the PNG may differ from the labels. Raises
-    OptionError where that needs a package that is missing.
+    ``optimize`` oxipng makes the file smaller, and the indices of the PNG may differ from the labels, unless the image
+    says ``keep_order``. Raises OptionError where that needs a package that is missing.
     """
     if image.painted is not None:
         png = encoding.encode_rgb(image.painted, image.alpha, chunks)
@@ -360,4 +359,4 @@ def encode_png(image: IndexedImage, chunks: bytes = SRGB, *, optimize: bool = Fa
             chunks=chunks,
             keep_order=image.keep_order,
         )
-    return optimized(png) if optimize else png
+    return optimized(png, keep_palette=image.keep_order) if optimize else png

@@ -195,16 +195,21 @@ def apply_palette(
     *,
     distance: str = "euclidean",
     dithering: Dithering | None = None,
+    keep_alpha: bool = False,
 ) -> IndexedImage:
     """Map an image onto a palette: each pixel gets the nearest entry.
 
     Nearest is meant in ``space``, a key of SPACES, by Euclidean distance, or in lab by ``distance`` ciede2000. The
     palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. With
-    ``dithering`` a pixel gets the entry that is nearest to its colour and the error that it takes. Raises
-    OptionError for an empty palette, and as :func:`colorquant.mapping.nearest.nearest_entries` does.
+    ``dithering`` a pixel gets the entry that is nearest to its colour and the error that it takes.
+
+    Where entries have alpha, colour and alpha are mapped together; with ``dithering`` or ``keep_alpha`` only the colour
+    is, each pixel keeps its own alpha, and entries that are fully transparent are not used. Raises OptionError for an
+    empty palette, one without an entry that can be used, and as
+    :func:`colorquant.mapping.nearest.nearest_entries` does.
     """
-    if palette.alpha is not None and dithering is not None:
-        palette = Palette(palette.colors, palette.counts, None, palette.names)
+    if palette.alpha is not None and (keep_alpha or dithering is not None):
+        return _apply_colors(palette, image, space, distance=distance, dithering=dithering)
     if palette.alpha is not None:
         image = image.with_alpha
     histogram, hidden = image.histogram, image.mask is not None
@@ -236,3 +241,17 @@ def apply_palette(
         weight=histogram.total_weight,
         mse=mse(histogram.colors, painted, histogram.integer_weights),
     )
+
+
+def _apply_colors(
+    palette: Palette, image: CountedImage, space: str, *, distance: str, dithering: Dithering | None
+) -> IndexedImage:
+    """Map an image onto the colours of a palette whose entries have alpha; arguments as for :func:`apply_palette`."""
+    seen = np.flatnonzero(palette.opacities)
+    if not len(seen):
+        raise OptionError("every entry of the palette is fully transparent: give one that is not")
+    part = apply_palette(Palette(palette.colors[seen]), image, space, distance=distance, dithering=dithering)
+    counts = np.zeros(len(palette), np.int64)
+    counts[seen] = 0 if part.palette.counts is None else part.palette.counts
+    numbers = np.append(seen, len(palette)).astype(label_type(len(palette) + 1))
+    return replace(part, labels=numbers[part.labels], palette=Palette(palette.colors, counts, None, palette.names))

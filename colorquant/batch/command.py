@@ -76,6 +76,7 @@ def apply_command(
     """The ``colorquant apply`` command for the input ``name``; the other arguments as for :func:`command_line`."""
     words = ["colorquant", "apply", _no_option(name), "--palette", options.given]
     words += _words("--space", options.space, None) + _words("--distance", options.distance, MappingOptions.distance)
+    words += _words("--alpha", options.alpha, None)
     words += _dither_words(dithering) + _reading_words(reading)
     place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
     words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)

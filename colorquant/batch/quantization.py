@@ -77,6 +77,10 @@ class QuantizeRequest:
             if self.weights is not None:
                 check_weights(options)
                 _check_map_name(self.weights)
+        elif self.dithering is not None and options.alpha == "palette":
+            raise OptionError(
+                f"--dither {self.dithering.method} cannot be honoured with --alpha palette: use --alpha keep"
+            )
         check_kinds(options, self.others)
         drawing = self._drawing()
         if self.shared:

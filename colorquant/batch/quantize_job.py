@@ -214,11 +214,12 @@ def _make(
     options, start = settings.options, time.perf_counter()
     if isinstance(options, MappingOptions):
         mapped = apply_palette(
-            options.entries,
+            options.palette,
             image,
             options.metric_space,
             distance=options.distance,
             dithering=settings.dithering,
+            keep_alpha=options.keep_alpha,
         )
         seconds["paint"] = time.perf_counter() - start
         return _Made(mapped)

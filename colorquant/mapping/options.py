@@ -62,12 +62,9 @@ class MappingOptions:
         return self.distance == "euclidean" and self.metric_space in RGBA_SPACES
 
     @property
-    def entries(self) -> Palette:
-        """The palette that pictures are mapped onto: without alpha where theirs is kept."""
-        palette = self.palette
-        if palette.alpha is None or (self.alpha != "keep" and self._compares_alpha):
-            return palette
-        return Palette(palette.colors, palette.counts, None, palette.names)
+    def keep_alpha(self) -> bool:
+        """Whether every pixel keeps its alpha, though entries may have one."""
+        return self.alpha == "keep" or not self._compares_alpha
 
     @property
     def method(self) -> str:

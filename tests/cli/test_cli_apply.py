@@ -196,3 +196,86 @@ def test_every_built_in_palette_can_be_applied(run, photo, name):
     with Image.open(io.BytesIO(result.stdout_bytes)) as image:
         assert image.mode == "P"
         assert np.array_equal(np.array(image.getpalette("RGB")).reshape(-1, 3), cq.Palette.named(name).colors)
+
+
+GLASS = cq.Palette(
+    np.array([[9, 0, 0], [255, 0, 0], [255, 255, 255], [0, 0, 0], [0, 255, 0]], np.uint8),
+    alpha=np.array([0, 128, 255, 255, 255], np.uint8),
+)
+
+
+@pytest.fixture
+def soft(tmp_path, thumbnail):
+    """The photograph with a soft edge, and transparent outside of it."""
+    down, across = np.ogrid[: thumbnail.shape[0], : thumbnail.shape[1]]
+    alpha = np.clip(400 - 12 * np.hypot(down - 27, across - 40), 0, 255).astype(np.uint8)
+    path = tmp_path / "soft.png"
+    Image.fromarray(np.dstack([thumbnail, alpha])).save(path)
+    return path, alpha
+
+
+def test_entries_with_alpha_are_matched_with_the_alpha_of_pixels(run, soft, tmp_path):
+    path, alpha = soft
+    result = run("apply", path, "--palette", ",".join(GLASS.hex), "--labels", "npy")
+    assert result.exit_code == 0, result.output
+    labels = np.load(tmp_path / "soft-apply-labels.npy")
+    assert (labels[alpha == 0] == 0).all()
+    assert labels.min() == 0, "every pixel has an entry"
+    with Image.open(tmp_path / "soft-apply.png") as image:
+        assert np.array_equal(np.array(image), labels)
+        entries = np.column_stack([GLASS.colors, GLASS.alpha])
+        assert np.array_equal(np.array(image.convert("RGBA")), entries[labels])
+    assert np.array_equal(entries_of(tmp_path / "soft-apply.png"), GLASS.colors)
+
+
+@pytest.mark.parametrize("words", [("--alpha", "keep"), ("--dither", "floyd-steinberg"), ("--distance", "ciede2000")])
+def test_where_alpha_is_kept_transparent_entries_are_not_used(run, soft, tmp_path, words):
+    path, alpha = soft
+    result = run("apply", path, "--palette", ",".join(GLASS.hex), "--labels", "npy", "-v", *words)
+    assert result.exit_code == 0, result.output
+    written, labels = read_image(tmp_path / "soft-apply.png"), np.load(tmp_path / "soft-apply-labels.npy")
+    assert np.array_equal(written.alpha, alpha)
+    assert set(np.unique(labels)) <= {-1, 1, 2, 3, 4}
+    assert np.array_equal(written.rgb[alpha > 0], GLASS.colors[labels[alpha > 0]])
+    command = next(line for line in result.stderr.splitlines() if "colorquant apply" in line)
+    assert " ".join(words) in command
+    mapped = cq.apply(GLASS, path, **{words[0][2:]: words[1]} if words[0] != "--alpha" else {"space": "ycrcb"})
+    assert words[0] == "--alpha" or np.array_equal(mapped.labels, np.where(labels < 0, 5, labels))
+
+
+def test_alpha_that_cannot_be_honoured_is_one_line(run, soft):
+    path, _ = soft
+    for palette, words, said in (
+        (",".join(GLASS.hex), ("--dither", "bayer4"), "--dither bayer4 cannot be honoured with --alpha palette"),
+        (",".join(GLASS.hex), ("--space", "ycrcb"), "--alpha palette cannot be honoured with --space ycrcb"),
+        ("#000000,#ffffff", (), "--alpha palette needs a palette whose entries have alpha"),
+    ):
+        result = run("apply", path, "--palette", palette, "--alpha", "palette", *words)
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert said in result.stderr
+    clear = run("apply", path, "--palette", "#00000000", "--alpha", "keep")
+    assert clear.exit_code == 2
+    assert "every entry of the palette is fully transparent" in clear.stderr
+
+
+def test_the_smallest_file_keeps_the_palette(run, photo, tmp_path):
+    pytest.importorskip("oxipng")
+    for palette in ("gray16", "tableau10", COLORS):
+        assert run("apply", photo, "--palette", palette, "-f", "--optimize", "--labels", "npy").exit_code == 0
+        given = cq.Palette.named(palette) if "#" not in palette else PALETTE
+        assert np.array_equal(entries_of(tmp_path / "photo-apply.png"), given.colors)
+        with Image.open(tmp_path / "photo-apply.png") as image:
+            assert np.array_equal(np.array(image), np.load(tmp_path / "photo-apply-labels.npy"))
+
+
+def test_dithering_keeps_the_palette_and_mixes_it(run, photo, thumbnail, tmp_path):
+    levels = []
+    for words in ((), ("--dither", "floyd-steinberg"), ("--dither", "bayer8")):
+        row = json.loads(run("apply", photo, "--palette", "gray4", "-f", "--json", *words).stdout)
+        assert np.array_equal(entries_of(tmp_path / "photo-apply.png"), cq.Palette.named("gray4").colors)
+        assert [color for color, _ in row["palette"]] == list(cq.Palette.named("gray4").hex)
+        written = read_image(tmp_path / "photo-apply.png").rgb[:48].astype(float)
+        levels.append(written.reshape(6, 8, 10, 8, 3).mean(axis=(1, 3)))
+    gray = cq.quantize(thumbnail, k=256, space="gray").rgb[:48].astype(float).reshape(6, 8, 10, 8, 3).mean(axis=(1, 3))
+    errors = [np.abs(level - gray).mean() for level in levels]
+    assert max(errors[1:]) < errors[0], "areas are nearer to the picture than without dithering"

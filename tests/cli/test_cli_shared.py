@@ -366,3 +366,38 @@ def test_sums_of_histograms_do_not_depend_on_how_they_are_added(monkeypatch):
         assert total.images == 17
         for column in ("colors", "counts", "alpha"):
             assert np.array_equal(getattr(found, column), getattr(expected, column))
+
+
+def test_one_palette_over_rgba_for_opaque_and_transparent_images(run, folder, tmp_path):
+    for name, levels in (("b", (0, 255)), ("c", (0, 60, 200, 255))):
+        rgb = read_image(folder / f"{name}.png").rgb
+        alpha = np.random.default_rng(1).choice(levels, rgb.shape[:2]).astype(np.uint8)
+        Image.fromarray(np.dstack([rgb, alpha])).save(folder / f"{name}.png")
+    files = []
+    for number, order in enumerate((NAMES, NAMES[::-1])):
+        out = tmp_path / f"{number}"
+        names = [folder / f"{name}.png" for name in order]
+        words = ("-k", 8, "--shared", "--palette-out", out.with_suffix(".json"), "--labels", "npy", "-o", out)
+        assert run("kmeans", *names, *words).exit_code == 0
+        files.append([out.with_suffix(".json").read_bytes(), *(path.read_bytes() for path in sorted(out.iterdir()))])
+    assert files[0] == files[1]
+    palette = cq.Palette.read(tmp_path / "0.json")
+    entries = np.column_stack([palette.colors, palette.opacities])
+    assert entries[:, 3].min() == 0
+    for name in NAMES:
+        labels = np.load(tmp_path / f"0/{name}-kmeans8-labels.npy")
+        with Image.open(tmp_path / f"0/{name}-kmeans8.png") as image:
+            assert np.array_equal(np.array(image), labels), "the PNG's numbers are the labels"
+            assert np.array_equal(np.array(image.convert("RGBA")), entries[labels])
+
+
+def test_dithered_images_have_the_one_palette(run, folder, tmp_path):
+    words = ("kmeans", folder, "-k", 4, "--shared", "-o", tmp_path, "--palette-out", tmp_path / "p.hex", "--json", "-v")
+    result = run(*words, "--dither", "floyd-steinberg", "--labels", "npy")
+    palette = cq.Palette.read(tmp_path / "p.hex")
+    for name, row in rows_of(result.stdout).items():
+        labels = np.load(tmp_path / f"{name}-kmeans4-labels.npy")
+        assert [color for color, _ in row["palette"]] == list(palette.hex)
+        assert [count for _, count in row["palette"]] == np.bincount(labels.reshape(-1), minlength=4).tolist()
+        assert np.array_equal(read_image(tmp_path / f"{name}-kmeans4.png").rgb, palette.colors[labels])
+    assert " --shared -k 4 --dither floyd-steinberg " in result.stderr
