@@ -14,7 +14,7 @@ from colorquant.batch.quantize_job import QuantizeJob
 from colorquant.batch.settings import JobOptions
 from colorquant.color.spaces import Projection
 from colorquant.errors import EngineError, OptionError
-from colorquant.fitting.engines import ENGINES, Progress, check_weights, resolve
+from colorquant.fitting.engines import ENGINES, Progress, check_weights, histogram_for, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.images.optimizing import check_optimizer
@@ -228,7 +228,7 @@ class QuantizeRequest:
 
         options = self.options
         assert isinstance(options, FitOptions), "only fits have --shared"
-        total = first.sum.total()
+        total = histogram_for(self.options, first.sum.total())
         if not len(total):
             raise EngineError("no image has a visible pixel: there is nothing to fit")
 
