@@ -228,7 +228,7 @@ class QuantizeRequest:
 
         options = self.options
         assert isinstance(options, FitOptions), "only fits have --shared"
-        total = histogram_for(self.options, first.sum.total())
+        total = histogram_for(options, first.sum.total())
         if not len(total):
             raise EngineError("no image has a visible pixel: there is nothing to fit")
 
