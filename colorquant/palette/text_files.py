@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from colorquant.palette.entries import Codec, Entries, checked_entries, decoded, parse_hex
 
-GIMP_ROW = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})(?:\s+(.*\S))?\s*")
+GIMP_ROW = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})(?:\s+(?P<name>.*\S))?\s*")
+RGBA_ROW = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s+(?P<alpha>\d{1,3})(?:\s+(?P<name>.*\S))?\s*")
 
 
 def _cells(entries: Entries) -> Iterator[tuple[str, list[int], int | None, float | None, dict[str, object]]]:
@@ -112,20 +113,29 @@ def write_gpl(entries: Entries) -> str:
 
 
 def read_gpl(text: str) -> Entries:
-    """The colours of a palette of GIMP. Names that repeat the colour are dropped."""
+    """The colours of a palette of GIMP, or of Aseprite's extension with alpha, whose header has ``Channels: RGBA``.
+
+    Names that repeat the colour are dropped. Aseprite, docs/gpl-palette-extension.md.
+    """
     lines = text.splitlines()
     if not lines or lines[0].strip() != "GIMP Palette":
         raise ValueError("its first line is not 'GIMP Palette'")
-    colors, names = [], []
+    colors: list[list[int]] = []
+    alpha, names = [], []
+    row = GIMP_ROW
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip() or line.lstrip().startswith("#") or line.startswith(("Name:", "Columns:")):
             continue
-        match = GIMP_ROW.fullmatch(line)
+        if line.startswith("Channels:") and not colors:
+            row = RGBA_ROW if line.split()[1:] == ["RGBA"] else GIMP_ROW
+            continue
+        match = row.fullmatch(line)
         if match is None:
             raise ValueError(f"line {number} is not a colour")
         colors.append([int(match[band]) for band in (1, 2, 3)])
-        names.append(match[4] or "")
-    return checked_entries(colors, names=names).without_labels()
+        alpha.append(int(match["alpha"]) if row is RGBA_ROW else 255)
+        names.append(match["name"] or "")
+    return checked_entries(colors, alpha=alpha, names=names).without_labels()
 
 
 def write_hex(entries: Entries) -> str:

@@ -323,3 +323,10 @@ def test_gimp_names_are_kept(tmp_path):
     assert palette.names == ("night sky", "paper")
     (tmp_path / "latin.gpl").write_bytes(b"GIMP Palette\n1 2 3 caf\xe9\n")
     assert Palette.read(tmp_path / "latin.gpl").names == ("café",)
+
+
+def test_aseprites_palettes_with_alpha_are_read(tmp_path):
+    (tmp_path / "a.gpl").write_text("GIMP Palette\nChannels: RGBA\n#\n0 0 0 0 Untitled\n255 0 16 255\tred\n")
+    palette = Palette.read(tmp_path / "a.gpl")
+    assert palette.hex == ("#00000000", "#ff0010")
+    assert palette.names == ("Untitled", "red")
