@@ -24,6 +24,7 @@ from colorquant.errors import OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images.encoding import encode_labels
+from colorquant.images.optimizing import optimized
 from colorquant.images.png import SRGB
 from colorquant.quantization import encode_png, quantize
 from colorquant.types import LabelArray
@@ -167,6 +168,7 @@ def compare(
     *,
     truth: LabelArray | None = None,
     chunks: bytes = SRGB,
+    optimize: bool = False,
     keep: Keep | None = None,
     progress: Progress | None = None,
     stopped: Callable[[], bool] | None = None,
@@ -174,12 +176,12 @@ def compare(
     """Run the combinations of the grid one after the other on an image, whose colours are counted once.
 
     A combination that fails becomes a cell with an error. ``truth`` (h, w) holds labels from 0. ``chunks`` of
-    :func:`colorquant.images.encoding.picture_chunks` are part of each PNG. ``progress`` is called before and
-    after each combination, ``keep`` with each finished cell and its picture, which is then dropped. Once ``stopped``
-    returns True, the current cell is abandoned, and the comparison ends with the cells that are finished.
-    Raises OptionError for a truth of another size.
+    :func:`colorquant.images.encoding.picture_chunks` are part of each PNG, which oxipng makes smaller with
+    ``optimize``. ``progress`` is called before and after each combination, ``keep`` with each finished cell and its
+    picture, which is then dropped. Once ``stopped`` returns True, the current cell is abandoned, and the comparison
+    ends with the cells that are finished. Raises OptionError for a truth of another size.
     """
-    job = _Job.of(image, truth, chunks)
+    job = _Job.of(image, truth, chunks, optimize)
     cells: list[Cell] = []
     labels: dict[str, LabelArray] = {}
     for options in grid.combinations:
@@ -209,7 +211,7 @@ def compare(
 
 @dataclass(frozen=True)
 class _Job:
-    """What all cells share: the image, ``truth`` (n,) of its visible pixels, and the chunks of each PNG.
+    """What all cells share: the image, ``truth`` (n,) of its visible pixels, the chunks of each PNG, and ``optimize``.
 
     ``counting`` is the time in seconds that it took to count the colours. It is added to the time of each fit.
     """
@@ -217,17 +219,18 @@ class _Job:
     image: CountedImage
     truth: LabelArray | None
     chunks: bytes
+    optimize: bool
     counting: float
 
     @classmethod
-    def of(cls, image: CountedImage, truth: LabelArray | None, chunks: bytes) -> _Job:
+    def of(cls, image: CountedImage, truth: LabelArray | None, chunks: bytes, optimize: bool) -> _Job:
         """The job for an image, with the truth (h, w) of all its pixels."""
         if truth is not None and truth.shape != image.rgb.shape[:2]:
             raise OptionError(f"truth is {truth.shape}, the image {image.rgb.shape[:2]}: give a label for each pixel")
         start = time.perf_counter()
         len(image.histogram)  # counted here, once
         seconds = time.perf_counter() - start
-        return cls(image, None if truth is None else image.of_visible(truth), chunks, seconds)
+        return cls(image, None if truth is None else image.of_visible(truth), chunks, optimize, seconds)
 
 
 def _run(job: _Job, options: Combination, seeds: int) -> tuple[Cell, Rendering]:
@@ -273,14 +276,14 @@ def _render(job: _Job, options: Combination) -> Rendering:
         seconds = time.perf_counter() - start
         painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
         png = encode_labels(labels, palette, image.alpha, gray=False, chunks=job.chunks)
-        return Rendering(labels, painted, png, seconds, bits)
+        return Rendering(labels, painted, optimized(png) if job.optimize else png, seconds, bits)
     quantized = quantize(image, options, dithering=dithering_of(options))
     seconds = job.counting + time.perf_counter() - start
     luma = Projection.of(options.space, options.keep_luma).keep_luma
     return Rendering(
         labels=quantized.labels,
         rgb=quantized.rgb,
-        png=encode_png(quantized, job.chunks),
+        png=encode_png(quantized, job.chunks, optimize=job.optimize),
         seconds=seconds,
         index_bits=(8 if luma else 0) + bits,
         n_iter=quantized.n_iter,

@@ -62,6 +62,7 @@ class CompareOutputs:
 class CompareJob:
     """Runs a grid on one image and writes the files of its outputs; it is called for each image of a batch.
 
+    With ``optimize`` oxipng makes the pictures smaller, and ``bytes`` of a cell are those of the smaller picture.
     ``progress`` and ``stopped`` are those of :func:`colorquant.analysis.compare.compare`, the former with the image as
     an additional first argument. Without these two a job can be pickled.
     """
@@ -70,6 +71,7 @@ class CompareJob:
     reading: Reading = Reading()  # noqa: RUF009  it is frozen
     progress: Callable[[Input, Combination, float | None], None] | None = None
     stopped: Callable[[], bool] | None = None
+    optimize: bool = False
 
     def __call__(self, item: Input, outputs: CompareOutputs) -> ComparedImage:
         """The comparison of an image with the files that were written: all, or none where one cannot be encoded.
@@ -85,6 +87,7 @@ class CompareJob:
             self.grid,
             truth=truth,
             chunks=picture_chunks(picture.density),
+            optimize=self.optimize,
             keep=pictures.keep,
             progress=None if self.progress is None else partial(self.progress, item),
             stopped=self.stopped,

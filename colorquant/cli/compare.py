@@ -20,6 +20,7 @@ from colorquant.cli.options import (
     jobs_option,
     list_option,
     message_options,
+    optimize_option,
     reading_options,
     recursive_option,
 )
@@ -119,6 +120,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
     metavar="FILE",
     help=f"Compare with these true labels: a gray or indexed PNG. {STEM}",
 )
+@optimize_option
 @recursive_option
 @jobs_option
 @message_options

@@ -21,6 +21,7 @@ from colorquant.batch.time_left import TimeLeft
 from colorquant.cli.console import Console, open_console, print_result
 from colorquant.cli.streams import check_stdin, display_name
 from colorquant.images.decoding import Reading
+from colorquant.images.optimizing import check_optimizer
 from colorquant.report.comparison_records import ComparedImage, agreement_words, failure, records, table_title
 from colorquant.report.comparison_summary import NOTE, summary_record, summary_table
 from colorquant.report.comparison_table import comparison_table, left_out_words
@@ -46,6 +47,7 @@ def run_comparison(
     summary: str | None,
     html: str | None,
     force: bool,
+    optimize: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -55,6 +57,9 @@ def run_comparison(
 
     After Ctrl-C the results so far are printed and written before KeyboardInterrupt is raised again.
     """
+    if optimize:
+        check_optimizer()
+    words = {**axes, "optimize": optimize or None}
     request = CompareRequest(
         grid=Grid.of(Axes(**axes)),
         output=output,
@@ -67,8 +72,8 @@ def run_comparison(
         summary=summary,
         html=html,
         force=force,
-        options=_option_words(images, axes),
-        command="" if html is None else compare_command(images, axes, reading, recursive=recursive, html=html),
+        options=_option_words(images, words),
+        command="" if html is None else compare_command(images, words, reading, recursive=recursive, html=html),
     )
     inputs = expand(images, recursive=recursive, outputs=[] if output is None else [output])
     check_stdin(inputs)
@@ -79,7 +84,7 @@ def run_comparison(
             console.print(line)
         time_left = TimeLeft(request.grid.combinations, len(plan), jobs)
         results = _Results(console, time_left, as_json=as_json, quiet=quiet, verbose=verbose)
-        job = CompareJob(request.grid, reading, results.progress, stop.is_set)
+        job = CompareJob(request.grid, reading, results.progress, stop.is_set, optimize=optimize)
         with batch.open_executor(jobs, threaded=True) as executor:
             run = batch.run(plan, job, executor, in_flight=2 * jobs)
             try:

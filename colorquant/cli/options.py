@@ -281,7 +281,7 @@ _metadata_option = option(
     is_flag=True,
     help="Copy EXIF, XMP and texts of the input into the picture.",
 )
-_optimize_option = option(
+optimize_option = option(
     OUTPUT,
     "--optimize",
     is_flag=True,
@@ -298,7 +298,7 @@ mapping_output_options = _stack(
     _html_option("before and after, pixels and palette"),
     _label_options,
     _metadata_option,
-    _optimize_option,
+    optimize_option,
 )
 
 
@@ -340,7 +340,7 @@ def output_options(*own: Decorator) -> Decorator:
             help="Write a row per iteration: the objective, the largest shift of a centre, the size of each cluster.",
         ),
         _metadata_option,
-        _optimize_option,
+        optimize_option,
     )
 
 

@@ -149,3 +149,17 @@ def test_apply_can_do_both(run, smooth, tiny, tmp_path):
     assert [json.loads(line)["status"] for line in result.stdout.splitlines()] == ["written", "larger"]
     assert " --optimize --skip-if-larger -o " in result.stderr
     assert sorted(path.name for path in out.iterdir()) == ["smooth-apply.png"]
+
+
+def test_compare_measures_the_optimized_files(run, smooth, tmp_path):
+    words = ("compare", smooth, "-k", "40", "--method", "kmeans", "--engine", "numpy,pillow-median", "--json")
+    plain = [json.loads(line) for line in run(*words).stdout.splitlines()]
+    html = tmp_path / "page.html"
+    result = run(*words, "--optimize", "-o", tmp_path / "out", "--html", html)
+    small = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(plain) == len(small) == 2
+    for before, after in zip(plain, small, strict=True):
+        assert after["bytes"] < before["bytes"]
+        assert after["mse"] == before["mse"]
+    assert {path.stat().st_size for path in (tmp_path / "out").glob("smooth-*40-*.png")} == {r["bytes"] for r in small}
+    assert " --optimize " in html.read_text()
