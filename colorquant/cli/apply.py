@@ -9,7 +9,7 @@ import click
 from colorquant.cli import choices
 from colorquant.cli.dithering import dither_options
 from colorquant.cli.given import GIVEN_PALETTE
-from colorquant.cli.groups import COLOUR, GroupedCommand, option
+from colorquant.cli.groups import COLOUR, PALETTE, GroupedCommand, option
 from colorquant.cli.options import (
     batch_options,
     images_argument,
@@ -20,7 +20,7 @@ from colorquant.cli.options import (
 
 EXAMPLES = """
 colorquant apply photo.jpg --palette '#1a1c2c,#f4f4f4,#ef7d57'
-colorquant apply photo.jpg --palette pico8 --dither floyd-steinberg --html page.html
+colorquant apply photo.jpg --palette pico8 --dither floyd-steinberg
 colorquant apply photo.jpg --palette web216 --distance ciede2000 -o web.png
 colorquant apply b.jpg c.jpg --palette colors.gpl -o out/ --labels png
 colorquant apply sprites/ -r --palette sheet.png --space rgb -o out/ --jobs 2
@@ -30,7 +30,7 @@ colorquant apply sprites/ -r --palette sheet.png --space rgb -o out/ --jobs 2
 @click.command("apply", cls=GroupedCommand, examples=EXAMPLES)
 @images_argument
 @option(
-    COLOUR,
+    PALETTE,
     "--palette",
     "given",
     type=GIVEN_PALETTE,

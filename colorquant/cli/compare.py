@@ -9,7 +9,7 @@ import click
 from colorquant.cli import choices
 from colorquant.cli.colors import EachK
 from colorquant.cli.dithering import dither_details
-from colorquant.cli.groups import COLOUR, DITHER, FIT, OUTPUT, GroupedCommand, option
+from colorquant.cli.groups import COMBINATIONS, DITHER, FIGURE, FIT, OUTPUT, GroupedCommand, option
 from colorquant.cli.options import (
     ANY_PATH,
     STEM,
@@ -29,17 +29,17 @@ EXAMPLES = """
 colorquant compare photo.jpg -k 4,8,16 -o out/
 colorquant compare photo.jpg -k 4,16 --html page.html
 colorquant compare photo.jpg --engine numpy,pillow-median --csv results.csv
-colorquant compare photo.jpg -k 16 --method kmeans --dither none,floyd-steinberg,blue-noise -o out/
-colorquant compare photo.jpg -k 8 --method em --covariance full,diagonal --seeds 5
+colorquant compare photo.jpg -k 16 --dither none,floyd-steinberg -o out/
+colorquant compare photo.jpg --method em --covariance full,diagonal --seeds 5
 colorquant compare photo.jpg -k 2,4,8,16 --method kmeans --figure elbow.svg
-colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --figure-kind rate
+colorquant compare photos/ -r -k 8,32 --summary table.tex
 """
 
 
 @click.command("compare", cls=GroupedCommand, examples=EXAMPLES)
 @images_argument
 @option(
-    FIT,
+    COMBINATIONS,
     "-k",
     "k",
     type=CommaList(EachK()),
@@ -69,7 +69,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
     show_default=True,
     help="Number of seeds with which each combination runs; several give a mean and a standard deviation.",
 )
-@list_option("--space", choices.SPACES, default="rgb", words="Colour spaces:", group=COLOUR)
+@list_option("--space", choices.SPACES, default="rgb", words="Colour spaces:")
 @list_option("--dither", choices.DITHERS, default="none", words="Methods of dithering:", group=DITHER)
 @dither_details
 @reading_options
@@ -99,14 +99,14 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex --figure rate.pdf --fi
     help="Write the summary of all images: .csv, .md (markdown) or .tex (LaTeX).",
 )
 @option(
-    OUTPUT,
+    FIGURE,
     "--figure",
     type=ANY_PATH,
     metavar="FILE",
     help=f"Draw a figure with matplotlib: .png, .svg or .pdf. {STEM}",
 )
 @option(
-    OUTPUT,
+    FIGURE,
     "--figure-kind",
     type=click.Choice(choices.COMPARISON_FIGURES),
     help="Measures against k (elbow), the pictures (grid), or PSNR against bits per pixel of all images (rate).  "

@@ -29,7 +29,7 @@ colorquant em photo.jpg -k 8 --covariance full --init search --json
 colorquant em photo.jpg -k 4 --init random --html page.html
 colorquant em photo.jpg -k auto --target bic --max-k 32
 colorquant em photo.jpg -k 4 --space ycrcb --figure ellipses.svg
-colorquant em slides/ -k 5 --shared --palette-out slides.gpl --labels npy -o out/
+colorquant em slides/ -k 5 --shared --labels npy -o out/
 colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
 """
 

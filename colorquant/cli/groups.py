@@ -10,8 +10,13 @@ import click
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 
-COLORS, FIT, COLOUR, DITHER, READING = "How many colours", "Fit", "Colour", "Dithering", "Reading"
-OUTPUT, BATCH, MESSAGES = "Output files", "Batch", "Messages"
+COMBINATIONS, COLORS, PALETTE = "Combinations", "How many colours", "Palette"
+COLOUR, DITHER, OUTPUT, FIGURE = "Colour", "Dithering", "Output files", "Figure"
+READING, FIT, TIMING, BATCH, MESSAGES = "Reading", "Fit", "Timing", "Batch", "Messages"
+ORDER = (  # of the groups in a help text: what most people need comes first
+    *(COMBINATIONS, COLORS, PALETTE, COLOUR, DITHER, OUTPUT, FIGURE, READING),
+    *(FIT, TIMING, BATCH, MESSAGES),
+)
 
 
 class GroupedOption(click.Option):
@@ -34,9 +39,10 @@ def option(group: str, *flags: str, **settings: Any) -> Decorator:
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists the options in groups, in the order in which they are defined, then the examples.
+    """A command whose help lists the options in groups, then the examples.
 
-    ``examples`` is a string with one command line per line.
+    The groups stand in ORDER, and the options of each as they are defined. ``examples`` is a string with one command
+    line per line.
     """
 
     def __init__(self, *args: Any, examples: str, **settings: Any) -> None:
@@ -63,9 +69,9 @@ class GroupedCommand(click.Command):
             record = parameter.get_help_record(ctx)
             if isinstance(parameter, click.Option) and record is not None:
                 groups.setdefault(getattr(parameter, "group", MESSAGES), []).append(record)
-        for group, records in groups.items():
+        for group in sorted(groups, key=ORDER.index):
             with formatter.section(group):
-                formatter.write_dl(records)
+                formatter.write_dl(groups[group])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_examples(self.examples, formatter)

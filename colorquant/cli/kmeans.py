@@ -9,7 +9,7 @@ import click
 from colorquant.cli import choices
 from colorquant.cli.dithering import dither_options
 from colorquant.cli.given import GIVEN_PALETTE
-from colorquant.cli.groups import FIT, GroupedCommand, option
+from colorquant.cli.groups import FIT, PALETTE, GroupedCommand, option
 from colorquant.cli.options import (
     batch_options,
     fit_options,
@@ -32,8 +32,8 @@ colorquant kmeans photo.jpg -k 8 --lock '#ffffff,#d40000'
 colorquant kmeans photo.jpg -k 64 --dither floyd-steinberg
 colorquant kmeans photo.jpg -k 2 --space gray --figure histogram.png
 colorquant kmeans holiday/ -r -k 64 --space oklab -o out/ --jobs 2
-colorquant kmeans frames/ -k 12 --shared --palette-out frames.gpl --labels png -o out/
-colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
+colorquant kmeans frames/ -k 12 --shared --palette-out one.gpl -o out/
+colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report r.jsonl
 """
 
 
@@ -50,7 +50,7 @@ def _locked(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 @fit_options(
     "kmeans",
     option(
-        FIT,
+        PALETTE,
         "--lock",
         type=GIVEN_PALETTE,
         metavar="COLORS|FILE|NAME",

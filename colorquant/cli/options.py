@@ -10,7 +10,20 @@ import click
 
 from colorquant.cli import choices
 from colorquant.cli.colors import number_options, taken_auto
-from colorquant.cli.groups import BATCH, COLOUR, FIT, MESSAGES, OUTPUT, READING, Decorator, Function, option
+from colorquant.cli.groups import (
+    BATCH,
+    COLOUR,
+    COMBINATIONS,
+    FIGURE,
+    FIT,
+    MESSAGES,
+    OUTPUT,
+    PALETTE,
+    READING,
+    Decorator,
+    Function,
+    option,
+)
 
 
 def _stack(*decorators: Decorator) -> Decorator:
@@ -47,7 +60,7 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]
         return items
 
 
-def list_option(flag: str, names: Iterable[str], default: str, words: str, group: str = FIT) -> Decorator:
+def list_option(flag: str, names: Iterable[str], default: str, words: str, group: str = COMBINATIONS) -> Decorator:
     """An option that takes some of ``names``, separated by commas. An empty ``default`` means none of them."""
     names = list(names)
     return option(
@@ -78,7 +91,7 @@ def _title(ctx: click.Context, param: click.Parameter, text: str | None) -> str 
 
 
 figure_title_option = option(
-    OUTPUT,
+    FIGURE,
     "--figure-title",
     metavar="TITLE",
     callback=_title,
@@ -112,16 +125,6 @@ def fit_options(method: str, *own: Decorator) -> Decorator:
 def _fit_stack(method: str, own: Iterable[Decorator]) -> Decorator:
     return _stack(
         *number_options(method),
-        *own,
-        option(FIT, "--max-iter", type=int, metavar="N", help="Maximum number of iterations.  [default: 100]"),
-        attempts_option,
-        seed_option,
-        option(
-            FIT,
-            "--effort",
-            type=click.Choice(choices.EFFORTS),
-            help="How thoroughly the numpy engine searches; best takes about ten times as long.  [default: balanced]",
-        ),
         option(
             FIT,
             "--engine",
@@ -132,13 +135,23 @@ def _fit_stack(method: str, own: Iterable[Decorator]) -> Decorator:
         ),
         option(
             FIT,
+            "--effort",
+            type=click.Choice(choices.EFFORTS),
+            help="How thoroughly the numpy engine searches; best takes about ten times as long.  [default: balanced]",
+        ),
+        *own,
+        option(FIT, "--max-iter", type=int, metavar="N", help="Maximum number of iterations.  [default: 100]"),
+        attempts_option,
+        seed_option,
+        option(
+            PALETTE,
             "--protect",
             type=click.Choice(choices.PROTECTIONS),
             help="Keep the colours of small objects: the weight of a colour grows with the square root of the pixels "
             "that are like it. The error of the whole picture grows by about a tenth.",
         ),
         option(
-            FIT,
+            PALETTE,
             "--weights",
             type=ANY_PATH,
             metavar="FILE.png",
@@ -161,7 +174,7 @@ def _fit_stack(method: str, own: Iterable[Decorator]) -> Decorator:
             "[default: on for ycrcb, off for other spaces]",
         ),
         option(
-            COLOUR,
+            PALETTE,
             "--paint",
             type=click.Choice(choices.PAINTS),
             default="members",
@@ -310,21 +323,22 @@ def output_options(*own: Decorator) -> Decorator:
         _label_options,
         *own,
         option(
-            OUTPUT,
+            FIGURE,
             "--figure",
             type=ANY_PATH,
             metavar="FILE",
             help=f"Draw a figure with matplotlib: .png, .svg or .pdf. {STEM}",
         ),
         option(
-            OUTPUT,
+            FIGURE,
             "--figure-kind",
             type=click.Choice(choices.FIGURES),
-            help="What the figure shows.  "
+            metavar="KIND",
+            help=f"What the figure shows: {', '.join(choices.FIGURES)}.  "
             "[default: colors3d; the histogram with --space gray, ellipses with --keep-luma]",
         ),
         option(
-            OUTPUT,
+            FIGURE,
             "--figure-bands",
             type=CommaList(click.STRING),
             metavar="BAND,...",
@@ -346,14 +360,14 @@ def output_options(*own: Decorator) -> Decorator:
 
 shared_options = _stack(
     option(
-        BATCH,
+        PALETTE,
         "--shared",
         is_flag=True,
         help="Fit one palette to all inputs together, so that a label means the same in every label map. --palette-out "
         "then names one file.",
     ),
     option(
-        BATCH,
+        PALETTE,
         "--shared-from",
         type=click.IntRange(min=1),
         metavar="N",
@@ -366,7 +380,7 @@ batch_options = _stack(
     option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),
     option(BATCH, "--skip-existing", is_flag=True, help="Skip inputs whose outputs all exist, to resume a run."),
     option(
-        BATCH,
+        OUTPUT,
         "--skip-if-larger",
         is_flag=True,
         help="Write nothing for an input whose picture would not be smaller than its file; to standard output goes the "

@@ -8,7 +8,7 @@ import click
 
 from colorquant.cli import choices
 from colorquant.cli.colors import EachK
-from colorquant.cli.groups import COLOUR, FIT, OUTPUT, GroupedCommand, option
+from colorquant.cli.groups import COMBINATIONS, FIGURE, FIT, OUTPUT, TIMING, GroupedCommand, option
 from colorquant.cli.options import (
     ANY_PATH,
     CommaList,
@@ -23,13 +23,12 @@ from colorquant.cli.options import (
     seed_option,
 )
 
-TIMING = "Timing"
 DEFAULTS = choices.TIMING_CRITERIA
 EXAMPLES = """
 colorquant timing malaga.png
-colorquant timing photo.jpg --method kmeans,em --engine numpy,sklearn -k 4,16 --csv rows.csv
+colorquant timing photo.jpg --engine numpy,sklearn -k 4,16 --csv rows.csv
 colorquant timing photo.jpg --method kmeans,em --budget 60
-colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --html page.html
+colorquant timing photo.jpg --scale 0.25,1,4 --figure cost.svg
 """
 
 
@@ -38,7 +37,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
 @list_option("--method", choices.METHODS, default="kmeans", words="Methods:")
 @list_option("--engine", choices.ENGINES, default="opencv,numpy", words="Engines:")
 @option(
-    FIT,
+    COMBINATIONS,
     "-k",
     "k",
     type=CommaList(EachK()),
@@ -66,7 +65,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
 @option(FIT, "--own-criteria", is_flag=True, help="Let each engine stop by its own defaults instead.")
 @attempts_option
 @seed_option
-@list_option("--space", choices.SPACES, default="rgb,gray", words="Colour spaces:", group=COLOUR)
+@list_option("--space", choices.SPACES, default="rgb,gray", words="Colour spaces:")
 @option(
     TIMING,
     "--repeat",
@@ -122,7 +121,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --stage fit --figure cost.svg --htm
 @option(OUTPUT, "--csv", type=ANY_PATH, metavar="FILE", help="Write the rows as CSV.")
 @option(OUTPUT, "--markdown", type=ANY_PATH, metavar="FILE", help="Write the table as markdown.")
 @option(
-    OUTPUT,
+    FIGURE,
     "--figure",
     type=ANY_PATH,
     metavar="FILE",

@@ -10,7 +10,10 @@ import pytest
 
 from colorquant.cli import COMMANDS, cli
 
-GROUPS = ["How many colours", "Fit", "Colour", "Dithering", "Reading", "Output files", "Batch", "Messages", "Examples"]
+GROUPS = [
+    *("How many colours", "Palette", "Colour", "Dithering", "Output files", "Figure", "Reading", "Fit", "Batch"),
+    *("Messages", "Examples"),
+]
 
 
 def headings(text: str) -> list[str]:
@@ -24,6 +27,7 @@ def test_options_are_listed_in_groups_and_the_common_ones_first(run, name):
     for group, first in (
         ("How many colours", "-k K|auto"),
         ("Colour", "--space"),
+        ("Fit", "--engine"),
         ("Output files", "-o, --output PATH"),
     ):
         assert text.split(f"\n{group}:\n")[1].lstrip().startswith(first)
@@ -39,6 +43,7 @@ def test_help_names_every_option_and_shows_examples(run, name):
     assert f"colorquant {name}" in text.split("Usage:")[1].split("\n", 1)[1], "help has no example"
     for word in ("WORD", "TEXT", "INTEGER", "FLOAT", "Who fits", "Most iterations"):
         assert word not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def complete(words: str, position: int) -> list[str]:
