@@ -10,15 +10,14 @@ from colorquant.cli import choices
 from colorquant.cli.colors import EachK
 from colorquant.cli.dithering import dither_details
 from colorquant.cli.groups import COMBINATIONS, DITHER, FIGURE, FIT, OUTPUT, GroupedCommand, option
+from colorquant.cli.lists import CommaList, list_option
 from colorquant.cli.options import (
     ANY_PATH,
     STEM,
-    CommaList,
     figure_title_option,
     force_option,
     images_argument,
     jobs_option,
-    list_option,
     message_options,
     optimize_option,
     reading_options,

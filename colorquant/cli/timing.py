@@ -9,14 +9,13 @@ import click
 from colorquant.cli import choices
 from colorquant.cli.colors import EachK
 from colorquant.cli.groups import COMBINATIONS, FIGURE, FIT, OUTPUT, TIMING, GroupedCommand, option
+from colorquant.cli.lists import CommaList, list_option
 from colorquant.cli.options import (
     ANY_PATH,
-    CommaList,
     attempts_option,
     figure_title_option,
     force_option,
     images_argument,
-    list_option,
     message_options,
     reading_options,
     recursive_option,
