@@ -24,7 +24,7 @@ KS = (16, 64, 256)
 OURS, IMAGEQUANT, PILLOW = "colorquant", "imagequant", "Pillow, fast octree"
 NOTE = (
     "Squared error, summed over the channels, on black, mid-gray and white, mean over the three and over all pixels;"
-    " nothing is dithered. PngSuite has some pictures several times, with other chunks. CPU seconds are those of the whole call, without reading and writing files."
+    " nothing is dithered. PngSuite has some pictures several times, with other chunks."
 )
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         histogram,
         quantize,
         quantize_with,
-        read,
     )
     from colorquant.color.histogram import ColorHistogram
     from colorquant.color.spaces import SPACES
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from colorquant.mapping.dithering import Dithering
     from colorquant.palette.palette import Palette
     from colorquant.report.comparison_result import ComparisonTable
+    from colorquant.sources import read
 
 __all__ = [
     "ENGINES",
@@ -99,7 +99,7 @@ _HOME = {  # the module of each public name
     "histogram": "api",
     "quantize": "api",
     "quantize_with": "api",
-    "read": "api",
+    "read": "sources",
 }
 
 

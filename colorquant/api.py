@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from colorquant import images, quantization, shared_palette
 from colorquant.analysis import compare as comparisons
 from colorquant.analysis.auto_k import AutoK, ChosenK
@@ -16,13 +14,11 @@ from colorquant.analysis.grid import Axes, Grid
 from colorquant.analysis.k_trials import choose_k, distinct_colors
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
-from colorquant.errors import ImageReadError, OptionError
+from colorquant.errors import OptionError
 from colorquant.files import write_whole
 from colorquant.fitting.engines import Progress
 from colorquant.fitting.options import MAX_COLORS, FitOptions
-from colorquant.images import Picture
 from colorquant.images.decoding import Reading
-from colorquant.images.importance import ON_BLACK, gray_levels, read_importance
 from colorquant.mapping.dithering import Dithering
 from colorquant.mapping.options import MappingOptions
 from colorquant.palette.given import lockable_colors
@@ -33,7 +29,8 @@ from colorquant.report.comparison_records import ComparedImage, records
 from colorquant.report.comparison_result import ComparisonTable
 from colorquant.report.quantized_file import QuantizedFile
 from colorquant.shared_palette import FittedPalette, apply_palette, fit_palette
-from colorquant.types import AnyArray, LabelArray, UInt8Array
+from colorquant.sources import counted, fitted_alpha
+from colorquant.types import LabelArray, UInt8Array
 
 T = TypeVar("T")
 AUTO = "auto"  # the value of ``k`` that lets the image decide
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-    Source = Path | str | bytes | Image.Image | AnyArray | Picture | CountedImage
+    from colorquant.sources import Source
 
 
 class _Saving(IndexedImage):
@@ -121,73 +118,6 @@ class QuantizedImage(_Saving, Quantized):
         return notebook.image_html(self, self.original)
 
 
-def read(source: Source, *, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
-    """An image as upright 8-bit sRGB pixels: ``rgb`` (h, w, 3) uint8, ``alpha`` (h, w) uint8 or None, and notes.
-
-    ``source`` is a path, the bytes of an image file, or a PIL image. Raises ImageReadError where it is not a whole
-    image.
-    """
-    if isinstance(source, Picture):
-        return source
-    if isinstance(source, bytes):
-        return images.read_image(source, reading)
-    if isinstance(source, (str, Path)):
-        try:
-            return images.read_image(source, reading)
-        except ImageReadError as error:
-            raise ImageReadError(f"{source}: {error}") from error
-    if isinstance(source, (np.ndarray, CountedImage)) or not images.is_pil(source):
-        raise OptionError(f"{type(source).__name__} cannot be read: give a path, bytes, or a PIL image")
-    return images.from_pil(source, reading)
-
-
-def counted(
-    source: Source,
-    alpha: UInt8Array | None = None,
-    reading: Reading = Reading(),  # noqa: B008  it is frozen
-    weights: Source | None = None,
-) -> CountedImage:
-    """The pixels of ``source`` as an image whose colours are counted at most once.
-
-    ``weights`` is a map of the pixels' importance, as :func:`quantize` takes it. An array is (h, w, 3) uint8, (h, w, 4)
-    uint8 with alpha, or (h, w) uint8 of gray levels. Raises OptionError for another shape or dtype, ImageReadError for
-    a file that is not a whole image.
-    """
-    if weights is not None:
-        image = counted(source, alpha, reading)
-        return CountedImage(image.rgb, image.alpha, _importance(weights, image.rgb.shape[:2]))
-    if isinstance(source, CountedImage):
-        if alpha is not None:
-            raise OptionError("alpha is part of a counted image: leave it out")
-        return source
-    if isinstance(source, np.ndarray):
-        return _from_array(source, alpha)
-    if alpha is not None:
-        raise OptionError(f"alpha goes with an array of pixels, not with {type(source).__name__}: leave it out")
-    picture = read(source, reading=reading)
-    return CountedImage(picture.rgb, picture.alpha)
-
-
-def _importance(weights: Source, size: tuple[int, int]) -> UInt8Array:
-    """A map of importance (h, w) uint8 for an image of this ``size``."""
-    if isinstance(weights, (str, Path)):
-        return read_importance(weights, size)
-    if isinstance(weights, np.ndarray):
-        return weights
-    levels = counted(weights, reading=ON_BLACK).rgb
-    return gray_levels(levels, size, "the map of weights")
-
-
-def _from_array(array: AnyArray, alpha: UInt8Array | None) -> CountedImage:
-    if array.dtype == np.uint8 and array.ndim == 2:
-        array = np.repeat(array[:, :, None], 3, axis=2)
-    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 4:
-        if alpha is not None:
-            raise OptionError("the array has a fourth channel, and alpha is given as well: leave one out")
-        array, alpha = np.ascontiguousarray(array[:, :, :3]), np.ascontiguousarray(array[:, :, 3])
-    return CountedImage(np.ascontiguousarray(array), alpha)
-
-
 def _options(options: FitOptions | None, changes: Mapping[str, object]) -> FitOptions:
     known = {field.name for field in fields(FitOptions)}
     for name in changes:
@@ -203,7 +133,7 @@ def quantize(
     source: Source,
     options: FitOptions | None = None,
     *,
-    alpha: UInt8Array | None = None,
+    alpha: UInt8Array | str | None = None,
     weights: Source | None = None,
     paint: str = "members",
     assign: str | None = None,
@@ -220,8 +150,10 @@ def quantize(
     """Quantize an image, such as ``quantize("photo.jpg", k=16, method="em", space="ycrcb")``.
 
     ``source`` is a path, the bytes of an image file, a PIL image, or an array: (h, w, 3) uint8, (h, w, 4) uint8 with
-    alpha, or (h, w) uint8 of gray levels; ``alpha`` (h, w) uint8 goes with an array. ``weights`` is a gray image of the
-    same size, as a file, a PIL image or an array (h, w) uint8: pixels count in the fit in proportion to it.
+    alpha, or (h, w) uint8 of gray levels. ``alpha`` is that of an array, (h, w) uint8, or says what to do with
+    transparency, as ``--alpha`` does: ``"palette"``, ``"keep"``, ``"drop"``, ``"threshold:128"``, or a colour.
+    ``weights`` is a gray image of the same size, as a file, a PIL image or an array (h, w) uint8: pixels count in the
+    fit in proportion to it.
     ``options``, and the fields of FitOptions by name, define the fit; ``lock`` also takes a palette, or what names one
     on the command line. ``paint``, ``assign``, ``record`` and ``progress`` are those of
     :func:`colorquant.quantization.quantize`; ``reading`` says how a file is read. ``dither`` is the name of a method,
@@ -235,6 +167,7 @@ def quantize(
     wanted = {"target": target, "min_k": min_k, "max_k": max_k, "best_effort": best_effort or None}
     automatic = _takes_auto(fit_options, wanted)
     resolved, dithering = _options(options, fit_options), _dithering(dither)
+    resolved = resolved.replace(alpha=fitted_alpha(alpha) or resolved.alpha)
     auto = None
     if automatic:
         auto = AutoK.of(resolved.method, target, min_k=min_k, max_k=max_k, best_effort=best_effort).beside(resolved)
@@ -278,12 +211,16 @@ def _takes_auto(fit_options: dict[str, object], wanted: Mapping[str, object]) ->
     return False
 
 
-def histogram(source: Source, *, alpha: UInt8Array | None = None, weights: Source | None = None) -> ColorHistogram:
+def histogram(
+    source: Source, *, alpha: UInt8Array | str | None = None, weights: Source | None = None
+) -> ColorHistogram:
     """The distinct colours of an image, with their counts. Histograms add: ``histogram(a) + histogram(b)``.
 
-    ``source``, ``alpha`` and ``weights`` as :func:`quantize` takes them.
+    ``source``, ``alpha`` and ``weights`` as :func:`quantize` takes them. With ``alpha="palette"`` pairs of colour and
+    alpha are counted.
     """
-    return counted(source, alpha, weights=weights).histogram
+    image = counted(source, alpha, weights=weights)
+    return image.with_alpha.histogram if fitted_alpha(alpha) == "palette" else image.histogram
 
 
 def fit(
@@ -299,7 +236,7 @@ def fit(
     The result is a :class:`Palette` that also holds the model, which labels other images: ``predict(rgb)``.
     Raises OptionError, EngineError, and ImageReadError for a file that is not a whole image.
     """
-    counts = colors if isinstance(colors, ColorHistogram) else histogram(colors)
+    counts = colors if isinstance(colors, ColorHistogram) else histogram(colors, alpha="palette")
     return fit_palette(counts, _options(options, fit_options), paint=paint, assign=assign)
 
 
@@ -309,7 +246,7 @@ def apply(
     *,
     space: str | None = None,
     distance: str = "euclidean",
-    alpha: UInt8Array | None = None,
+    alpha: UInt8Array | str | None = None,
     dither: Dithering | str | None = None,
 ) -> MappedImage:
     """Map an image onto a palette: each pixel gets the nearest entry.
@@ -319,7 +256,7 @@ def apply(
     :func:`quantize` takes them. Raises OptionError for an empty palette, and where space and distance do not go
     together.
     """
-    options = MappingOptions(palette, space=space, distance=distance)
+    options = MappingOptions(palette, space=space, distance=distance, alpha=fitted_alpha(alpha))
     image = counted(source, alpha)
     result = apply_palette(
         palette,
@@ -353,7 +290,7 @@ def compare(
     space: str | Sequence[str] = "rgb",
     covariance: str | Sequence[str] = (),
     truth: LabelArray | None = None,
-    alpha: UInt8Array | None = None,
+    alpha: UInt8Array | str | None = None,
     **fit_options: Any,
 ) -> ComparisonTable:
     """Run every combination on one image, whose colours are counted once, and measure each result in the same way.
@@ -374,6 +311,7 @@ def compare(
         engine=_several(engine),
         space=_several(space),
         covariance=_several(covariance),
+        alpha=fitted_alpha(alpha),
         **fit_options,
     )
     grid = Grid.of(axes)

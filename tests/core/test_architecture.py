@@ -18,7 +18,7 @@ FLOORS = [
     {"fitting"},
     {"palette", "mapping"},
     {"quantization"},
-    {"shared_palette"},
+    {"shared_palette", "sources"},
     {"analysis"},
     {"report"},
     {"batch", "doctor", "api"},
@@ -35,7 +35,7 @@ ALLOWED = {
     "oxipng": {"images"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
-    "PIL": {"images", "report", "api"},
+    "PIL": {"images", "report", "api", "sources"},
     "matplotlib": {
         "api",
         "report/figures",

@@ -288,7 +288,7 @@ def test_loading_an_engine_loads_its_library():
         "for method in ('kmeans', 'em'):\n"
         "    for engine in engines.ENGINES: engines.load(FitOptions(method, engine=engine))\n"
         "before = set(sys.modules)\n"
-        "import numpy as np; from colorquant.api import counted; from colorquant.quantization import quantize\n"
+        "import numpy as np; from colorquant.sources import counted; from colorquant.quantization import quantize\n"
         "before |= {name for name in sys.modules if name.startswith('colorquant')}\n"
         "image = counted(np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8))\n"
         "for method in ('kmeans', 'em'):\n"
