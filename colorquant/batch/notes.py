@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from colorquant.fitting import engines
+from colorquant.fitting.models import Model
+from colorquant.fitting.options import FitOptions
+from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
+from colorquant.shared_palette import FittedPalette
 
 MOST_ENTRIES = 256  # of the palette of a PNG
 
@@ -13,7 +17,7 @@ def palette_notes(image: IndexedImage) -> tuple[str, ...]:
     if isinstance(image, Quantized):
         if image.shared is not None:
             return ()  # any entry may be without pixels in one of the images
-        return (*_empty_clusters(image), *_locked_without_pixels(image))
+        return _fit_notes(image.palette, image.model, image.options, untouched=image.untouched)
     entries = len(image.palette)
     if entries <= MOST_ENTRIES:
         return ()
@@ -31,21 +35,22 @@ def uncounted_alpha(image: IndexedImage) -> tuple[str, ...]:
     return (f"partly transparent pixels count whole in the fit: --engine {options.engine} takes no weights",)
 
 
-def _empty_clusters(quantized: Quantized) -> tuple[str, ...]:
-    """A note if clusters of the fit have no pixel, so that the image has fewer colours than k."""
-    clusters = len(quantized.model.points)
-    empty = clusters - len(quantized.palette)
-    if quantized.untouched or empty <= 0:
-        return ()
-    noun = "component" if quantized.options.method == "em" else "cluster"
-    verb, its = ("is", "it") if empty == 1 else ("are", "them")
-    return (f"{empty} of {clusters} {noun}s {verb} empty: no pixel belongs to {its}",)
+def shared_notes(palette: FittedPalette) -> tuple[str, ...]:
+    """Notes about entries that the fit of one palette to all images leaves empty."""
+    return _fit_notes(palette, palette.model, palette.options, untouched=palette.untouched)
 
 
-def _locked_without_pixels(quantized: Quantized) -> tuple[str, ...]:
-    """A note if locked colours are in the palette though no pixel got them."""
-    palette = quantized.palette
-    if palette.counts is None or palette.counts.all():
-        return ()
-    unused = [color for color, count in zip(palette.hex, palette.counts, strict=True) if count == 0]
-    return (f"no pixel has the locked colour{'s' * (len(unused) > 1)} {', '.join(unused)}",)
+def _fit_notes(palette: Palette, model: Model, options: FitOptions, *, untouched: bool) -> tuple[str, ...]:
+    """Notes about clusters without pixels, which the palette lacks, and about locked colours that no pixel got."""
+    notes = []
+    clusters = len(model.points)
+    empty = clusters - len(palette)
+    if not untouched and empty > 0:
+        noun = "component" if options.method == "em" else "cluster"
+        verb, its = ("is", "it") if empty == 1 else ("are", "them")
+        notes.append(f"{empty} of {clusters} {noun}s {verb} empty: no pixel belongs to {its}")
+    counts = [] if palette.counts is None else palette.counts.tolist()
+    unused = [color for color, count in zip(palette.hex, counts, strict=False) if count == 0]
+    if unused:
+        notes.append(f"no pixel has the locked colour{'s' * (len(unused) > 1)} {', '.join(unused)}")
+    return tuple(notes)

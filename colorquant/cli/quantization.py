@@ -15,6 +15,7 @@ import click
 from colorquant.batch import run as batch
 from colorquant.batch.inputs import Input
 from colorquant.batch.naming import Plan
+from colorquant.batch.notes import shared_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantization import QuantizeRequest
 from colorquant.cli.console import Console, open_console
@@ -95,8 +96,9 @@ def _fit_shared(request: QuantizeRequest, first: FirstPass, console: Console, co
     console.show_current("fitting one palette")
     shared = request.fit_shared(first, console.show_progress, console.show_trial, command)
     console.print(shared_line(len(shared.palette), shared.images, len(first.sum.total())))
-    if shared.chosen is not None and shared.chosen.warnings:
-        console.print(notes_line(shared.chosen.warnings))
+    notes = (*shared_notes(shared.palette), *(() if shared.chosen is None else shared.chosen.warnings))
+    if notes:
+        console.print(notes_line(notes))
     console.show_current("writing")
     return shared
 

@@ -36,7 +36,7 @@ def test_the_readmes_commands_quantize_in_order(run, thumbnail, tmp_path, monkey
     """Those that read an image from a file; all of them run in tests/slow/test_readme.py."""
     make_folder(tmp_path, thumbnail[::6, ::6])
     monkeypatch.chdir(tmp_path)
-    lines = [shlex.split(line) for line in example_commands() if re.match(r"colorquant (kmeans|em) (?!-)", line)]
+    lines = [shlex.split(line) for line in example_commands() if re.match(r"colorquant (kmeans|em|apply) (?!-)", line)]
     assert len(lines) >= 10
     for words in lines:
         result = run(*words[1:])
