@@ -3,7 +3,9 @@
 import json
 import shlex
 
+import numpy as np
 import pytest
+from PIL import Image
 
 
 def test_names_say_auto_and_the_record_the_number(run, photo):
@@ -46,8 +48,6 @@ def test_masks_are_numbered_to_the_width_of_the_most_colours(run, photo, tmp_pat
 
 
 def test_an_input_that_misses_the_target_fails_alone(run, photo, tmp_path):
-    from PIL import Image
-
     flat = tmp_path / "flat.png"
     Image.new("RGB", (9, 9), "red").save(flat)
     words = ("kmeans", photo, flat, "-k", "auto", "--target", "psnr:50", "--max-k", 8, "-o", tmp_path / "out")
@@ -59,6 +59,35 @@ def test_an_input_that_misses_the_target_fails_alone(run, photo, tmp_path):
     rows = [json.loads(line) for line in best.stdout.splitlines()]
     assert [row["auto"]["reached"] for row in rows] == [False, True]
     assert "psnr:50 is not reached" in rows[0]["warnings"][0]
+
+
+@pytest.mark.parametrize("target", ["psnr:28", "de:5"])
+def test_the_target_is_measured_on_what_is_written(run, photo, tmp_path, target):
+    """Dithered, and over RGBA, where the measures are means over backgrounds."""
+    with Image.open(photo) as image:
+        picture = image.convert("RGB")
+    width, height = picture.size
+    alpha = np.tile(np.linspace(0, 255, width).astype(np.uint8), (height, 1))
+    picture.putalpha(Image.fromarray(alpha))
+    soft = tmp_path / "soft.png"
+    picture.save(soft)
+    for name, words in ((photo, ("--dither", "floyd-steinberg")), (soft, ())):
+        row = json.loads(run("kmeans", name, "-k", "auto", "--target", target, "--json", *words).stdout)
+        values = {point["k"]: point["value"] for point in row["auto"]["curve"]}
+        k, number = row["k"], row["auto"]["target"]
+        if target.startswith("psnr"):
+            assert values[k] == row["psnr"] >= number > values[k - 1]
+        else:
+            assert values[k] <= number < values[k - 1]
+
+
+def test_the_size_is_that_of_the_optimized_file(run, photo, tmp_path):
+    pytest.importorskip("oxipng", reason="needs pyoxipng: the extra optimize")
+    out = tmp_path / "out.png"
+    words = ("-k", "auto", "--target", "size:1500", "--optimize", "-o", out, "--json")
+    row = json.loads(run("kmeans", photo, *words).stdout)
+    values = {point["k"]: point["value"] for point in row["auto"]["curve"]}
+    assert values[row["k"]] == out.stat().st_size <= 1500 < values[row["k"] + 1]
 
 
 @pytest.mark.parametrize(
