@@ -301,7 +301,8 @@ def _try_package(name: str) -> Iterator[str]:
     if name == "scikit-image":
         import_module("colorquant.analysis.measures").ssim(_noise(), _noise())
     elif name == "imagequant":
-        import_module("colorquant.analysis.baselines").quantize(_noise(), None, "imagequant", 3)
+        baselines = import_module("colorquant.analysis.baselines")
+        baselines.quantize(_noise(), None, baselines.BaselineOptions("imagequant", 3))
     elif name == "pyoxipng":
         png = import_module("colorquant.images.png").encode_grayscale(import_module("numpy").zeros((4, 4), "uint8"))
         import_module("colorquant.images.optimizing").optimized(png)
