@@ -209,7 +209,7 @@ def quantize(
         labelling = Labelling.of(weighted, fit, image)
         picture = paint_image(image, labelling, fit.model, "mean" if untouched else paint)
         if dithering is not None and not untouched:
-            picture = _dithered(image, picture, options, dithering)
+            picture = _dithered(image, _outward(labelling, picture, options, paint), options, dithering)
     return Quantized(
         options=options,
         labels=picture.labels,
@@ -245,6 +245,18 @@ def check_dithering(options: FitOptions, dithering: Dithering | None) -> None:
         )
 
 
+def _outward(labelling: Labelling, picture: Painted, options: FitOptions, paint: str) -> Painted:
+    """The picture with a palette whose colours lie further out, where they are means that dithering may move."""
+    from colorquant.mapping.outward import outward_colors
+
+    palette = picture.palette
+    if paint not in ("members", "mean"):
+        return picture
+    locked = np.isin(palette.hex, options.lock)
+    colors = outward_colors(labelling, palette.colors, picture.order[: len(palette)], locked)
+    return replace(picture, palette=Palette(colors, palette.counts))
+
+
 def _dithered(image: CountedImage, picture: Painted, options: FitOptions, dithering: Dithering) -> Painted:
     """The picture in its palette, dithered: labels by falling pixel counts, without those that no pixel has."""
     from colorquant.mapping.dithered import Dithered
@@ -253,10 +265,12 @@ def _dithered(image: CountedImage, picture: Painted, options: FitOptions, dither
     result = Dithered.of(image, palette, dithering, space=options.space)
     used = (result.counts > 0) | np.isin(palette.hex, options.lock)
     order, kept, rank = ranked(result.counts, palette.colors, used=used, transparent=image.mask is not None)
+    if image.mask is not None:  # the type has room for the label of transparent pixels
+        rank = np.append(rank, np.array(kept, rank.dtype))
     moved = np.concatenate([order, np.arange(len(palette), len(picture.order))])
     return replace(
         picture,
-        labels=np.append(rank, np.array(kept, rank.dtype))[result.labels],
+        labels=rank[result.labels],
         palette=Palette(palette.colors[order[:kept]], result.counts[order[:kept]]),
         model=picture.model.reordered(moved),
         order=picture.order[moved],

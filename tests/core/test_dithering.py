@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from colorquant.analysis.blurring import blurred_mse
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError
+from colorquant.fitting.options import FitOptions
 from colorquant.mapping.adapting import roughness
 from colorquant.mapping.choosing import Chooser, RGBChooser
 from colorquant.mapping.diagonals import Diffusion, diffuse
@@ -15,6 +17,7 @@ from colorquant.mapping.nearest import nearest_entries
 from colorquant.mapping.ordered import bayer, blue_noise
 from colorquant.mapping.serial import OLDEST, QUEUE, hilbert_curve
 from colorquant.palette.palette import Palette
+from colorquant.quantization import quantize
 
 SIZES = [(9, 13), (12, 5), (1, 7), (7, 1), (1, 1), (5, 2), (4, 3)]
 DIFFUSIONS = [method for method, kind in DITHERS.items() if kind == "diffusion"]
@@ -218,3 +221,45 @@ def test_wrong_options_are_one_line(options, words):
 def test_an_empty_palette_is_refused():
     with pytest.raises(OptionError, match="the palette is empty"):
         dither(CountedImage(random_image(2, 2)), Palette(np.empty((0, 3), np.uint8)), Dithering("jarvis"))
+
+
+def fitted(pixels, k, **options):
+    image = CountedImage(pixels)
+    plain = quantize(image, FitOptions(k=k, **options))
+    return image, plain, quantize(image, FitOptions(k=k, **options), dithering=Dithering("floyd-steinberg"))
+
+
+def test_a_fitted_palette_reaches_further_out_and_lowers_the_blurred_error():
+    y, x = np.mgrid[:48, :64]
+    waves = [np.sin(x / 11 + y / 17), np.cos(x / 13 - y / 9), np.sin(y / 7 - x / 31)]
+    pixels = (127 + 110 * np.dstack(waves)).astype(np.uint8)
+    image, plain, dithered = fitted(pixels, 16)
+    means = dither(image, plain.palette, Dithering("floyd-steinberg"))
+    assert blurred_mse(pixels, dithered.rgb) < 0.9 * blurred_mse(pixels, plain.palette.colors[means])
+    middle = plain.palette.colors.mean(axis=0)
+    spread = [np.linalg.norm(q.palette.colors - middle, axis=1).mean() for q in (plain, dithered)]
+    assert spread[1] > spread[0]
+    assert len(np.unique(dithered.palette.colors, axis=0)) == len(dithered.palette)
+    assert np.array_equal(dithered.rgb, fitted(pixels, 16)[2].rgb)
+
+
+def test_flat_colours_and_locked_colours_do_not_move():
+    pixels = random_image(48, 64)
+    pixels[:20] = (51, 102, 204)
+    _, _, dithered = fitted(pixels, 8, lock=("#0a141e",))
+    assert {"#3366cc", "#0a141e"} <= set(dithered.palette.hex)
+    assert (dithered.rgb[1:19] == (51, 102, 204)).all()
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 300])
+def test_palettes_of_any_size_are_dithered(k):
+    _, plain, dithered = fitted(random_image(20, 30), k)
+    assert 1 <= len(dithered.palette) <= len(plain.palette) == k
+
+
+def test_the_model_follows_the_order_of_the_dithered_palette():
+    _, plain, dithered = fitted(random_image(48, 64), 6)
+    assert np.array_equal(np.sort(dithered.palette.counts)[::-1], dithered.palette.counts)
+    assert sorted(map(tuple, plain.model.centers)) == sorted(map(tuple, dithered.model.centers))
+    distance = np.linalg.norm(dithered.model.centers[:, None] - dithered.palette.colors, axis=2)
+    assert np.array_equal(distance.argmin(axis=1), np.arange(6))
