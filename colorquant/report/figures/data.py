@@ -15,7 +15,7 @@ from colorquant.fitting.models import GaussianMixture, Model
 from colorquant.quantization import Quantized
 from colorquant.report.figure_kinds import Drawing
 from colorquant.report.quantized_file import QuantizedFile
-from colorquant.report.words import METHOD_NAMES, base_name
+from colorquant.report.words import METHOD_NAMES, base_name, counted
 from colorquant.types import FloatArray, IntArray, UInt8Array
 
 GRAY_LEVEL = "gray level"  # used in place of a lightness where the space has none
@@ -122,6 +122,8 @@ class FigureData:
         words = [METHOD_NAMES[options.method], f"k = {options.k}", options.space]
         if options.covariance is not None:
             words.append(f"{options.covariance} covariance")
+        if self.quantized.shared is not None:
+            words.append(f"one palette for {counted(self.quantized.shared, 'image')}")
         if options.alpha == "palette":
             words.append("colour and alpha")
         return ", ".join(words)
