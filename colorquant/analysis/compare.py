@@ -14,6 +14,7 @@ import numpy as np
 
 from colorquant.analysis import baselines
 from colorquant.analysis.agreement import Contingency
+from colorquant.analysis.backgrounds import measure_on_backgrounds, needs_backgrounds
 from colorquant.analysis.baselines import BaselineOptions
 from colorquant.analysis.grid import Combination, Grid, cell_name, dithering_of, variant
 from colorquant.analysis.measures import Measures, Rendering, Value, column, columns_of, measure
@@ -23,11 +24,11 @@ from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
-from colorquant.images.encoding import encode_labels
+from colorquant.images.encoding import encode_entries, encode_labels
 from colorquant.images.optimizing import optimized
 from colorquant.images.png import SRGB
 from colorquant.quantization import encode_png, quantize
-from colorquant.types import LabelArray
+from colorquant.types import LabelArray, UInt8Array
 
 Keep = Callable[["Cell", Rendering], None]
 Progress = Callable[[Combination, float | None], None]  # before a combination with None, after it with its seconds
@@ -103,7 +104,8 @@ STATISTICS = tuple(statistic.name for statistic in fields(Statistics))
 class Cell:
     """One combination on one image: its ``measures``, or an ``error`` with its ``details`` (the traceback).
 
-    With several seeds the measures and ``truth`` are those of the first, and ``spread`` has all of them.
+    With several seeds the measures and ``truth`` are those of the first, and ``spread`` has all of them. ``alpha`` is
+    "palette" for a palette over RGBA, "keep" where alpha was kept apart, None for an opaque image.
     """
 
     options: Combination
@@ -113,6 +115,7 @@ class Cell:
     agreement: tuple[Agreement, ...] = ()
     error: str | None = None
     details: str = ""
+    alpha: str | None = None
 
     @property
     def name(self) -> str:
@@ -181,7 +184,7 @@ def compare(
     picture, which is then dropped. Once ``stopped`` returns True, the current cell is abandoned, and the comparison
     ends with the cells that are finished. Raises OptionError for a truth of another size.
     """
-    job = _Job.of(image, truth, chunks, optimize)
+    job = _Job.of(image, grid, truth, chunks, optimize)
     cells: list[Cell] = []
     labels: dict[str, LabelArray] = {}
     for options in grid.combinations:
@@ -206,14 +209,17 @@ def compare(
             progress(options, time.perf_counter() - started)
     height, width = image.rgb.shape[:2]
     not_run = tuple(cell_name(options) for options in grid.combinations[len(cells) :])
-    return Comparison(width, height, len(image.histogram), _with_agreement(cells, labels), not_run)
+    colors = len((image.with_alpha if job.on_backgrounds else image).histogram)
+    return Comparison(width, height, colors, _with_agreement(cells, labels), not_run)
 
 
 @dataclass(frozen=True)
 class _Job:
     """What all cells share: the image, ``truth`` (n,) of its visible pixels, the chunks of each PNG, and ``optimize``.
 
-    ``counting`` is the time in seconds that it took to count the colours. It is added to the time of each fit.
+    ``counting`` is the time in seconds that it took to count the colours, ``counting_with_alpha`` that to count them
+    with alpha, where that is needed. It is added to the time of each fit. With ``on_backgrounds`` results are
+    measured on black, mid-gray and white.
     """
 
     image: CountedImage
@@ -221,23 +227,34 @@ class _Job:
     chunks: bytes
     optimize: bool
     counting: float
+    counting_with_alpha: float
+    on_backgrounds: bool
 
     @classmethod
-    def of(cls, image: CountedImage, truth: LabelArray | None, chunks: bytes, optimize: bool) -> _Job:
+    def of(cls, image: CountedImage, grid: Grid, truth: LabelArray | None, chunks: bytes, optimize: bool) -> _Job:
         """The job for an image, with the truth (h, w) of all its pixels."""
         if truth is not None and truth.shape != image.rgb.shape[:2]:
             raise OptionError(f"truth is {truth.shape}, the image {image.rgb.shape[:2]}: give a label for each pixel")
-        start = time.perf_counter()
-        len(image.histogram)  # counted here, once
-        seconds = time.perf_counter() - start
-        return cls(image, None if truth is None else image.of_visible(truth), chunks, optimize, seconds)
+        on_backgrounds = needs_backgrounds(image, {options.alpha for options in grid.combinations})
+        seconds = _seconds(lambda: len(image.histogram))  # counted here, once
+        with_alpha = _seconds(lambda: len(image.with_alpha.histogram)) if on_backgrounds else 0.0
+        shown = None if truth is None else image.of_visible(truth)
+        return cls(image, shown, chunks, optimize, seconds, with_alpha, on_backgrounds)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """The wall time that ``work`` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def _run(job: _Job, options: Combination, seeds: int) -> tuple[Cell, Rendering]:
     """The cell of one combination, without its agreement, and the picture of its first seed."""
     load(options)
     first, rendering = _seed_run(job, options)
-    cell = Cell(options, first.measures, truth=first.truth)
+    treatment = None if job.image.opaque else "palette" if rendering.has_alpha_palette else "keep"
+    cell = Cell(options, first.measures, truth=first.truth, alpha=treatment)
     if seeds == 1 or isinstance(options, BaselineOptions):
         return cell, rendering
     runs, partitions = [first], [job.image.of_visible(rendering.labels)]
@@ -265,20 +282,18 @@ def _seed_run(job: _Job, options: Combination) -> tuple[SeedRun, Rendering]:
         contingency = Contingency.of(job.image.of_visible(rendering.labels), job.truth)
         truth = Truth(contingency.adjusted_rand_index, contingency.mean_iou)
     seed = options.seed if isinstance(options, FitOptions) else 0
-    return SeedRun(seed, measure(job.image, rendering), truth), rendering
+    measured = measure_on_backgrounds if job.on_backgrounds else measure
+    return SeedRun(seed, measured(job.image, rendering), truth), rendering
 
 
 def _render(job: _Job, options: Combination) -> Rendering:
     image, start = job.image, time.perf_counter()
     bits = math.ceil(math.log2(options.k))
     if isinstance(options, BaselineOptions):
-        labels, palette = baselines.quantize(image.rgb, image.mask, options)
-        seconds = time.perf_counter() - start
-        painted = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
-        png = encode_labels(labels, palette, image.alpha, gray=False, chunks=job.chunks)
-        return Rendering(labels, painted, optimized(png) if job.optimize else png, seconds, bits)
+        return _render_baseline(job, options, bits)
     quantized = quantize(image, options, dithering=dithering_of(options))
-    seconds = job.counting + time.perf_counter() - start
+    counting = job.counting if quantized.palette.alpha is None else job.counting_with_alpha
+    seconds = counting + time.perf_counter() - start
     luma = Projection.of(options.space, options.keep_luma).keep_luma
     return Rendering(
         labels=quantized.labels,
@@ -291,6 +306,27 @@ def _render(job: _Job, options: Combination) -> Rendering:
         log_likelihood=quantized.log_likelihood,
         bic=quantized.bic,
         aic=quantized.aic,
+        alpha=quantized.alpha,
+        has_alpha_palette=quantized.palette.alpha is not None,
+    )
+
+
+def _render_baseline(job: _Job, options: BaselineOptions, bits: int) -> Rendering:
+    image, start = job.image, time.perf_counter()
+    together = options.quantizes_alpha(image)
+    if together:
+        labels, entries = baselines.quantize_with_alpha(image, options)
+        assert entries.alpha is not None, "its palette has alpha"
+        seconds, rgb = time.perf_counter() - start, entries.colors[labels]
+        alpha: UInt8Array | None = entries.alpha[labels]
+        png = encode_entries(labels, entries.colors, entries.alpha, chunks=job.chunks)
+    else:
+        labels, palette = baselines.quantize(image.rgb, image.mask, options)
+        seconds, alpha = time.perf_counter() - start, image.alpha
+        rgb = np.concatenate([palette, np.zeros((1, 3), np.uint8)])[labels]
+        png = encode_labels(labels, palette, alpha, gray=False, chunks=job.chunks)
+    return Rendering(
+        labels, rgb, optimized(png) if job.optimize else png, seconds, bits, alpha=alpha, has_alpha_palette=together
     )
 
 

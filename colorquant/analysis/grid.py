@@ -249,6 +249,6 @@ def _baseline(axes: Axes, choice: _Choice) -> BaselineOptions | str:
     if baseline.missing:
         return f"{name}: needs {baseline.package}, which is not installed: pip install {baseline.package}"
     try:
-        return BaselineOptions(choice.engine, choice.k, axes.dithering(choice.dither))
+        return BaselineOptions(choice.engine, choice.k, axes.dithering(choice.dither), axes.alpha)
     except OptionError as error:
         return f"{_joined(choice, f'{choice.method}{choice.k}')}: {error}"

@@ -115,7 +115,8 @@ class Rendering:
     """An image as one combination renders it.
 
     ``labels`` (h, w) as in :class:`colorquant.quantization.Quantized`, ``rgb`` (h, w, 3) uint8, ``png`` the encoded
-    picture, ``index_bits`` and the rest as in :class:`Measures`.
+    picture, ``index_bits`` and the rest as in :class:`Measures`. ``alpha`` (h, w) uint8 is that of the picture, None
+    where it is opaque; ``has_alpha_palette`` says that it is that of the palette's entries.
     """
 
     labels: LabelArray
@@ -128,10 +129,12 @@ class Rendering:
     log_likelihood: float | None = None
     bic: float | None = None
     aic: float | None = None
+    alpha: UInt8Array | None = None
+    has_alpha_palette: bool = False
 
 
 def measure(image: CountedImage, rendering: Rendering) -> Measures:
-    """All measures of a rendering of the image."""
+    """All measures of a rendering of the image, whose alpha the rendering has kept."""
     visible = image.visible
     before, after, weights = count_pairs(visible.rgb, image.of_visible(rendering.rgb), visible.alpha)
     error = difference.mse(before, after, weights)

@@ -134,7 +134,7 @@ class _Pictures:
 
     def keep(self, cell: Cell, rendering: Rendering) -> None:
         """Make the pictures that are needed of a cell, while its pixels are in memory."""
-        alpha, path = self.picture.alpha, self.outputs.picture(cell.options)
+        alpha, path = rendering.alpha, self.outputs.picture(cell.options)
         if path is not None:
             self.files[cell.name] = path, rendering.png
         if path is not None or self.outputs.figure is not None:

@@ -11,7 +11,7 @@ from colorquant.report.tables import STAR, Table
 
 NEARLY = 2  # ranks between columns of nearly the same importance
 BETWEEN = 3  # characters between two columns, on a terminal
-LEFT = frozenset({"method", "engine", "space", "covariance", "dither"})
+LEFT = frozenset({"method", "engine", "space", "covariance", "dither", "alpha"})
 
 
 def comparison_table(rows: Sequence[Row], width: int | None = None) -> tuple[Table, list[str]]:

@@ -309,3 +309,29 @@ def test_an_empty_histogram_with_alpha():
     empty = ColorHistogram.count_rgba(np.empty((0, 3), np.uint8), np.empty(0, np.uint8))
     assert len(empty) == 0
     assert empty.has_alpha
+
+
+def test_compare_measures_all_on_the_same_backgrounds(tmp_path, run):
+    image = soft_picture(23)
+    path = tmp_path / "soft.png"
+    Image.fromarray(np.dstack([image.rgb, image.alpha])).save(path)
+    words = ("-k", 6, "--engine", "numpy,pillow-median,pillow-octree", "-o", tmp_path / "out", "--json")
+    rows = [json.loads(line) for line in run("compare", path, *words).stdout.splitlines()]
+    treatments = {row["cell"]: row["alpha"] for row in rows}
+    assert treatments == {
+        "kmeans6-numpy-rgb": "palette",
+        "em6-numpy-rgb-diagonal": "keep",
+        "quantizer6-pillow-median-rgb": "keep",
+        "quantizer6-pillow-octree-rgb": "palette",
+    }
+    for row in rows:
+        picture = read_image(row["output"])
+        alpha = np.full(image.alpha.shape, 255, np.uint8) if picture.alpha is None else picture.alpha
+        assert row["mse"] == pytest.approx(mse(rows_of(image), rows_of(CountedImage(picture.rgb, alpha))))
+        assert row["colors_in"] == len(image.with_alpha.histogram)
+        assert np.array_equal(alpha, image.alpha) == (row["alpha"] == "keep")
+    own = next(row for row in rows if row["cell"].startswith("kmeans"))
+    assert own["mse"] == pytest.approx(quantize(image, FitOptions(k=6)).mse)
+    demanded = run("compare", path, "-k", 6, "--engine", "numpy,pillow-median", "--alpha", "palette", "--json")
+    assert "--alpha palette cannot be honoured by pillow-median" in demanded.stderr
+    assert [json.loads(line)["cell"] for line in demanded.stdout.splitlines()] == ["kmeans6-numpy-rgb"]
