@@ -21,7 +21,7 @@ from colorquant.fitting.options import MAX_COLORS, FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.mapping.dithering import Dithering
 from colorquant.mapping.options import MappingOptions
-from colorquant.palette.given import lockable_colors
+from colorquant.palette.given import given_palette, lockable_colors
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import figures, notebook
@@ -241,7 +241,7 @@ def fit(
 
 
 def apply(
-    palette: Palette,
+    palette: Palette | str,
     source: Source,
     *,
     space: str | None = None,
@@ -251,11 +251,13 @@ def apply(
 ) -> MappedImage:
     """Map an image onto a palette: each pixel gets the nearest entry.
 
-    Nearest is meant in ``space``, a key of SPACES (None: oklab), by Euclidean distance, or by CIEDE2000 with
+    ``palette`` may be what names one on the command line: a file, colours such as ``"#ff0000,white"``, or a built-in
+    name. Nearest is meant in ``space``, a key of SPACES (None: oklab), by Euclidean distance, or by CIEDE2000 with
     ``distance`` ciede2000. The palette keeps its colours and their order. ``source``, ``alpha`` and ``dither`` as
     :func:`quantize` takes them. Raises OptionError for an empty palette, and where space and distance do not go
     together.
     """
+    palette = given_palette(palette) if isinstance(palette, str) else palette
     options = MappingOptions(palette, space=space, distance=distance, alpha=fitted_alpha(alpha))
     image = counted(source, alpha)
     result = apply_palette(

@@ -67,7 +67,7 @@ def test_ciede2000_is_that_of_every_pair(seed):
 def test_the_command_is_the_python_api(run, photo, thumbnail, tmp_path):
     for words, settings in (([], {}), (["--space", "rgb"], {"space": "rgb"})):
         run("apply", photo, "--palette", "pico8", "-f", *words)
-        mapped = cq.apply(cq.Palette.named("pico8"), thumbnail, **settings)
+        mapped = cq.apply("pico8", thumbnail, **settings)
         assert np.array_equal(read_image(tmp_path / "photo-apply.png").rgb, mapped.rgb)
     run("apply", photo, "--palette", "pico8", "-f", "--distance", "ciede2000")
     mapped = cq.apply(cq.Palette.named("pico8"), thumbnail, distance="ciede2000")
