@@ -10,6 +10,8 @@ from colorquant.types import Float32Array, IntArray, UInt8Array
 PACK = np.array([1 << 16, 1 << 8, 1], np.float32)  # the key of a colour is exact in float32: it is below 2²⁴
 CELL = np.indices((8, 8, 8)).reshape(3, -1).T.astype(np.uint8)  # a cell of colours whose entries are learnt together
 CELL_KEYS = (CELL.astype(np.float32) @ PACK).astype(np.int64)
+PACKED = 32  # entries, a power of two: as many have their numbers in their scores
+MOST_SCORES = 1 << 20  # distances in memory
 IN_CELL = 0x070707  # the bits of a packed colour that differ within a cell
 
 
@@ -27,11 +29,14 @@ class Chooser:
 
     def choose(self, levels: Float32Array) -> IntArray:
         """The entry of each of ``levels`` (n, 3), whole numbers from 0 to 255, (n,) int64."""
+        return self._remembered(levels)
+
+    def _remembered(self, levels: Float32Array) -> IntArray:
         keys = (levels @ PACK).astype(np.int64)
         entries = self.known.take(keys).astype(np.int64)
         if not entries.all():
             unknown = np.flatnonzero(entries == 0)
-            found = self._entries(levels[unknown].astype(np.uint8)) + 1
+            found = self._entries(levels[unknown]) + 1
             entries[unknown] = found
             self.known[keys[unknown]] = found
         entries -= 1
@@ -41,29 +46,47 @@ class Chooser:
         """The entry of a packed colour. Those of its neighbours are remembered as well, which costs little more."""
         first = key & ~IN_CELL
         corner = np.array([first >> 16, first >> 8 & 255, first & 255], np.uint8)
-        self.known[first + CELL_KEYS] = self._entries(corner + CELL) + 1
+        self.known[first + CELL_KEYS] = self._entries((corner + CELL).astype(np.float32)) + 1
         return int(self.known[key]) - 1
 
-    def _entries(self, colors: UInt8Array) -> IntArray:
-        """The entries of colours (n, 3) uint8, computed."""
-        return self._nearest(colors)
+    def _entries(self, levels: Float32Array) -> IntArray:
+        """The same as :meth:`choose`, computed."""
+        return self._nearest(levels.astype(np.uint8))
 
 
 class RGBChooser(Chooser):
-    """A Chooser by Euclidean distance in RGB that computes instead of remembering: faster for small palettes.
+    """A Chooser by Euclidean distance in RGB. With ``computes`` it computes instead of remembering.
 
-    Products of whole levels are exact in float32, so that the result is the same on every machine.
+    That is faster for few entries, and for small pictures. Products of whole levels are exact in float32, so that the
+    result is the same on every machine.
     """
 
-    def __init__(self, colors: UInt8Array, nearest: Nearest) -> None:
+    def __init__(self, colors: UInt8Array, nearest: Nearest, *, computes: bool = True) -> None:
         super().__init__(colors, nearest)
         values = colors.astype(np.float32)
         self._columns = np.ascontiguousarray(values.T)
         self._half_norms = np.einsum("ij,ij->i", values, values) / 2
         self._scores = np.empty((0, len(colors)), np.float32)
+        self._computes = computes
+        # A score of few entries has room for their numbers: 32·(2·x·c - |c|²) + 31 - number is below 2²⁴.
+        self._packed = len(colors) <= PACKED
+        self._rows = 2 * PACKED * values
+        numbers = PACKED - 1 - np.arange(len(colors), dtype=np.float32)
+        self._constants = (numbers - 2 * PACKED * self._half_norms)[:, None]
 
     def choose(self, levels: Float32Array) -> IntArray:
         """As :meth:`Chooser.choose`."""
+        return self._entries(levels) if self._computes else self._remembered(levels)
+
+    def _entries(self, levels: Float32Array) -> IntArray:
+        if len(levels) * len(self.colors) > MOST_SCORES and len(levels) > 1:
+            half = len(levels) // 2
+            return np.concatenate([self._entries(levels[:half]), self._entries(levels[half:])])
+        if self._packed:
+            scores = np.matmul(self._rows, levels.T)
+            np.add(scores, self._constants, out=scores)
+            numbers: IntArray = np.maximum.reduce(scores, axis=0).astype(np.int64) & (PACKED - 1)
+            return PACKED - 1 - numbers
         if len(levels) > len(self._scores):
             self._scores = np.empty((len(levels), len(self.colors)), np.float32)
         scores = self._scores[: len(levels)]
@@ -71,6 +94,3 @@ class RGBChooser(Chooser):
         np.subtract(scores, self._half_norms, out=scores)
         entries: IntArray = scores.argmax(axis=1)
         return entries
-
-    def _entries(self, colors: UInt8Array) -> IntArray:
-        return self.choose(colors.astype(np.float32))

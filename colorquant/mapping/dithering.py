@@ -11,7 +11,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
 from colorquant.mapping.adapting import adaptive_strengths
-from colorquant.mapping.choosing import Chooser, RGBChooser
+from colorquant.mapping.choosing import PACKED, Chooser, RGBChooser
 from colorquant.mapping.diagonals import Diffusion, diffuse
 from colorquant.mapping.kernels import KERNELS
 from colorquant.mapping.light import CURVES, Light
@@ -34,7 +34,8 @@ DITHERS: dict[str, Kind] = {
 FEW = 16  # entries
 REACH = 2.0
 PASSED = 0.92
-MOST_PRODUCTS = 1 << 30  # pixels × entries above which the entry of each colour is remembered
+SMALL = 1 << 22  # pixels up to which the entry of a colour is computed again, instead of being remembered,
+FEW_ENTRIES = 512  # if there are no more entries than this; in larger pictures with no more than PACKED
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,11 @@ def dither(
     if space == "gray":  # the error of chroma, which no gray can make up for, must not add up
         grays = SPACES["gray"].forward(image.histogram.colors)[:, 0].astype(np.uint8)
         image = CountedImage(np.repeat(image.spread(grays)[:, :, None], 3, axis=2), image.alpha)
-    few = image.rgb.shape[0] * image.rgb.shape[1] * len(palette) < MOST_PRODUCTS
-    chooser = (RGBChooser if space == "rgb" and few else Chooser)(palette.colors, nearest)
+    if space == "rgb":
+        small = image.rgb.shape[0] * image.rgb.shape[1] <= SMALL and len(palette) <= FEW_ENTRIES
+        chooser: Chooser = RGBChooser(palette.colors, nearest, computes=small or len(palette) <= PACKED)
+    else:
+        chooser = Chooser(palette.colors, nearest)
     with one_thread():
         labels = _dithered(image, chooser, dithering)
     labels = labels.astype(label_type(len(palette) + (image.mask is not None)), copy=False)

@@ -13,7 +13,7 @@ from colorquant.mapping.diagonals import Diffusion, diffuse
 from colorquant.mapping.dithering import DITHERS, PASSED, Dithering, dither
 from colorquant.mapping.kernels import KERNELS
 from colorquant.mapping.light import Light
-from colorquant.mapping.nearest import nearest_entries
+from colorquant.mapping.nearest import nearest_entries, nearest_to
 from colorquant.mapping.ordered import bayer, blue_noise
 from colorquant.mapping.serial import OLDEST, QUEUE, hilbert_curve
 from colorquant.palette.palette import Palette
@@ -263,3 +263,22 @@ def test_the_model_follows_the_order_of_the_dithered_palette():
     assert sorted(map(tuple, plain.model.centers)) == sorted(map(tuple, dithered.model.centers))
     distance = np.linalg.norm(dithered.model.centers[:, None] - dithered.palette.colors, axis=2)
     assert np.array_equal(distance.argmin(axis=1), np.arange(6))
+
+
+@pytest.mark.parametrize("size", [1, 2, 32, 33, 300])
+def test_choosers_agree_and_take_the_first_of_equals(size):
+    palette = random_palette(size)
+    colors = np.concatenate([palette.colors, palette.colors[: size // 2], palette.colors // 255 * 255])
+    rng = np.random.default_rng(8)
+    levels = np.concatenate([rng.integers(0, 256, (500, 3)), colors, [[0, 0, 0], [255, 255, 255]]]).astype(np.float32)
+    distances = ((levels[:, None].astype(int) - colors.astype(int)) ** 2).sum(axis=2)
+    function = nearest_to(Palette(colors), "rgb")
+    for chooser in (
+        Chooser(colors, function),
+        RGBChooser(colors, function),
+        RGBChooser(colors, function, computes=False),
+    ):
+        for _ in range(2):  # computed, then remembered
+            assert np.array_equal(chooser.choose(levels), distances.argmin(axis=1))
+        key = int(levels[0] @ [65536, 256, 1])
+        assert chooser.learn(key) == distances[0].argmin()
