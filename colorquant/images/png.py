@@ -18,7 +18,7 @@ from colorquant.types import UInt8Array
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAYSCALE, INDEXED = 0, 3  # colour types of IHDR
 MANY_PIXELS = 4_000_000  # above, a low level takes a fraction of the time, for files that are 3 to 5 % larger
-FEW_BYTES = 1 << 18  # of packed rows; up to here the highest level is cheap
+LEVELS = ((1 << 17, 9), (1 << 18, 8))  # up to so many bytes of packed rows these levels of zlib are cheap
 FEW_ENTRIES = 8  # with so few values short matches cost more bits than literals
 WINDOW = 1 << 15  # bytes that a match of deflate can reach back
 STRIP, LARGE_STRIP = 1 << 15, 1 << 17  # bytes of packed rows that are compressed with one strategy
@@ -94,7 +94,7 @@ def _zlib_stream(values_at: npt.NDArray[np.generic], bits: int, values: int, fas
     height, width = values_at.shape
     row_bytes = 1 + (width * bits + 7) // 8
     large = height * width > MANY_PIXELS
-    level = 4 if large else 6 if fast else 9 if height * row_bytes <= FEW_BYTES else 7
+    level = 4 if large else 6 if fast else next((level for size, level in LEVELS if height * row_bytes <= size), 7)
     strategy = zlib.Z_FILTERED if values <= FEW_ENTRIES else zlib.Z_DEFAULT_STRATEGY
     try_runs = bits < 8 or not large
     parts, checksum, before = [ZLIB_HEADER], 1, b""
