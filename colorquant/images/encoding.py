@@ -84,7 +84,7 @@ def encode_labels(
     if len(palette) > 256:
         return encode_rgb(palette[labels], None, chunks)
     indexed = encode_indexed(labels, palette, None, chunks, fast=fast)
-    if not gray:
+    if not gray or keep_order:
         return indexed
     levels = palette[:, 0][labels]
     bilevel = set(palette[:, 0].tolist()) <= {0, 255}
