@@ -229,15 +229,17 @@ def fit(
     *,
     paint: str = "members",
     assign: str | None = None,
+    dithered: bool = False,
     **fit_options: object,
 ) -> FittedPalette:
     """Fit a palette to a histogram, or to an image; for one palette for many images, give the sum of their histograms.
 
-    The result is a :class:`Palette` that also holds the model, which labels other images: ``predict(rgb)``.
+    The result is a :class:`Palette` that also holds the model, which labels other images: ``predict(rgb)``. With
+    ``dithered`` its colours suit images that will be dithered.
     Raises OptionError, EngineError, and ImageReadError for a file that is not a whole image.
     """
     counts = colors if isinstance(colors, ColorHistogram) else histogram(colors, alpha="palette")
-    return fit_palette(counts, _options(options, fit_options), paint=paint, assign=assign)
+    return fit_palette(counts, _options(options, fit_options), paint=paint, assign=assign, dithered=dithered)
 
 
 def apply(
@@ -271,15 +273,21 @@ def apply(
     return MappedImage(**vars(result))
 
 
-def quantize_with(palette: FittedPalette, source: Source, *, alpha: UInt8Array | None = None) -> QuantizedImage:
+def quantize_with(
+    palette: FittedPalette,
+    source: Source,
+    *,
+    alpha: UInt8Array | None = None,
+    dither: Dithering | str | None = None,
+) -> QuantizedImage:
     """An image in the colours of a palette from :func:`fit`: each pixel gets the label that the model gives it.
 
     So a label means the same in every image, as with ``--shared``. The palette keeps its colours and their order.
-    ``source`` and ``alpha`` as :func:`quantize` takes them.
+    ``source``, ``alpha`` and ``dither`` as :func:`quantize` takes them.
     """
     image = counted(source, alpha)
     name = str(source) if isinstance(source, (str, Path)) else "image"
-    result = shared_palette.quantize_with(palette, image)
+    result = shared_palette.quantize_with(palette, image, dithering=_dithering(dither))
     return QuantizedImage(original=image, name=name, assign=palette.assign, **vars(result))
 
 

@@ -247,14 +247,10 @@ def check_dithering(options: FitOptions, dithering: Dithering | None) -> None:
 
 def _outward(labelling: Labelling, picture: Painted, options: FitOptions, paint: str) -> Painted:
     """The picture with a palette whose colours lie further out, where they are means that dithering may move."""
-    from colorquant.mapping.outward import outward_colors
+    from colorquant.mapping.outward import moved_outward
 
-    palette = picture.palette
-    if paint not in ("members", "mean"):
-        return picture
-    locked = np.isin(palette.hex, options.lock)
-    colors = outward_colors(labelling, palette.colors, picture.order[: len(palette)], locked)
-    return replace(picture, palette=Palette(colors, palette.counts))
+    colors = moved_outward(labelling, picture.palette, picture.order, options, paint)
+    return replace(picture, palette=Palette(colors, picture.palette.counts))
 
 
 def _dithered(image: CountedImage, picture: Painted, options: FitOptions, dithering: Dithering) -> Painted:

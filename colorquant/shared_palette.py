@@ -75,14 +75,18 @@ def fit_palette(
     paint: str = "members",
     assign: str | None = None,
     progress: engines.Progress | None = None,
+    dithered: bool = False,
 ) -> FittedPalette:
     """Fit one palette to a colour histogram, such as the sum of several images' histograms.
 
-    ``paint``, ``assign`` and ``progress`` are those of :func:`quantize`. Raises OptionError for an engine that fits
+    ``paint``, ``assign`` and ``progress`` are those of :func:`quantize`. With ``dithered`` the colours suit images that
+    will be dithered: they lie further out than the means of their clusters. Raises OptionError for an engine that fits
     pixels, for an empty histogram, and as :func:`quantize` does.
     """
     check_choices(options, paint, assign)
     options = engines.resolve(options)
+    if dithered and options.alpha is None:
+        options = options.replace(alpha="keep")
     histogram = engines.histogram_for(options, histogram)
     if not len(histogram):
         raise OptionError("the histogram is empty: count an image with visible pixels")
@@ -94,8 +98,13 @@ def fit_palette(
     fit = assigned_fit(engines.fit(weighted, options, progress), weighted, assign)
     labelling = Labelling.of(weighted, fit)
     ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)
+    colors = ordered.palette.colors
+    if dithered and not untouched and ordered.palette.alpha is None:
+        from colorquant.mapping.outward import moved_outward
+
+        colors = moved_outward(labelling, ordered.palette, ordered.order, options, paint)
     return FittedPalette(
-        colors=ordered.palette.colors,
+        colors=colors,
         counts=ordered.palette.counts,
         alpha=ordered.palette.alpha,
         options=options,

@@ -235,7 +235,14 @@ class QuantizeRequest:
         def fit(k: int) -> FittedPalette:
             if self.auto is not None:
                 trying(k)
-            return fit_palette(total, options.replace(k=k), paint=self.paint, assign=self.assign, progress=progress)
+            return fit_palette(
+                total,
+                options.replace(k=k),
+                paint=self.paint,
+                assign=self.assign,
+                progress=progress,
+                dithered=self.dithering is not None,
+            )
 
         chosen = None
         if self.auto is None:

@@ -11,7 +11,9 @@ import numpy as np
 
 from colorquant.blocks import blocks
 from colorquant.color.packing import pack
+from colorquant.fitting.options import FitOptions
 from colorquant.mapping.labelling import Labelling, majority_rows
+from colorquant.palette.palette import Palette
 from colorquant.types import BoolArray, FloatArray, IntArray, UInt8Array
 
 NEIGHBOURS = 1.5  # distances to the nearest other colour within which another one counts as a neighbour
@@ -76,3 +78,16 @@ def _repeated(colors: UInt8Array) -> IntArray:
     _, inverse, counts = np.unique(pack(colors), return_inverse=True, return_counts=True)
     repeated: IntArray = np.flatnonzero(counts[inverse] > 1)
     return repeated
+
+
+def moved_outward(
+    labelling: Labelling, palette: Palette, order: IntArray, options: FitOptions, paint: str
+) -> UInt8Array:
+    """The colours (p, 3) of a fitted palette for dithering: :func:`outward_colors` where ``paint`` made means.
+
+    ``order`` (k,) gives the number that each entry has in ``labelling``; colours that ``options`` lock stay.
+    """
+    if paint not in ("members", "mean"):
+        return palette.colors
+    locked = np.isin(palette.hex, options.lock)
+    return outward_colors(labelling, palette.colors, order[: len(palette)], locked)

@@ -415,3 +415,18 @@ def test_dithered_images_have_the_one_palette(run, folder, tmp_path):
         assert [count for _, count in row["palette"]] == np.bincount(labels.reshape(-1), minlength=4).tolist()
         assert np.array_equal(read_image(tmp_path / f"{name}-kmeans4.png").rgb, palette.colors[labels])
     assert " --shared -k 4 --dither floyd-steinberg " in result.stderr
+    fitted = cq.fit(sum(cq.histogram(folder / f"{name}.png") for name in NAMES), k=4, dithered=True)
+    assert fitted == palette
+    mapped = cq.quantize_with(fitted, folder / "a.png", dither="floyd-steinberg")
+    assert np.array_equal(mapped.labels, np.load(tmp_path / "a-kmeans4-labels.npy"))
+
+
+def test_of_one_dithered_image_the_colours_are_those_of_the_image_alone(run, photo, tmp_path):
+    words = ("kmeans", photo, "-k", 12, "--dither", "floyd-steinberg", "--json", "-o")
+    alone, shared = (
+        json.loads(run(*words, tmp_path / name, *more).stdout)
+        for name, more in (("a.png", ()), ("s.png", ("--shared",)))
+    )
+    assert sorted(color for color, _ in alone["palette"]) == sorted(color for color, _ in shared["palette"])
+    assert np.array_equal(*(read_image(tmp_path / name).rgb for name in ("a.png", "s.png")))
+    assert shared["mse"] == alone["mse"]
