@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from colorquant.analysis.compare import Cell, compare
-from colorquant.analysis.grid import Combination, Grid, cell_name
+from colorquant.analysis.grid import Combination, Grid, cell_name, dithering_of
 from colorquant.analysis.measures import Rendering
 from colorquant.batch.inputs import Input
 from colorquant.color.counted import CountedImage
@@ -16,7 +16,7 @@ from colorquant.errors import ImageReadError
 from colorquant.files import check_writable, write_whole
 from colorquant.images import Picture, read_image, read_label_map
 from colorquant.images.decoding import Reading
-from colorquant.images.downsampling import downsample, encode_preview, preview_side
+from colorquant.images.downsampling import downsample, encode_middle, encode_preview, middle_size, preview_side
 from colorquant.images.encoding import encode_rgb, picture_chunks
 from colorquant.report import contact_sheet as sheets
 from colorquant.report.comparison_records import ComparedImage, Previews, contact_sheet
@@ -131,6 +131,7 @@ class _Pictures:
     files: dict[str, tuple[Path, bytes]] = field(default_factory=dict)
     thumbnails: dict[str, UInt8Array] = field(default_factory=dict)
     previews: dict[str, bytes] = field(default_factory=dict)
+    middles: dict[str, bytes] = field(default_factory=dict)
 
     def keep(self, cell: Cell, rendering: Rendering) -> None:
         """Make the pictures that are needed of a cell, while its pixels are in memory."""
@@ -141,6 +142,7 @@ class _Pictures:
             self.thumbnails[cell.name] = sheets.thumbnail(rendering.rgb, alpha)
         if self.outputs.previews:
             self.previews[cell.name] = encode_preview(rendering.rgb, alpha, self.side)
+            self.middles[cell.name] = encode_middle(rendering.rgb, alpha)
 
     def finish(self, image: ComparedImage) -> ComparedImage:
         """Write the pictures, the contact sheet and the figure. Returns the image, with previews if they are needed.
@@ -164,4 +166,8 @@ class _Pictures:
         original_shown = downsample(self.picture, self.side)
         height, width = original_shown.rgb.shape[:2]
         encoded = encode_rgb(original_shown.rgb, original_shown.alpha)
-        return replace(image, previews=Previews((width, height), encoded, self.previews))
+        middles: dict[str, bytes] = {}
+        if any(dithering_of(cell.options) is not None for cell in image.comparison.cells):
+            middles = {"original": encode_middle(self.picture.rgb, self.picture.alpha), **self.middles}
+        size = middle_size(self.picture.rgb)
+        return replace(image, previews=Previews((width, height), encoded, self.previews, middles, size))

@@ -22,8 +22,8 @@ _details: tuple[Decorator, ...] = (
         DITHER,
         "--serpentine",
         is_flag=True,
-        help="Error diffusion scans every other row backwards, which breaks up patterns; takes ten times as long, "
-        "about 2 seconds per million pixels.",
+        help="Error diffusion scans every other row backwards, which breaks up patterns; takes forty times as long, "
+        "about 5 seconds per million pixels.",
     ),
     option(
         DITHER,
@@ -71,7 +71,7 @@ _dither_option = option(
     metavar="METHOD",
     help="Mix colours that the palette lacks out of those that it has: by error diffusion "
     f"({', '.join(choices.DITHERS[1:10])}), by a mask ({', '.join(choices.DITHERS[10:15])}), or along a curve "
-    "(riemersma: about 4 seconds per million pixels).",
+    "(riemersma: about 5 seconds per million pixels).",
 )
 
 

@@ -12,6 +12,7 @@ from colorquant.images import Picture, encoding
 from colorquant.types import AnyArray, IntArray, UInt8Array
 
 PREVIEW_SIDES = ((6, 960), (16, 640), (40, 448), (math.inf, 320))  # of up to so many images: their longest side
+MIDDLE = (256, 384)  # height and width of the part that a page shows pixel by pixel
 CANDIDATES = (np.arange(3) + 0.5) / 3  # positions within the area of a chosen pixel, across and down
 
 
@@ -68,6 +69,23 @@ def encode_preview(rgb: UInt8Array, alpha: UInt8Array | None, side: int) -> byte
     occurring = np.unique(keys)
     colors = np.stack([occurring >> 16, occurring >> 8, occurring], axis=1).astype(np.uint8)
     return encoding.encode_labels(np.searchsorted(occurring, keys), colors, alpha, gray=False)
+
+
+def encode_middle(rgb: UInt8Array, alpha: UInt8Array | None) -> bytes:
+    """Encode the middle of pixels (h, w, 3) uint8, with ``alpha`` (h, w) uint8 or None, as PNG: at most MIDDLE."""
+    part = tuple(
+        slice((length - shown) // 2, (length - shown) // 2 + shown)
+        for length, shown in zip(rgb.shape[:2], middle_size(rgb), strict=True)
+    )
+    middle, alpha = np.ascontiguousarray(rgb[part]), None if alpha is None else np.ascontiguousarray(alpha[part])
+    if Image.fromarray(middle).getcolors(256) is None:
+        return encoding.encode_rgb(middle, alpha)
+    return encode_preview(middle, alpha, max(MIDDLE))
+
+
+def middle_size(rgb: UInt8Array) -> tuple[int, int]:
+    """The height and the width of the middle of pixels (h, w, 3)."""
+    return min(rgb.shape[0], MIDDLE[0]), min(rgb.shape[1], MIDDLE[1])
 
 
 def _positions(length: int, parts: int) -> IntArray:

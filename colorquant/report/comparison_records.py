@@ -53,11 +53,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Previews:
-    """The pictures of a page, PNGs or JPEGs of ``size`` (width, height) pixels: the original, and one for each cell."""
+    """The pictures of a page, PNGs or JPEGs of ``size`` (width, height) pixels: the original, and one for each cell.
+
+    ``middles`` has the middle of the original and of the cells, pixel by pixel, of ``middle_size`` (height, width)
+    pixels; it is empty where no cell is dithered.
+    """
 
     size: tuple[int, int]
     original: bytes
     cells: Mapping[str, bytes] = field(default_factory=dict)
+    middles: Mapping[str, bytes] = field(default_factory=dict)
+    middle_size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)

@@ -130,3 +130,18 @@ def test_shared_palettes_are_dithered_too(run, ramp, tmp_path):
         mapped = cq.apply(palette, row["input"], space="rgb", dither="floyd-steinberg")
         assert np.array_equal(read_image(row["output"]).rgb, mapped.rgb)
         assert [count for _, count in row["palette"]] == mapped.palette.counts.tolist()
+
+
+def test_pages_show_dithered_pictures_pixel_by_pixel(run, ramp, tmp_path):
+    page, compared = tmp_path / "page.html", tmp_path / "compared.html"
+    assert run("apply", ramp, "--palette", "bw", "--dither", "atkinson", "--html", page).exit_code == 0
+    shown = re.findall(r'<img class="checker" alt="(\w+)" width="60" height="40" src="data:image/png', page.read_text())
+    assert shown == ["original", "atkinson"]
+    assert ".details img { image-rendering: pixelated; }" in page.read_text()
+    result = run("compare", ramp, "-k", 4, "--method", "kmeans", "--dither", "none,bayer4", "--html", compared)
+    assert result.exit_code == 0, result.output
+    names = re.findall(r'<img class="checker" alt="([\w-]+)" width="60" height="40"', compared.read_text())
+    assert names == ["original", "kmeans4-numpy-rgb", "kmeans4-numpy-rgb-bayer4"]
+    assert "--dither none,bayer4" in compared.read_text()
+    run("compare", ramp, "-k", 4, "--method", "kmeans", "--html", compared, "-f")
+    assert "Pixel by pixel" not in compared.read_text() and "--dither none" not in compared.read_text()

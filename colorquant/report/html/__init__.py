@@ -15,6 +15,15 @@ from colorquant._version import __version__
 ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
+@dataclass(frozen=True)
+class Details:
+    """``pictures``, data URIs by name, of ``width`` by ``height`` pixels that are shown pixel by pixel."""
+
+    width: int
+    height: int
+    pictures: Mapping[str, str]
+
+
 Fact = tuple[str, str]  # name and value
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 

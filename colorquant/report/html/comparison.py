@@ -9,11 +9,11 @@ from colorquant.analysis.compare import Cell, Comparison
 from colorquant.analysis.measures import Column
 from colorquant.analysis.summary import summarize
 from colorquant.report import html
-from colorquant.report.comparison_records import COLUMNS, ComparedImage, Row, agreement_words, records, tile
+from colorquant.report.comparison_records import COLUMNS, ComparedImage, Previews, Row, agreement_words, records, tile
 from colorquant.report.comparison_summary import NOTE, is_best, summary_columns, words_of
 from colorquant.report.comparison_summary import value_of as summary_value
 from colorquant.report.comparison_table import cell_words, value_of
-from colorquant.report.html import Fact, data_uri, render
+from colorquant.report.html import Details, Fact, data_uri, render
 from colorquant.report.machine import Machine
 from colorquant.report.records import printable, size_words
 from colorquant.report.words import base_name
@@ -47,6 +47,7 @@ class Section:
     matrix: tuple[tuple[str, tuple[float, ...]], ...]
     notes: tuple[str, ...]
     agreement: str | None
+    details: Details | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,16 @@ def _section(image: ComparedImage) -> Section:
         matrix=_matrix(comparison),
         notes=tuple(printable(note) for note in image.notes),
         agreement=agreement_words(comparison),
+        details=_details(previews),
     )
+
+
+def _details(previews: Previews) -> Details | None:
+    """The middle of each picture, pixel by pixel; None where none is dithered."""
+    if not previews.middles:
+        return None
+    height, width = previews.middle_size
+    return Details(width, height, {name: data_uri(picture) for name, picture in previews.middles.items()})
 
 
 def _tile(cell: Cell, picture: bytes | None) -> Tile:

@@ -7,10 +7,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from colorquant.images.downsampling import encode_middle, middle_size
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
 from colorquant.report import plots
-from colorquant.report.html import Cell, Fact, Json, data_uri, render
+from colorquant.report.html import Cell, Details, Fact, Json, data_uri, render
 from colorquant.report.html.charts import Chart, line_chart
 from colorquant.report.html.content import (
     UNCERTAINTY_COLORS,
@@ -52,6 +53,7 @@ def quantization_page(file: IndexedFile) -> bytes:
         made=made,
         palette_order=_palette_order(file),
         content=content,
+        details=_details(file),
         quantized=quantized,
         summary=_summary(file),
         palette=_palette(quantized),
@@ -67,6 +69,19 @@ def quantization_page(file: IndexedFile) -> bytes:
         versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
         notes=_notes(content),
     )
+
+
+def _details(file: IndexedFile) -> Details | None:
+    """The middle of a dithered picture before and after; None for a picture that is not dithered."""
+    quantized = file.quantized
+    if quantized.dithering is None:
+        return None
+    pictures = {
+        "original": encode_middle(file.image.rgb, file.image.alpha),
+        quantized.dithering.method: encode_middle(quantized.rgb, quantized.alpha),
+    }
+    height, width = middle_size(quantized.rgb)
+    return Details(width, height, {name: data_uri(picture) for name, picture in pictures.items()})
 
 
 def _made(file: IndexedFile) -> str:
