@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from colorquant.blocks import blocks
 from colorquant.color.spaces import SPACES, Projection, to_uint8
 from colorquant.types import FloatArray, IntArray, UInt8Array
 
@@ -17,6 +18,7 @@ OPAQUE = 255
 BACKGROUNDS = (0, 128, 255)  # black, mid-gray and white: the gray levels on which errors are measured
 COMPOSITED_SCALE = len(BACKGROUNDS) * OPAQUE**2  # of a sum of squares over the columns of composited_levels()
 RGBA_SPACES = ("rgb", "lab", "oklab")  # those in which no two colours share their features
+_ALPHA_CELLS = np.rint(np.arange(256) * np.sqrt(3) * np.std(BACKGROUNDS) / OPAQUE).astype(np.uint8)
 
 
 def composited_levels(colors: UInt8Array) -> Iterator[IntArray]:
@@ -38,9 +40,15 @@ def on_gray(colors: UInt8Array) -> UInt8Array:
 
 
 def rgba_grid(colors: UInt8Array) -> UInt8Array:
-    """The cell of each row (n, 4) in a grid whose cells are near where rows look alike, (n, 4) uint8."""
-    projection = RgbaProjection.in_space("rgb")
-    return to_uint8(projection.features(colors))
+    """The cell of each row (n, 4) in a grid whose cells are near where rows look alike, (n, 4) uint8.
+
+    It is about the features in RGB: the colour on mid-gray, and alpha on the same scale.
+    """
+    grid = np.empty((len(colors), 4), np.uint8)
+    for rows in blocks(len(colors)):
+        grid[rows, :3] = on_gray(colors[rows])
+        grid[rows, 3] = _ALPHA_CELLS[colors[rows, 3]]
+    return grid
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,12 @@ class FigureData:
         return self.quantized.palette.hex
 
     @property
+    def shown_palette(self) -> UInt8Array:
+        """The colour (p, 3) uint8 of each label that is used; with alpha on mid-gray, as ``colors`` are."""
+        palette = self.quantized.palette
+        return palette.colors if palette.alpha is None else on_gray(palette.rows)
+
+    @property
     def shares(self) -> FloatArray:
         """The share of the pixels of each label of the palette, (p,)."""
         shares = self.quantized.palette.shares

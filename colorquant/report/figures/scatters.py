@@ -162,7 +162,7 @@ def _regions(axes: Axes, data: FigureData, spans: Sequence[tuple[float, float]],
 
 def _mark_centers(axes: Axes, data: FigureData, centers: FloatArray) -> None:
     """Mark each centre by a disc in its label's colour."""
-    palette = data.quantized.palette.colors[: len(centers)] / 255
+    palette = data.shown_palette[: len(centers)] / 255
     few = len(data.model.points) <= NUMBERED
     faces = np.ones((len(centers), 3))
     faces[: len(palette)] = palette
@@ -273,7 +273,7 @@ def _surfaces(data: FigureData, bands: Sequence[str], centers: FloatArray) -> li
 
 def _mark_centers_in_space(axes: Axes3D, data: FigureData, centers: FloatArray) -> None:
     """Mark each centre by a disc in its label's colour, on top of all points."""
-    palette = data.quantized.palette.colors[: len(centers)] / 255
+    palette = data.shown_palette[: len(centers)] / 255
     few = len(data.model.points) <= NUMBERED
     used = centers[: len(palette)]
     axes.scatter(*used.T, s=110 if few else 45, c="white", depthshade=False, linewidths=0, zorder=3)
