@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from colorquant.errors import OptionError
+from colorquant.errors import EngineError
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.models import Centroids, Fit
 from colorquant.fitting.options import FitOptions
@@ -20,14 +20,14 @@ def keep_transparent(weighted: WeightedFeatures, fit: Fit, options: FitOptions, 
 
     Elsewhere, since few pixels are fully transparent, they would be painted with some alpha. Then they get a cluster
     of their own, and ``fit_rest`` fits one cluster less to all other rows. A single cluster is left as it is. Raises
-    OptionError where all clusters are locked colours.
+    EngineError where all clusters are locked colours.
     """
     transparent = np.flatnonzero(weighted.histogram.colors[:, 3] == 0)
     if not len(transparent):
         return fit
     locked = len(options.lock)
     if options.k == locked:
-        raise OptionError(f"-k {options.k} leaves transparent pixels no entry beside {locked} locked colours: use more")
+        raise EngineError(f"-k {options.k} leaves transparent pixels no entry beside {locked} locked colours: use more")
     if options.k < 2:
         return fit
     row = int(transparent[0])

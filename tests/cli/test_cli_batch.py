@@ -363,7 +363,7 @@ def waited_for(condition):
 def pictures(tmp_path):
     """Sixteen pictures that take a moment each."""
     for number in range(16):
-        Image.fromarray(random_picture(number, 200, 200)).save(tmp_path / f"{number:02}.png")
+        Image.fromarray(random_picture(number, 130, 130)).save(tmp_path / f"{number:02}.png")
     return tmp_path
 
 

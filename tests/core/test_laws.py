@@ -62,7 +62,7 @@ def _check_palette_over_rgba(palette, labels, pixels, original, k):
     engine=st.sampled_from(list(ENGINES)),
     space=st.sampled_from(list(SPACES)),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=90, deadline=None)
 def test_the_outputs_agree(seed, size, levels, alpha, treatment, k, method, engine, space):
     rgb, noise = random_picture(seed, *size, levels=levels), random_picture(seed + 1, *size)[:, :, 0]
     opacity = ALPHAS[alpha](noise)

@@ -48,7 +48,7 @@ def check(rgb: np.ndarray, lock: list[str], k: int, result: Quantized) -> None:
     init=st.sampled_from(["split", "pp", "random"]),
     paint=st.sampled_from(list(PAINTS)),
 )
-@settings(max_examples=50)
+@settings(max_examples=40)
 def test_locked_colors_are_entries(seed, size, levels, k, locked, space, init, paint):
     rgb = random_picture(seed, *size, levels=levels)
     rng = np.random.default_rng(seed)

@@ -117,10 +117,9 @@ def exact_passes(
         converged = converged or (len(trace) > 1 and trace[-2] - trace[-1] <= gain * trace[-1])
         if converged or len(trace) > max_iter:
             return Passes(centers, labels, trace[-1], len(trace) - 1, converged, tuple(trace))
-        vacant = clusters.vacant
-        converged = float(moved.max()) <= tol**2 and not vacant.any()
+        converged = float(moved.max()) <= tol**2 and clusters.full
         before = Lloyd(means, labels, clusters)
-        centers = reseed(points, means, labels, vacant) if vacant.any() else means
+        centers = means if clusters.full else reseed(points, means, labels, clusters.vacant)
 
 
 def _repaired(points: Points, best: Passes, weighted: WeightedFeatures) -> Passes:

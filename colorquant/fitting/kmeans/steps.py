@@ -207,6 +207,11 @@ class Clusters(NamedTuple):
     fixed: int = 0
 
     @property
+    def full(self) -> bool:
+        """Whether every cluster that may move has members."""
+        return bool(self.w[self.fixed :].all())
+
+    @property
     def vacant(self) -> BoolArray:
         """Which clusters (k,) have no members, and may move to get some."""
         vacant: BoolArray = self.w == 0
@@ -276,8 +281,7 @@ def lloyd(points: Points, centers: FloatArray, iterations: int, gain: float) -> 
         before, state = state, Lloyd(means, labels, clusters)
         if before is not None and before.clusters.loss - clusters.loss <= gain * clusters.loss:
             break
-        vacant = clusters.vacant
-        centers = reseed(points, means, labels, vacant) if vacant.any() else means
+        centers = means if clusters.full else reseed(points, means, labels, clusters.vacant)
     assert state is not None
     return state
 
@@ -304,10 +308,9 @@ def swing(points: Points, centers: FloatArray, iterations: int, rng: np.random.G
         velocity = SWING_STEP * (means - centers) + momentum * velocity
         centers = centers + velocity + jitter * rng.standard_normal(centers.shape)
         centers[: points.fixed] = means[: points.fixed]
-        vacant = clusters.vacant
-        if vacant.any():
-            velocity[vacant] = 0
-            centers = reseed(points, centers, labels, vacant)
+        if not clusters.full:
+            velocity[clusters.vacant] = 0
+            centers = reseed(points, centers, labels, clusters.vacant)
     assert best is not None
     return best
 
