@@ -28,7 +28,6 @@ from colorquant.fitting.models import (
 )
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
-from colorquant.images.optimizing import optimized
 from colorquant.images.png import SRGB
 from colorquant.mapping.labelling import Labelling
 from colorquant.mapping.painting import Painted
@@ -369,4 +368,8 @@ def encode_png(image: IndexedImage, chunks: bytes = SRGB, *, optimize: bool = Fa
             chunks=chunks,
             keep_order=image.keep_order,
         )
-    return optimized(png, keep_palette=image.keep_order) if optimize else png
+    if not optimize:
+        return png
+    from colorquant.images.optimizing import optimized  # a plain run does not need it
+
+    return optimized(png, keep_palette=image.keep_order)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
-from colorquant.mapping.options import MappingOptions
 from colorquant.palette.making import PAINTS
 from colorquant.report.figure_kinds import Drawing
 
 if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.analysis.auto_k import AutoK
     from colorquant.mapping.dithering import Dithering
+    from colorquant.mapping.options import MappingOptions
 
 DITHER_FLAGS = {
     "--dither-strength": "strength",
@@ -75,7 +75,7 @@ def apply_command(
 ) -> str:
     """The ``colorquant apply`` command for the input ``name``; the other arguments as for :func:`command_line`."""
     words = ["colorquant", "apply", _no_option(name), "--palette", options.given]
-    words += _words("--space", options.space, None) + _words("--distance", options.distance, MappingOptions.distance)
+    words += _words("--space", options.space, None) + _words("--distance", options.distance, type(options).distance)
     words += _words("--alpha", options.alpha, None)
     words += _dither_words(dithering) + _reading_words(reading)
     place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]

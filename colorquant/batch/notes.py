@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from colorquant.fitting import engines
 from colorquant.fitting.models import Model
 from colorquant.fitting.options import FitOptions
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
-from colorquant.shared_palette import FittedPalette
+
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.shared_palette import FittedPalette
 
 MOST_ENTRIES = 256  # of the palette of a PNG
 

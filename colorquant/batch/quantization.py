@@ -17,17 +17,16 @@ from colorquant.errors import EngineError, OptionError
 from colorquant.fitting.engines import ENGINES, Progress, check_weights, histogram_for, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
-from colorquant.images.optimizing import check_optimizer
-from colorquant.mapping.options import MappingOptions
 from colorquant.quantization import check_dithering
 from colorquant.report import figures
 from colorquant.report.figure_kinds import FIGURES, Drawing
-from colorquant.shared_palette import FittedPalette, fit_palette
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.analysis.auto_k import AutoK
     from colorquant.batch.shared_fit import FirstPass, SharedFit
     from colorquant.mapping.dithering import Dithering
+    from colorquant.mapping.options import MappingOptions
+    from colorquant.shared_palette import FittedPalette
 
 MOST_NAMES = 50  # of inputs in a command that repeats a run
 
@@ -88,6 +87,8 @@ class QuantizeRequest:
         elif self.shared_from is not None:
             raise OptionError(f"--shared-from {self.shared_from} says how many images --shared fits: add --shared")
         if self.optimize:
+            from colorquant.images.optimizing import check_optimizer  # a plain run does not need it
+
             check_optimizer()
 
     def _check_shared(self, drawing: Drawing | None) -> None:
@@ -225,6 +226,7 @@ class QuantizeRequest:
         Raises EngineError where no image has a visible pixel or a fit fails, TargetError, and OutputError.
         """
         from colorquant.batch.shared_fit import SharedFit
+        from colorquant.shared_palette import fit_palette
 
         options = self.options
         assert isinstance(options, FitOptions), "only fits have --shared"

@@ -20,13 +20,11 @@ from colorquant.files import write_whole
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
-from colorquant.mapping.options import MappingOptions
 from colorquant.palette.files import alpha_notes
 from colorquant.quantization import IndexedImage, Quantized, encode_png, quantize
 from colorquant.report import figures, records
 from colorquant.report.figure_kinds import FIGURES
 from colorquant.report.records import FileRecord
-from colorquant.shared_palette import apply_palette, quantize_with
 
 if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.analysis.auto_k import AutoK, ChosenK
@@ -96,7 +94,7 @@ class QuantizeJob:
 
 def _record(item: Input, paths: OutputPaths, settings: JobOptions, result: FileResult) -> FileRecord:
     image, output, options = result.quantized, str(paths.image or STDIN), settings.options
-    if isinstance(options, MappingOptions):
+    if not isinstance(options, FitOptions):
         return records.mapped_record(
             item.name,
             output,
@@ -212,7 +210,9 @@ def _make(
 ) -> _Made:
     """The image in the colours of its own palette, or of another; the times of the stages go into ``seconds``."""
     options, start = settings.options, time.perf_counter()
-    if isinstance(options, MappingOptions):
+    if not isinstance(options, FitOptions):
+        from colorquant.shared_palette import apply_palette
+
         mapped = apply_palette(
             options.palette,
             image,
@@ -224,6 +224,8 @@ def _make(
         seconds["paint"] = time.perf_counter() - start
         return _Made(mapped)
     if settings.shared is not None:
+        from colorquant.shared_palette import quantize_with
+
         quantized = quantize_with(
             settings.shared.palette, image, shared=settings.shared.images, dithering=settings.dithering
         )
@@ -251,7 +253,7 @@ def _file(
     from colorquant.report.quantized_file import MappedFile, QuantizedFile  # a plain run does not need it
 
     options, command = settings.options, _command(settings, paths)
-    if isinstance(options, MappingOptions):
+    if not isinstance(options, FitOptions):
         return MappedFile(
             name=paths.name,
             image=image,
@@ -347,7 +349,7 @@ def _command(settings: JobOptions, paths: OutputPaths) -> str:
         OUTPUTS[kind].flag: path.suffix[1:] if OUTPUTS[kind].beside else str(path)
         for kind, path in paths.others.items()
     }
-    if isinstance(settings.options, MappingOptions):
+    if not isinstance(settings.options, FitOptions):
         return apply_command(
             paths.name,
             settings.options,

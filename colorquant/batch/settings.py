@@ -10,8 +10,6 @@ from colorquant.batch.inputs import Input
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
-from colorquant.images.importance import read_importance
-from colorquant.mapping.options import MappingOptions
 from colorquant.report.figure_kinds import Drawing
 from colorquant.types import UInt8Array
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:  # a plain run loads none of them
     from colorquant.analysis.auto_k import AutoK
     from colorquant.batch.shared_fit import SharedFit
     from colorquant.mapping.dithering import Dithering
+    from colorquant.mapping.options import MappingOptions
 
 
 @dataclass(frozen=True)
@@ -57,4 +56,8 @@ class JobOptions:
 
     def importance(self, picture: Picture) -> UInt8Array | None:
         """The map of ``--weights`` for a picture, if there is one; ``weights`` is the name of a file."""
-        return None if self.weights is None else read_importance(Path(self.weights), picture.rgb.shape[:2])
+        if self.weights is None:
+            return None
+        from colorquant.images.importance import read_importance  # a plain run does not need it
+
+        return read_importance(Path(self.weights), picture.rgb.shape[:2])

@@ -24,11 +24,11 @@ from colorquant.cli.summary import BatchSummary, print_dry_run
 from colorquant.errors import OptionError
 from colorquant.files import LineFile
 from colorquant.fitting.options import FitOptions
-from colorquant.mapping.options import MappingOptions
 from colorquant.report.records import notes_line, shared_line
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.batch.shared_fit import FirstPass, SharedFit
+    from colorquant.mapping.options import MappingOptions
 
 M_ARENA_MAX = -8  # from malloc.h
 
