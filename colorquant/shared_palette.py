@@ -160,7 +160,7 @@ def quantize_with(
     inertia = log_likelihood = None
     if isinstance(model, Centroids):
         inertia = model.inertia(labelling.features, labelling.weights, labelling.labels)
-    elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and len(histogram):
+    elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.weights.any():
         log_likelihood = palette.model.log_likelihood(weighted.features, weighted.weights)
     spread = image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k)
     quantized = Quantized(

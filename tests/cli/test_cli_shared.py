@@ -354,6 +354,20 @@ def test_weights_of_each_image_count_in_the_one_fit(run, folder, tmp_path):
     assert weighed.exit_code == 0, weighed.output
     run(*words, tmp_path / "a.hex", folder / "a.png", "-o", tmp_path / "a")
     assert sorted((tmp_path / "w.hex").read_text().split()) == sorted((tmp_path / "a.hex").read_text().split())
+    words = (
+        "em",
+        folder,
+        "-k",
+        2,
+        "--shared",
+        "-o",
+        tmp_path / "em",
+        "--weights",
+        tmp_path / "{stem}-map.png",
+        "--json",
+    )
+    rows = rows_of(run(*words).stdout)
+    assert [rows[name]["log_likelihood"] is None for name in NAMES] == [False, True, True, True], "b to d weigh nothing"
 
 
 def test_sums_of_histograms_do_not_depend_on_how_they_are_added(monkeypatch):
