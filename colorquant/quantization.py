@@ -105,8 +105,8 @@ class Quantized(IndexedImage):
 
     ``shared`` is the number of images whose one palette this is; None for a palette of the image's own. The order of a
     shared palette is that of the pixel counts of all images, and any of its entries may be without pixels in this one.
-    ``n_iter``, ``converged``, ``searched`` and ``untouched`` are then those of the one fit; ``inertia`` and
-    ``log_likelihood`` are those of this image under its model.
+    ``n_iter``, ``converged`` and ``searched`` are then those of the one fit; ``inertia`` and ``log_likelihood`` are
+    those of this image under its model, and ``untouched`` says that the palette has all its colours.
     """
 
     options: FitOptions

@@ -144,7 +144,7 @@ def quantize_with(
     """An image in the colours of a palette that was fitted to ``shared`` images: each pixel as the model labels it.
 
     The palette keeps its order, and its unused entries; its ``counts`` become those of the image. With ``dithering``
-    the pixels are labelled by it and not by the model, unless the palette has all colours of its images. Raises
+    the pixels are labelled by it and not by the model, unless the palette has all colours of the image. Raises
     OptionError for dithering where every pixel keeps its own lightness.
     """
     check_dithering(palette.options, dithering)
@@ -162,6 +162,7 @@ def quantize_with(
         inertia = model.inertia(labelling.features, labelling.weights, labelling.labels)
     elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.weights.any():
         log_likelihood = palette.model.log_likelihood(weighted.features, weighted.weights)
+    error = mse(histogram.colors, painted, histogram.integer_weights)
     spread = image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k)
     quantized = Quantized(
         options=options,
@@ -172,18 +173,18 @@ def quantize_with(
         colors_in=len(histogram),
         colors_out=count_distinct(painted),
         weight=histogram.total_weight,
-        mse=mse(histogram.colors, painted, histogram.integer_weights),
+        mse=error,
         model=palette.model,
         n_iter=palette.n_iter,
         converged=palette.converged,
         searched=palette.searched,
         inertia=inertia,
         log_likelihood=log_likelihood,
-        untouched=palette.untouched,
+        untouched=palette.untouched and error == 0,
         shared=shared,
         dithering=dithering,
     )
-    if dithering is None or palette.untouched:
+    if dithering is None or quantized.untouched:
         return quantized
     from colorquant.mapping.dithered import Dithered
 

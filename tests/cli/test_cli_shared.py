@@ -344,6 +344,20 @@ def test_few_colours_in_all_images_together_stay(run, tmp_path):
         assert {(row["mse"], row["untouched"]) for row in rows_of(result.stdout).values()} == {(0, True)}
 
 
+def test_an_image_outside_of_the_fit_may_have_other_colours(run, tmp_path):
+    Image.fromarray(random_picture(1, 8, 8, levels=2) * 255).save(tmp_path / "a.png")
+    Image.fromarray(random_picture(2, 30, 30)).save(tmp_path / "b.png")
+    for seed in range(9):  # one of them chooses a.png, whose colours are few enough to be kept
+        words = ("--shared", "--shared-from", 1, "--seed", seed, "--dither", "floyd-steinberg", "-f", "--json")
+        rows = rows_of(run("kmeans", tmp_path / "a.png", tmp_path / "b.png", "-k", 8, *words).stdout)
+        if rows["a"]["untouched"]:
+            assert (rows["b"]["untouched"], rows["b"]["mse"] > 0) == (False, True)
+            assert rows["a"]["mse"] == 0
+            break
+    else:
+        raise AssertionError("a.png was never chosen")
+
+
 def test_weights_of_each_image_count_in_the_one_fit(run, folder, tmp_path):
     for name in NAMES:
         level = 255 if name == "a" else 0
