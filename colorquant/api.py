@@ -187,7 +187,8 @@ def quantize(
     name = str(source) if isinstance(source, (str, Path)) else "image"
     chosen = None
     if auto is not None:
-        colors = distinct_colors(image, resolved, dithers=dithering is not None)
+        dithers = dithering is not None and not dithering.takes_alpha(resolved.space)
+        colors = distinct_colors(image, resolved, dithers=dithers)
         found = choose_k(image, auto, run, encode_png, colors=colors)
         result, chosen = found.quantized, found.chosen
     else:

@@ -192,7 +192,8 @@ def quantize(
     together, EngineError where an engine is missing or gives up.
     """
     check_choices(options, paint, assign)
-    options = engines.resolve_alpha(engines.resolve(options), image, dithers=dithering is not None)
+    dithers = dithering is not None and not dithering.takes_alpha(options.space)
+    options = engines.resolve_alpha(engines.resolve(options), image, dithers=dithers)
     check_dithering(options, dithering)
     recorder = _Recorder(progress or engines.no_progress, record)
     projection, image = projection_of(options), counted_for(image, options)
@@ -208,7 +209,8 @@ def quantize(
         labelling = Labelling.of(weighted, fit, image)
         picture = paint_image(image, labelling, fit.model, "mean" if untouched else paint)
         if dithering is not None and not untouched:
-            picture = _dithered(image, _outward(labelling, picture, options, paint), options, dithering)
+            outward = _outward(labelling, picture, options, paint) if picture.palette.alpha is None else picture
+            picture = _dithered(image, outward, options, dithering)
     return Quantized(
         options=options,
         labels=picture.labels,
@@ -235,8 +237,9 @@ def quantize(
 
 def check_dithering(options: FitOptions, dithering: Dithering | None) -> None:
     """Raises OptionError where an image that is quantized with ``options`` cannot be dithered."""
-    if dithering is not None and options.alpha == "palette":
-        raise OptionError(f"--dither {dithering.method} cannot be honoured with --alpha palette: use --alpha keep")
+    if dithering is not None and options.alpha == "palette" and not dithering.takes_alpha(options.space):
+        words = "only error diffusion without --serpentine and --dither-adaptive, in rgb, can do that"
+        raise OptionError(f"--dither {dithering.method} cannot be honoured with --alpha palette: {words}")
     if dithering is not None and projection_of(options).keep_luma:
         raise OptionError(
             f"--dither {dithering.method} needs a colour for each label, and --space {options.space} with --keep-luma "
@@ -259,14 +262,14 @@ def _dithered(image: CountedImage, picture: Painted, options: FitOptions, dither
     palette = picture.palette
     result = Dithered.of(image, palette, dithering, space=options.space)
     used = (result.counts > 0) | np.isin(palette.hex, options.lock)
-    order, kept, rank = ranked(result.counts, palette.colors, used=used, transparent=image.mask is not None)
+    order, kept, rank = ranked(result.counts, palette.rows, used=used, transparent=image.mask is not None)
     if image.mask is not None:  # the type has room for the label of transparent pixels
         rank = np.append(rank, np.array(kept, rank.dtype))
     moved = np.concatenate([order, np.arange(len(palette), len(picture.order))])
     return replace(
         picture,
         labels=rank[result.labels],
-        palette=Palette(palette.colors[order[:kept]], result.counts[order[:kept]]),
+        palette=Palette.of_rows(palette.rows[order[:kept]], result.counts[order[:kept]]),
         model=picture.model.reordered(moved),
         order=picture.order[moved],
         mse=result.mse,

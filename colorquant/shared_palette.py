@@ -192,7 +192,7 @@ def quantize_with(
     return replace(
         quantized,
         labels=dithered.labels,
-        palette=Palette(palette.colors, dithered.counts),
+        palette=Palette(palette.colors, dithered.counts, palette.alpha),
         colors_out=dithered.colors_out,
         mse=dithered.mse,
     )

@@ -321,7 +321,9 @@ def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Q
 
     drawing = fits.settings.drawing
     start = time.perf_counter()
-    colors = distinct_colors(fits.image, fits.options, dithers=fits.settings.dithering is not None)
+    dithering = fits.settings.dithering
+    dithers = dithering is not None and not dithering.takes_alpha(fits.options.space)
+    colors = distinct_colors(fits.image, fits.options, dithers=dithers)
     fits.seconds["count"] = time.perf_counter() - start
     shows_all = "html" in paths.others or (drawing is not None and FIGURES[drawing.kind].pictures)
     return choose_k(fits.image, auto, fits.try_k, encode, colors=colors, keep_all=shows_all)

@@ -192,8 +192,8 @@ def resolve_alpha(options: FitOptions, image: CountedImage, *, dithers: bool = F
     """Decide how the alpha of an image is treated; ``options`` are as :func:`resolve` returns them.
 
     Without a choice of the user an image with partly transparent pixels gets a palette over RGBA where the engine and
-    the space can do that, unless it is dithered (``dithers``). ``alpha`` becomes None for an opaque image, which has
-    nothing to decide.
+    the space can do that, unless it is dithered in a way that takes no alpha (``dithers``). ``alpha`` becomes None for
+    an opaque image, which has nothing to decide.
     """
     if image.opaque:
         return options.replace(alpha=None)

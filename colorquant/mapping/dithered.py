@@ -47,7 +47,7 @@ class Dithered:
         for rows in blocks(len(visible)):
             alpha = None if image.visible.alpha is None else image.visible.alpha[rows].astype(np.int64)
             weights = len(visible[rows]) * OPAQUE if alpha is None else int(alpha.sum())
-            pixels = image.visible.rgb.reshape(-1, 3)[rows]
-            squared += mse(pixels, palette.colors[visible[rows]], alpha) * weights
+            pixels = image.visible.rgb.reshape(len(visible), -1)[rows]
+            squared += mse(pixels, palette.rows[visible[rows]], alpha) * weights
             weight += weights
-        return cls(labels, counts, squared / max(weight, 1), count_distinct(palette.colors[counts > 0]))
+        return cls(labels, counts, squared / max(weight, 1), count_distinct(palette.rows[counts > 0]))

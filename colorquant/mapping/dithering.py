@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from colorquant.color.counted import CountedImage
+from colorquant.color.rgba import rgba_grid
 from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
 from colorquant.mapping.adapting import adaptive_strengths
@@ -17,6 +18,7 @@ from colorquant.mapping.kernels import KERNELS
 from colorquant.mapping.light import CURVES, Light
 from colorquant.mapping.nearest import nearest_to
 from colorquant.mapping.ordered import order
+from colorquant.mapping.rgba_dithering import diffuse_rgba
 from colorquant.mapping.serial import riemersma, serpentine
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
@@ -100,6 +102,10 @@ class Dithering:
         """The kind of the method."""
         return DITHERS[self.method]
 
+    def takes_alpha(self, space: str) -> bool:
+        """Whether pictures in palettes over RGBA that were fitted in ``space`` can be dithered so."""
+        return space == "rgb" and self.kind == "diffusion" and not self.serpentine and not self.adaptive
+
 
 def dither(
     image: CountedImage, palette: Palette, dithering: Dithering, *, space: str = "rgb", distance: str = "euclidean"
@@ -110,7 +116,12 @@ def dither(
     pixel gets the entry that is nearest by ``space`` and ``distance``, as in
     :func:`colorquant.mapping.nearest.nearest_to`, which says what is raised. Errors fade as FEW, REACH and PASSED say.
     Fully transparent pixels take no error and pass none; their label is ``len(palette)``.
+
+    Where the entries have alpha, colour and alpha are diffused together, in sRGB levels: see
+    :func:`colorquant.mapping.rgba_dithering.diffuse_rgba`.
     """
+    if palette.alpha is not None:
+        return _dithered_rgba(image.with_alpha, palette, dithering)
     nearest = nearest_to(palette, space, distance)
     if space == "gray":  # the error of chroma, which no gray can make up for, must not add up
         grays = SPACES["gray"].forward(image.histogram.colors)[:, 0].astype(np.uint8)
@@ -144,13 +155,26 @@ def _dithered(image: CountedImage, chooser: Chooser, dithering: Dithering) -> La
         riemersma(job, strength, image.mask, labels)
         return labels
     kernel = KERNELS[dithering.method]
-    factor = strength * (1.0 if few else min(1.0, PASSED / kernel.total))
+    factor = _factor(dithering, few)
     weights = tuple((dx, dy, weight * factor) for dx, dy, weight in kernel.weights)
     if dithering.serpentine:
         serpentine(job, weights, labels)
     else:
         diffuse(job, weights, kernel.slope, labels)
     return labels
+
+
+def _dithered_rgba(image: CountedImage, palette: Palette, dithering: Dithering) -> LabelArray:
+    """The labels (h, w) of an image with a histogram of colour and alpha."""
+    few = len(palette) < FEW
+    reach = _reach(Light.of("srgb").entries(rgba_grid(palette.rows))) if few else None
+    with one_thread():
+        return diffuse_rgba(image, palette, KERNELS[dithering.method], _factor(dithering, few), reach)
+
+
+def _factor(dithering: Dithering, few: bool) -> float:
+    """The share of the error that is passed on."""
+    return dithering.strength * (1.0 if few else min(1.0, PASSED / KERNELS[dithering.method].total))
 
 
 def _reach(entries: Float32Array) -> Float32Array:

@@ -89,7 +89,7 @@ def test_locked_colours_stay_and_untouched_pictures_are_not_dithered(run, ramp, 
 def test_transparent_pixels_keep_their_label_and_weigh_nothing(ramp):
     alpha = np.full((40, 60), 255, np.uint8)
     alpha[:, :20], alpha[:, 20:30] = 0, 51
-    quantized = cq.quantize(RAMP, k=4, alpha=alpha, dither="floyd-steinberg")
+    quantized = cq.quantize(RAMP, cq.FitOptions(k=4, alpha="keep"), alpha=alpha, dither="floyd-steinberg")
     assert (quantized.labels[:, :20] == len(quantized.palette)).all()
     assert quantized.palette.counts.sum() == 40 * 40
     squared = ((quantized.rgb.astype(int) - RAMP) ** 2).sum(axis=2)

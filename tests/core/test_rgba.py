@@ -15,10 +15,11 @@ from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.rgba import BACKGROUNDS, RGBA_SPACES, RgbaProjection, on_gray
 from colorquant.color.spaces import SPACES
-from colorquant.errors import OptionError
+from colorquant.errors import ColorquantError, OptionError
 from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
 from colorquant.images.alpha import apply_alpha
+from colorquant.mapping.dithering import Dithering
 from colorquant.quantization import encode_png, quantize
 from colorquant.shared_palette import apply_palette, fit_palette, quantize_with
 
@@ -141,7 +142,7 @@ def test_one_transparent_pixel_among_many_stays_so():
     quantized = quantize(CountedImage(image.rgb, alpha), FitOptions(k=3))
     assert quantized.alpha[3, 4] == 0
     assert len(quantized.palette) == 3
-    with pytest.raises(OptionError, match="leaves transparent pixels no entry"):
+    with pytest.raises(ColorquantError, match="leaves transparent pixels no entry"):
         quantize(CountedImage(image.rgb, alpha), FitOptions(k=2, lock=("#ff0000", "#00ff00")))
     locked = quantize(CountedImage(image.rgb, alpha), FitOptions(k=4, lock=("#ff0000", "#00ff00")))
     assert {"#ff0000", "#00ff00", "#00000000"} < set(locked.palette.hex)
@@ -335,3 +336,55 @@ def test_compare_measures_all_on_the_same_backgrounds(tmp_path, run):
     demanded = run("compare", path, "-k", 6, "--engine", "numpy,pillow-median", "--alpha", "palette", "--json")
     assert "--alpha palette cannot be honoured by pillow-median" in demanded.stderr
     assert [json.loads(line)["cell"] for line in demanded.stdout.splitlines()] == ["kmeans6-numpy-rgb"]
+
+
+def _blurred(rows: np.ndarray) -> np.ndarray:
+    """The means of 4 × 4 pixels (h, w, 4), composited onto black and white."""
+    alpha = rows[:, :, 3:] / 255
+    shown = np.concatenate([alpha * rows[:, :, :3] + (1 - alpha) * gray for gray in (0, 255)], axis=2)
+    return shown[:24, :28].reshape(6, 4, 7, 4, -1).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize("method", ["floyd-steinberg", "atkinson", "jarvis"])
+@pytest.mark.parametrize("k", [5, 20])
+def test_colour_and_alpha_are_dithered_together(method, k):
+    """On every background the means of small squares come nearer to those of the picture."""
+    y, x = np.mgrid[0:24, 0:30]
+    rgb = np.stack([8 * x, 255 - 8 * x, 9 * y], axis=2).astype(np.uint8)
+    alpha = np.maximum(250 - 11 * y, 0).astype(np.uint8)
+    alpha[:4, :5] = 0
+    image = CountedImage(rgb, alpha)
+    plain = quantize(image, FitOptions(k=k))
+    dithered = quantize(image, FitOptions(k=k), dithering=Dithering(method))
+    assert dithered.options.alpha == "palette"
+    assert (dithered.alpha[alpha == 0] == 0).all(), "fully transparent pixels take no error"
+    assert np.array_equal(np.bincount(dithered.labels.reshape(-1)), dithered.palette.counts)
+    assert {*map(bytes, dithered.palette.rows)} <= {*map(bytes, plain.palette.rows)}
+    original = np.dstack([rgb, alpha])
+    errors = [
+        np.square(_blurred(result.palette.rows[result.labels]) - _blurred(original)).mean()
+        for result in (plain, dithered)
+    ]
+    assert errors[1] < 0.75 * errors[0]
+    assert dithered.mse > plain.mse
+    again = quantize(image, FitOptions(k=k), dithering=Dithering(method))
+    assert encode_png(again) == encode_png(dithered)
+
+
+@pytest.mark.parametrize(
+    ("dithering", "space"),
+    [
+        (Dithering("bayer4"), "rgb"),
+        (Dithering("riemersma"), "rgb"),
+        (Dithering("floyd-steinberg", serpentine=True), "rgb"),
+        (Dithering("floyd-steinberg", adaptive=True), "rgb"),
+        (Dithering("floyd-steinberg"), "oklab"),
+    ],
+)
+def test_other_dithering_keeps_alpha_apart(dithering, space):
+    image = soft_picture(24)
+    quantized = quantize(image, FitOptions(k=5, space=space), dithering=dithering)
+    assert quantized.options.alpha == "keep"
+    assert np.array_equal(quantized.alpha, image.alpha)
+    with pytest.raises(OptionError, match="cannot be honoured with --alpha palette"):
+        quantize(image, FitOptions(k=5, space=space, alpha="palette"), dithering=dithering)
