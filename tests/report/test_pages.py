@@ -15,7 +15,7 @@ from PIL import Image
 from support.pages import COMMANDS
 from support.pictures import random_picture
 
-from colorquant import quantize
+from colorquant import quantization, quantize
 from colorquant.analysis import compare as comparison
 from colorquant.analysis import sweep as sweeps
 from colorquant.errors import EngineError
@@ -385,7 +385,7 @@ def test_a_failed_cell_and_a_failed_image_are_on_the_page(run, photo, tmp_path, 
     def broken(rgb, options, **rest):
         if options.method == "em":
             raise EngineError("it gave up: take fewer colours")
-        return quantize(rgb, options, **rest)
+        return quantization.quantize(rgb, options, **rest)
 
     monkeypatch.setattr(comparison, "quantize", broken)
     (tmp_path / "bad.png").write_bytes(b"no image")
