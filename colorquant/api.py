@@ -300,6 +300,7 @@ def compare(
     engine: str | Sequence[str] = "numpy",
     space: str | Sequence[str] = "rgb",
     covariance: str | Sequence[str] = (),
+    dither: str | Sequence[str] = "none",
     truth: LabelArray | None = None,
     alpha: UInt8Array | str | None = None,
     **fit_options: Any,
@@ -307,12 +308,14 @@ def compare(
     """Run every combination on one image, whose colours are counted once, and measure each result in the same way.
 
     ``source`` and ``alpha`` as :func:`quantize` takes them. ``k``, ``method``, ``engine`` (keys of ENGINES, and
-    baselines such as pillow-median), ``space`` and ``covariance`` are one value each or several. ``truth`` (h, w)
-    holds the true labels, from 0. ``fit_options`` are ``init``, ``attempts``, ``max_iter``, ``tol``, ``seed`` and
-    ``seeds``, which all combinations share. A combination that fails is a record with an ``error``. Raises
+    baselines such as pillow-median), ``space``, ``covariance`` and ``dither`` are one value each or several. ``truth``
+    (h, w) holds the true labels, from 0. ``fit_options`` are ``init``, ``attempts``, ``max_iter``, ``tol``, ``seed``,
+    ``seeds``, and the options of dithering ``dither_strength``, ``serpentine``, ``dither_space`` and
+    ``dither_adaptive``, which all combinations share. A combination that fails is a record with an ``error``. Raises
     OptionError where no combination is possible, and ImageReadError.
     """
-    known = ("init", "attempts", "max_iter", "tol", "seed", "seeds")
+    dither_options = ("dither_strength", "serpentine", "dither_space", "dither_adaptive")
+    known = ("init", "attempts", "max_iter", "tol", "seed", "seeds", *dither_options)
     for option in fit_options:
         if option not in known:
             raise OptionError(f"there is no option {option!r}: use one of {', '.join(known)}")
@@ -322,6 +325,7 @@ def compare(
         engine=_several(engine),
         space=_several(space),
         covariance=_several(covariance),
+        dither=_several(dither),
         alpha=fitted_alpha(alpha),
         **fit_options,
     )

@@ -65,6 +65,14 @@ def test_the_page_repeats_the_options_and_the_summary_names_the_method(run, ramp
     assert first.read_bytes() == bytes_before
 
 
+def test_compare_in_python_takes_several_ways_of_dithering(ramp):
+    table = cq.compare(ramp, k=4, method="kmeans", dither=["none", "burkes"], dither_strength=0.5)
+    assert [row["dither"] for row in table] == [None, "burkes"]
+    assert table[1]["mse"] == cq.quantize(ramp, k=4, dither=cq.Dithering("burkes", 0.5)).mse
+    with pytest.raises(cq.OptionError, match="--serpentine describes how a picture is dithered"):
+        cq.compare(ramp, k=4, serpentine=True)
+
+
 def test_apply_dithers_onto_the_palette_as_given(run, ramp, tmp_path):
     words = ["apply", ramp, "--palette", "#000000,#808080,#ff00ff", "--dither", "blue-noise"]
     result = run(*words, "--json", "-o", tmp_path / "a.png")
