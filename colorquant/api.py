@@ -230,17 +230,17 @@ def fit(
     *,
     paint: str = "members",
     assign: str | None = None,
-    dithered: bool = False,
+    dither: Dithering | str | None = None,
     **fit_options: object,
 ) -> FittedPalette:
     """Fit a palette to a histogram, or to an image; for one palette for many images, give the sum of their histograms.
 
     The result is a :class:`Palette` that also holds the model, which labels other images: ``predict(rgb)``. With
-    ``dithered`` its colours suit images that will be dithered.
+    ``dither``, as :func:`quantize` takes it, its colours suit images that will be dithered so.
     Raises OptionError, EngineError, and ImageReadError for a file that is not a whole image.
     """
     counts = colors if isinstance(colors, ColorHistogram) else histogram(colors, alpha="palette")
-    return fit_palette(counts, _options(options, fit_options), paint=paint, assign=assign, dithered=dithered)
+    return fit_palette(counts, _options(options, fit_options), paint=paint, assign=assign, dithering=_dithering(dither))
 
 
 def apply(

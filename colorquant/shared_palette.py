@@ -75,18 +75,19 @@ def fit_palette(
     paint: str = "members",
     assign: str | None = None,
     progress: engines.Progress | None = None,
-    dithered: bool = False,
+    dithering: Dithering | None = None,
 ) -> FittedPalette:
     """Fit one palette to a colour histogram, such as the sum of several images' histograms.
 
-    ``paint``, ``assign`` and ``progress`` are those of :func:`quantize`. With ``dithered`` the colours suit images that
-    will be dithered: they lie further out than the means of their clusters. Raises OptionError for an engine that fits
-    pixels, for an empty histogram, and as :func:`quantize` does.
+    ``paint``, ``assign`` and ``progress`` are those of :func:`quantize`. With ``dithering`` the colours suit images
+    that will be dithered so: they lie further out than the means of their clusters. Raises OptionError for an engine
+    that fits pixels, for an empty histogram, and as :func:`quantize` does.
     """
     check_choices(options, paint, assign)
     options = engines.resolve(options)
-    if dithered and options.alpha is None:
+    if dithering is not None and options.alpha is None and not dithering.takes_alpha(options.space):
         options = options.replace(alpha="keep")
+    check_dithering(options, dithering)
     histogram = engines.histogram_for(options, histogram)
     if not len(histogram):
         raise OptionError("the histogram is empty: count an image with visible pixels")
@@ -99,7 +100,7 @@ def fit_palette(
     labelling = Labelling.of(weighted, fit)
     ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)
     colors = ordered.palette.colors
-    if dithered and not untouched and ordered.palette.alpha is None:
+    if dithering is not None and not untouched and ordered.palette.alpha is None:
         from colorquant.mapping.outward import moved_outward
 
         colors = moved_outward(labelling, ordered.palette, ordered.order, options, paint)
@@ -193,6 +194,7 @@ def quantize_with(
         quantized,
         labels=dithered.labels,
         palette=Palette(palette.colors, dithered.counts, palette.alpha),
+        alpha=image.alpha if palette.alpha is None else palette.alpha[dithered.labels],
         colors_out=dithered.colors_out,
         mse=dithered.mse,
     )
@@ -213,12 +215,13 @@ def apply_palette(
     palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. With
     ``dithering`` a pixel gets the entry that is nearest to its colour and the error that it takes.
 
-    Where entries have alpha, colour and alpha are mapped together; with ``dithering`` or ``keep_alpha`` only the colour
-    is, each pixel keeps its own alpha, and entries that are fully transparent are not used. Raises OptionError for an
-    empty palette, one without an entry that can be used, and as
+    Where entries have alpha, colour and alpha are mapped together; with ``keep_alpha``, or a ``dithering`` that does
+    not take alpha, only the colour is, each pixel keeps its own alpha, and entries that are fully transparent are not
+    used. Raises OptionError for an empty palette, one without an entry that can be used, and as
     :func:`colorquant.mapping.nearest.nearest_entries` does.
     """
-    if palette.alpha is not None and (keep_alpha or dithering is not None):
+    together = not keep_alpha and (dithering is None or dithering.takes_alpha(space))
+    if palette.alpha is not None and not together:
         return _apply_colors(palette, image, space, distance=distance, dithering=dithering)
     if palette.alpha is not None:
         image = image.with_alpha
@@ -230,7 +233,7 @@ def apply_palette(
         return IndexedImage(
             labels=dithered.labels,
             palette=Palette(palette.colors, dithered.counts, palette.alpha, palette.names),
-            alpha=image.alpha,
+            alpha=image.alpha if palette.alpha is None else palette.alpha[dithered.labels],
             colors_in=len(histogram),
             colors_out=dithered.colors_out,
             weight=histogram.total_weight,

@@ -76,10 +76,8 @@ class QuantizeRequest:
             if self.weights is not None:
                 check_weights(options)
                 _check_map_name(self.weights)
-        elif self.dithering is not None and options.alpha == "palette":
-            raise OptionError(
-                f"--dither {self.dithering.method} cannot be honoured with --alpha palette: use --alpha keep"
-            )
+        elif self.dithering is not None:
+            options.check_dithering(self.dithering)
         check_kinds(options, self.others)
         drawing = self._drawing()
         if self.shared:
@@ -243,7 +241,7 @@ class QuantizeRequest:
                 paint=self.paint,
                 assign=self.assign,
                 progress=progress,
-                dithered=self.dithering is not None,
+                dithering=self.dithering,
             )
 
         chosen = None

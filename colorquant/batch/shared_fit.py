@@ -61,7 +61,8 @@ class CountJob:
         image = CountedImage(picture.rgb, picture.alpha, settings.importance(picture))
         options = settings.options
         assert isinstance(options, FitOptions), "only fits share a palette"
-        together = engines.fits_alpha(options) and options.alpha != "keep" and settings.dithering is None
+        dithers = settings.dithering is not None and not settings.dithering.takes_alpha(options.space)
+        together = engines.fits_alpha(options) and options.alpha != "keep" and not dithers
         return image.with_alpha.histogram if together and not image.opaque else image.histogram
 
 

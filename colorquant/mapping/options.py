@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from colorquant.color.rgba import RGBA_SPACES
 from colorquant.color.spaces import Projection
@@ -10,6 +11,9 @@ from colorquant.errors import OptionError
 from colorquant.fitting.options import ALPHAS
 from colorquant.mapping.nearest import DISTANCES
 from colorquant.palette.palette import Palette
+
+if TYPE_CHECKING:
+    from colorquant.mapping.dithering import Dithering
 
 DEFAULT_SPACE = "oklab"
 
@@ -65,6 +69,12 @@ class MappingOptions:
     def keep_alpha(self) -> bool:
         """Whether every pixel keeps its alpha, though entries may have one."""
         return self.alpha == "keep" or not self._compares_alpha
+
+    def check_dithering(self, dithering: Dithering) -> None:
+        """Raises OptionError where the alpha of entries is demanded, but pictures cannot be dithered so."""
+        if self.alpha == "palette" and not dithering.takes_alpha(self.metric_space):
+            words = "only error diffusion without --serpentine and --dither-adaptive, in --space rgb, can do that"
+            raise OptionError(f"--dither {dithering.method} cannot be honoured with --alpha palette: {words}")
 
     @property
     def method(self) -> str:

@@ -243,6 +243,19 @@ def test_where_alpha_is_kept_transparent_entries_are_not_used(run, soft, tmp_pat
     assert words[0] == "--alpha" or np.array_equal(mapped.labels, np.where(labels < 0, 5, labels))
 
 
+def test_error_diffusion_in_rgb_takes_alpha(run, soft, tmp_path):
+    path, alpha = soft
+    words = ("--space", "rgb", "--dither", "floyd-steinberg", "--labels", "npy", "--alpha", "palette")
+    result = run("apply", path, "--palette", ",".join(GLASS.hex), *words)
+    assert result.exit_code == 0, result.output
+    labels = np.load(tmp_path / "soft-apply-labels.npy")
+    assert (labels[alpha == 0] == 0).all()
+    entries = np.column_stack([GLASS.colors, GLASS.alpha])
+    with Image.open(tmp_path / "soft-apply.png") as image:
+        assert np.array_equal(np.array(image), labels)
+        assert np.array_equal(np.array(image.convert("RGBA")), entries[labels])
+
+
 def test_alpha_that_cannot_be_honoured_is_one_line(run, soft):
     path, _ = soft
     for palette, words, said in (

@@ -443,10 +443,33 @@ def test_dithered_images_have_the_one_palette(run, folder, tmp_path):
         assert [count for _, count in row["palette"]] == np.bincount(labels.reshape(-1), minlength=4).tolist()
         assert np.array_equal(read_image(tmp_path / f"{name}-kmeans4.png").rgb, palette.colors[labels])
     assert " --shared -k 4 --dither floyd-steinberg " in result.stderr
-    fitted = cq.fit(sum(cq.histogram(folder / f"{name}.png") for name in NAMES), k=4, dithered=True)
+    fitted = cq.fit(sum(cq.histogram(folder / f"{name}.png") for name in NAMES), k=4, dither="floyd-steinberg")
     assert fitted == palette
     mapped = cq.quantize_with(fitted, folder / "a.png", dither="floyd-steinberg")
     assert np.array_equal(mapped.labels, np.load(tmp_path / "a-kmeans4-labels.npy"))
+
+
+@pytest.mark.parametrize("method", ["floyd-steinberg", "bayer8"])
+def test_dithered_images_with_alpha(run, folder, tmp_path, method):
+    rgb = read_image(folder / "a.png").rgb
+    alpha = np.random.default_rng(1).choice((0, 60, 200, 255), rgb.shape[:2]).astype(np.uint8)
+    Image.fromarray(np.dstack([rgb, alpha])).save(folder / "a.png")
+    words = ("-k", 8, "--shared", "--palette-out", tmp_path / "p.json", "--labels", "npy", "-o", tmp_path / "out")
+    result = run("kmeans", folder, *words, "--dither", method)
+    assert result.exit_code == 0, result.output
+    palette = cq.Palette.read(tmp_path / "p.json")
+    assert (palette.alpha is not None) == (method == "floyd-steinberg"), "only error diffusion takes alpha"
+    for name in NAMES:
+        labels = np.load(tmp_path / f"out/{name}-kmeans8-labels.npy")
+        with Image.open(tmp_path / f"out/{name}-kmeans8.png") as image:
+            written = np.array(image.convert("RGBA"))
+        seen = labels >= 0
+        entries = np.column_stack([palette.colors, palette.opacities])[labels[seen]]
+        assert np.array_equal(written[seen][:, :3], entries[:, :3])
+        if palette.alpha is not None:
+            assert np.array_equal(written[seen], entries)
+        elif name == "a":
+            assert np.array_equal(written[..., 3], alpha)
 
 
 def test_of_one_dithered_image_the_colours_are_those_of_the_image_alone(run, photo, tmp_path):
