@@ -7,8 +7,9 @@ from PIL import ImageColor
 
 def named_color(name: str) -> tuple[int, int, int] | None:
     """The levels of a colour name of CSS, such as ``white``, in any case; None for another word."""
-    code = ImageColor.colormap.get(name.strip().lower())
-    if not isinstance(code, str):
+    name = name.strip().lower()
+    if name not in ImageColor.colormap:
         return None
-    red, green, blue = bytes.fromhex(code[1:])
+    # Pillow replaces the entry of a name by its levels when it is first looked up: getrgb() reads both forms.
+    red, green, blue = ImageColor.getrgb(name)[:3]
     return red, green, blue

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 import colorquant as cq
 from colorquant.errors import OptionError, PaletteReadError
@@ -147,3 +147,8 @@ def test_a_photograph_is_no_palette(photo, tmp_path):
     (tmp_path / "a.png").write_bytes(b"no image")
     with pytest.raises(PaletteReadError, match="not an image of a known format"):
         given_palette(str(tmp_path / "a.png"))
+
+
+def test_a_name_stays_a_colour_after_pillow_has_looked_it_up():
+    ImageColor.getrgb("white")  # as --alpha white does
+    assert given_palette("white").hex == ("#ffffff",)
