@@ -388,3 +388,19 @@ def test_other_dithering_keeps_alpha_apart(dithering, space):
     assert np.array_equal(quantized.alpha, image.alpha)
     with pytest.raises(OptionError, match="cannot be honoured with --alpha palette"):
         quantize(image, FitOptions(k=5, space=space, alpha="palette"), dithering=dithering)
+
+
+@pytest.mark.parametrize(("method", "together"), [("none", True), ("floyd-steinberg", True), ("bayer4", False)])
+def test_a_shared_palette_has_alpha(method, together, run, tmp_path):
+    for number in range(2):
+        image = soft_picture(30 + number)
+        Image.fromarray(np.dstack([image.rgb, image.alpha])).save(tmp_path / f"{number}.png")
+    words = ("-k", 6, "--shared", "--dither", method, "-o", tmp_path / "out", "--json")
+    result = run("kmeans", tmp_path / "0.png", tmp_path / "1.png", *words)
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["alpha"] for row in rows] == ["palette" if together else "keep"] * 2
+    assert len({tuple(color for color, _ in row["palette"]) for row in rows}) == 1
+    for row in rows:
+        picture = read_image(row["output"])
+        assert np.array_equal(picture.alpha, soft_picture(30 + rows.index(row)).alpha) != together
