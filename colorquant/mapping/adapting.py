@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from colorquant.color.counted import CountedImage
-from colorquant.mapping.choosing import Chooser
+from colorquant.mapping.choosing import Chooser, with_one
 from colorquant.types import AnyArray, Float32Array, UInt8Array
 
 ROUGH = 48.0  # levels of lightness between neighbours at which the strength is halved
@@ -20,7 +20,7 @@ def adaptive_strengths(image: CountedImage, chooser: Chooser) -> Float32Array:
     """
     histogram = image.histogram
     colors = histogram.colors
-    entries = chooser.colors[chooser.choose(colors.astype(np.float32))]
+    entries = chooser.colors[chooser.choose(with_one(colors))]
     squared = ((colors.astype(np.float32) - entries) ** 2).sum(axis=1)
     typical = np.average(squared, weights=histogram.counts) if len(colors) else 0.0
     far = np.minimum(1, np.sqrt(squared / max(float(typical), 1e-9))).astype(np.float32)

@@ -15,6 +15,7 @@ from colorquant.mapping.kernels import Weights
 from colorquant.mapping.light import Light
 from colorquant.types import AnyArray, Float32Array, UInt8Array
 
+DECODED = 1 << 22  # pixels up to which all are decoded at once: faster, but it takes 12 bytes a pixel
 MARGIN = 3  # pixels beside a diagonal whose error is 0: those outside the picture
 
 
@@ -45,48 +46,54 @@ def diffuse(job: Diffusion, weights: Weights, slope: int, labels: AnyArray) -> N
         _diffuse_narrow(job, weights, slope, labels)
         return
     light, choose = job.light, job.chooser.choose
-    entries, low, high = light.entries(job.chooser.colors), light.low, light.high
+    entries = light.entries(job.chooser.colors)
     source, target = job.pixels.reshape(-1, channels), labels.reshape(-1)
+    decoded = light.decode.take(source) if len(source) <= DECODED else None
     strengths = None if job.strengths is None else job.strengths.reshape(-1, 1)
-    taps = [(dx + slope * dy, dy, np.float32(weight)) for dx, dy, weight in reversed_scan(weights)]
-    slots = max(steps for steps, _, _ in taps) + 1
-    errors = np.zeros((slots, height + 2 * MARGIN, channels), np.float32)
+    scanned = reversed_scan(weights)
+    taps = [(number, dx + slope * dy, dy) for number, (dx, dy, _) in enumerate(scanned)]
+    factors = np.array([weight for _, _, weight in scanned], np.float32)[:, None, None]
+    slots = max(back for _, back, _ in taps) + 1
+    # The shares of the errors of the last diagonals, a row of arrays for each, an array for each weight.
+    rings = [np.zeros((len(taps), height + 2 * MARGIN, channels), np.float32) for _ in range(slots)]
+    shares = [list(ring) for ring in rings]
     longest = min(height, width // slope + 1)
-    all_values, all_shares, all_entries = (np.empty((longest, channels), np.float32) for _ in range(3))
-    all_bins = np.empty((longest, channels), np.int64)
-    all_levels = np.empty((longest, channels), np.float32)
+    all_values, all_errors, all_entries = (np.empty((longest, channels), np.float32) for _ in range(3))
+    low, high = (np.full((longest, channels), bound) for bound in (light.low, light.high))  # faster than one number
+    all_bins = np.full((longest, channels + 1), len(light.encode) - 1)
+    all_levels = np.empty((longest, channels + 1), np.float32)
     stride = width - slope
     for step in range(width + slope * (height - 1)):
         first = max(0, (step - width + slope) // slope)
         last = min(height - 1, step // slope) + 1
-        slot = errors[step % slots]
+        ring = rings[step % slots]
         start, stop = first + MARGIN, last + MARGIN
-        slot[start - MARGIN : start] = 0
-        slot[stop : stop + MARGIN] = 0
+        if first:
+            ring[:, start - MARGIN : start] = 0  # behind the diagonal nothing was written yet
         count = last - first
         if count <= 0:
             continue
-        values, shares = all_values[:count], all_shares[:count]
+        values, error = all_values[:count], all_errors[:count]
         diagonal = slice(step + first * stride, step + (last - 1) * stride + 1, stride)
-        light.decode.take(source[diagonal], out=values, mode="clip")
-        for back, dy, weight in taps:
-            np.multiply(errors[(step - back) % slots, start - dy : stop - dy], weight, out=shares)
-            np.add(values, shares, out=values)
-        np.maximum(values, low, out=values)
-        np.minimum(values, high, out=values)
+        if decoded is None:
+            light.decode.take(source[diagonal], out=values, mode="clip")
+        else:
+            values[:] = decoded[diagonal]
+        for number, back, dy in taps:
+            np.add(values, shares[(step - back) % slots][number][start - dy : stop - dy], out=values)
+        np.minimum(np.maximum(values, low[:count], out=values), high[:count], out=values)
         bins, levels = all_bins[:count], all_levels[:count]
-        np.copyto(bins, values, casting="unsafe")
-        light.encode.take(bins, out=levels, mode="clip")
-        chosen = choose(levels)
+        np.copyto(bins[:, :-1], values, casting="unsafe")
+        chosen = choose(light.encode.take(bins, out=levels, mode="clip"))
         target[diagonal] = chosen
         painted = all_entries[:count]
         entries.take(chosen, axis=0, out=painted, mode="clip")
-        error = slot[start:stop]
         np.subtract(values, painted, out=error)
         if job.reach is not None:
             shorten(error, job.reach.take(chosen))
         if strengths is not None:
             np.multiply(error, strengths[diagonal], out=error)
+        np.multiply(error, factors, out=ring[:, start:stop])
 
 
 def shorten(errors: AnyArray, reach: AnyArray) -> None:

@@ -17,7 +17,8 @@ class Light:
     """Conversions between 8-bit levels and the units of diffusion, which are numbers of bins, from 0.
 
     ``decode`` (256,) float32 has the value of each level. ``encode`` has for each bin the level, 0 to 255, that it
-    stands for. Values are kept between ``low`` and ``high``.
+    stands for, and behind them a 1, for :func:`colorquant.mapping.choosing.with_one`. Values are kept between ``low``
+    and ``high``.
     """
 
     decode: Float32Array
@@ -34,6 +35,7 @@ class Light:
         decode = to_light(np.arange(256) / 255) * BINS + outside + 0.5  # in the middle of a bin
         middle = np.clip((np.arange(size + 1) - outside) / BINS, 0, 1)
         encode = np.floor(to_level(middle) * 255 + 0.5)
+        encode = np.append(encode, 1)
         return cls(decode.astype(np.float32), encode.astype(np.float32), np.float32(0), np.float32(size))
 
     def entries(self, colors: UInt8Array) -> Float32Array:

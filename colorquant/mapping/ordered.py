@@ -14,7 +14,7 @@ import numpy as np
 
 from colorquant.blocks import blocks
 from colorquant.color.counted import CountedImage
-from colorquant.mapping.choosing import Chooser
+from colorquant.mapping.choosing import Chooser, with_one
 from colorquant.mapping.light import Light
 from colorquant.types import AnyArray, IntArray, UInt8Array
 
@@ -85,6 +85,6 @@ def _mixtures(colors: UInt8Array, light: Light, chooser: Chooser, candidates: in
     chosen = np.empty((len(colors), candidates), np.int64)
     for number in range(candidates):
         values = np.clip(wanted + np.float32(strength) * error, light.low, light.high)
-        chosen[:, number] = chooser.choose(light.encode.take(values.astype(np.int64), mode="clip"))
+        chosen[:, number] = chooser.choose(with_one(light.encode[values.astype(np.int64)]))
         error = np.float32(FADE) * error + (wanted - entries[chosen[:, number]])
     return chosen

@@ -8,7 +8,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.errors import OptionError
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.adapting import roughness
-from colorquant.mapping.choosing import Chooser, RGBChooser
+from colorquant.mapping.choosing import Chooser, RGBChooser, with_one
 from colorquant.mapping.diagonals import Diffusion, diffuse
 from colorquant.mapping.dithering import DITHERS, PASSED, Dithering, dither
 from colorquant.mapping.kernels import KERNELS
@@ -279,6 +279,6 @@ def test_choosers_agree_and_take_the_first_of_equals(size):
         RGBChooser(colors, function, computes=False),
     ):
         for _ in range(2):  # computed, then remembered
-            assert np.array_equal(chooser.choose(levels), distances.argmin(axis=1))
+            assert np.array_equal(chooser.choose(with_one(levels)), distances.argmin(axis=1))
         key = int(levels[0] @ [65536, 256, 1])
         assert chooser.learn(key) == distances[0].argmin()
