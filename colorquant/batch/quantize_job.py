@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from colorquant import images
 from colorquant.batch.command import apply_command, command_line
 from colorquant.batch.inputs import STDIN, Input
+from colorquant.batch.making import Made, make
 from colorquant.batch.notes import palette_notes, uncounted_alpha
 from colorquant.batch.outputs import OUTPUTS, Files, OutputPaths
 from colorquant.batch.settings import JobOptions
@@ -21,14 +22,12 @@ from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.palette.files import alpha_notes
-from colorquant.quantization import IndexedImage, Quantized, encode_png, quantize
+from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import figures, records
-from colorquant.report.figure_kinds import FIGURES
 from colorquant.report.records import FileRecord
 
 if TYPE_CHECKING:  # a plain run loads neither
-    from colorquant.analysis.auto_k import AutoK, ChosenK
-    from colorquant.analysis.k_trials import AutoResult
+    from colorquant.analysis.auto_k import ChosenK
     from colorquant.report.quantized_file import IndexedFile
 
 
@@ -150,7 +149,7 @@ def quantize_file(
     def encode(result: IndexedImage) -> bytes:
         return encode_png(result, chunks, optimize=settings.optimize)
 
-    made = _make(image, settings, paths, seconds=seconds, progress=progress, trying=trying, encode=encode)
+    made = make(image, settings, paths, seconds=seconds, progress=progress, trying=trying, encode=encode)
     quantized = made.quantized
     lost = alpha_notes(paths.others["palette"].name, quantized.palette.alpha) if "palette" in paths.others else ()
     said = (*palette_notes(quantized), *lost)
@@ -188,62 +187,11 @@ def quantize_file(
     )
 
 
-@dataclass(frozen=True)
-class _Made:
-    """The image in the colours of a palette; with ``-k auto`` also its choice, what it tried, and the encoded image."""
-
-    quantized: IndexedImage
-    chosen: ChosenK | None = None
-    runs: tuple[Quantized, ...] = ()
-    png: bytes | None = None
-
-
-def _make(
-    image: CountedImage,
-    settings: JobOptions,
-    paths: OutputPaths,
-    *,
-    seconds: dict[str, float],
-    progress: engines.Progress | None,
-    trying: Callable[[int], None] | None,
-    encode: Callable[[IndexedImage], bytes],
-) -> _Made:
-    """The image in the colours of its own palette, or of another; the times of the stages go into ``seconds``."""
-    options, start = settings.options, time.perf_counter()
-    if not isinstance(options, FitOptions):
-        from colorquant.shared_palette import apply_palette
-
-        mapped = apply_palette(
-            options.palette,
-            image,
-            options.metric_space,
-            distance=options.distance,
-            dithering=settings.dithering,
-            keep_alpha=options.keep_alpha,
-        )
-        seconds["paint"] = time.perf_counter() - start
-        return _Made(mapped)
-    if settings.shared is not None:
-        from colorquant.shared_palette import quantize_with
-
-        quantized = quantize_with(
-            settings.shared.palette, image, shared=settings.shared.images, dithering=settings.dithering
-        )
-        seconds["paint"] = time.perf_counter() - start
-        return _Made(quantized, settings.shared.chosen)
-    record = _needs_iterations(settings, paths)
-    fits = _Fits(image, settings, options, seconds=seconds, record=record, progress=progress, trying=trying)
-    if settings.auto is None:
-        return _Made(fits.run(options.k))
-    auto = _choose(fits, settings.auto, paths, encode=encode)
-    return _Made(auto.quantized, auto.chosen, auto.runs, auto.png)
-
-
 def _file(
     settings: JobOptions,
     paths: OutputPaths,
     image: CountedImage,
-    made: _Made,
+    made: Made,
     *,
     bytes_in: int,
     bytes_out: int,
@@ -279,60 +227,6 @@ def _file(
         chosen=made.chosen,
         runs=made.runs,
     )
-
-
-@dataclass(frozen=True)
-class _Fits:
-    """Quantizes an image with any number of colours; the times of the stages are added to ``seconds``."""
-
-    image: CountedImage
-    settings: JobOptions
-    options: FitOptions
-    seconds: dict[str, float]
-    record: bool
-    progress: engines.Progress | None
-    trying: Callable[[int], None] | None
-
-    def run(self, k: int) -> Quantized:
-        """The image with ``k`` colours."""
-        quantized = quantize(
-            self.image,
-            self.options.replace(k=k),
-            paint=self.settings.paint,
-            assign=self.settings.assign,
-            record=self.record,
-            progress=self.progress,
-            dithering=self.settings.dithering,
-        )
-        for stage, duration in quantized.seconds.items():
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + duration
-        return quantized
-
-    def try_k(self, k: int) -> Quantized:
-        """The image with ``k`` colours, as ``-k auto`` tries them."""
-        if self.trying is not None:
-            self.trying(k)
-        return self.run(k)
-
-
-def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Quantized], bytes]) -> AutoResult:
-    """The number of colours of ``-k auto``; all pictures that were tried are kept for a file that shows them."""
-    from colorquant.analysis.k_trials import choose_k, distinct_colors
-
-    drawing = fits.settings.drawing
-    start = time.perf_counter()
-    dithering = fits.settings.dithering
-    dithers = dithering is not None and not dithering.takes_alpha(fits.options.space)
-    colors = distinct_colors(fits.image, fits.options, dithers=dithers)
-    fits.seconds["count"] = time.perf_counter() - start
-    shows_all = "html" in paths.others or (drawing is not None and FIGURES[drawing.kind].pictures)
-    return choose_k(fits.image, auto, fits.try_k, encode, colors=colors, keep_all=shows_all)
-
-
-def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:
-    """Whether a file of ``paths`` shows the iterations of the fit."""
-    drawn = settings.drawing is not None and FIGURES[settings.drawing.kind].history
-    return drawn or any(OUTPUTS[kind].history or OUTPUTS[kind].watches for kind in paths.others)
 
 
 def _check_single_frame(picture: images.Picture) -> None:
