@@ -87,7 +87,10 @@ class AutoK:
                 f"--min-k {self.min_k} is more than --max-k {self.max_k}: lower the one, or raise the other"
             )
         if self.best_effort and not CRITERIA[self.criterion].has_target:
-            raise OptionError(f"--best-effort is for a target that may be missed, and {self.criterion} has none")
+            raise OptionError(
+                f"--best-effort is for a target that may be missed, not for {self.criterion}: leave it out, or add "
+                "--target with a number, such as psnr:35"
+            )
         if self.criterion == "ssim" and not measures.has_ssim():
             raise OptionError("--target ssim needs scikit-image: pip install 'colorquant[metrics]'")
 

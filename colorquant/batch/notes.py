@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from colorquant.fitting import engines
 from colorquant.fitting.models import Model
 from colorquant.fitting.options import FitOptions
+from colorquant.images.png import is_truecolour
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
 
@@ -14,18 +15,27 @@ if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.shared_palette import FittedPalette
 
 MOST_ENTRIES = 256  # of the palette of a PNG
+MOST_NAMED = 8  # colours in one note
 
 
 def palette_notes(image: IndexedImage) -> tuple[str, ...]:
-    """Notes about entries that a fit or its image leaves empty, and about a given palette that no PNG can hold."""
-    if isinstance(image, Quantized):
-        if image.shared is not None:
-            return ()  # any entry may be without pixels in one of the images
-        return _fit_notes(image.palette, image.model, image.options, untouched=image.untouched)
+    """Notes about entries that a fit or its image leaves empty."""
+    if not isinstance(image, Quantized) or image.shared is not None:
+        return ()  # any entry may be without pixels in one of the images
+    return _fit_notes(image.palette, image.model, image.options, untouched=image.untouched)
+
+
+def truecolour_notes(image: IndexedImage, png: bytes) -> tuple[str, ...]:
+    """Why the PNG of an image is truecolour, where the user may have expected an indexed one."""
     entries = len(image.palette)
-    if entries <= MOST_ENTRIES:
+    if not is_truecolour(png) or image.painted is not None:
         return ()
-    return (f"the palette has {entries:,} entries, more than {MOST_ENTRIES}: the PNG is truecolour",)
+    if not isinstance(image, Quantized) and entries > MOST_ENTRIES:
+        return (f"the palette has {entries:,} entries, more than {MOST_ENTRIES}: the PNG is truecolour",)
+    if image.dithering is not None and image.alpha is not None and entries < MOST_ENTRIES:
+        pairs = f"more than {MOST_ENTRIES} pairs of colour and alpha"
+        return (f"each pixel keeps its alpha, which makes {pairs}: the PNG is truecolour",)
+    return ()
 
 
 def uncounted_alpha(image: IndexedImage) -> tuple[str, ...]:
@@ -56,5 +66,7 @@ def _fit_notes(palette: Palette, model: Model, options: FitOptions, *, untouched
     counts = [] if palette.counts is None else palette.counts.tolist()
     unused = [color for color, count in zip(palette.hex, counts, strict=False) if count == 0]
     if unused:
-        notes.append(f"no pixel has the locked colour{'s' * (len(unused) > 1)} {', '.join(unused)}")
+        more = f" and {len(unused) - MOST_NAMED:,} more" * (len(unused) > MOST_NAMED)
+        named = f"{', '.join(unused[:MOST_NAMED])}{more}"
+        notes.append(f"no pixel has the locked colour{'s' * (len(unused) > 1)} {named}")
     return tuple(notes)

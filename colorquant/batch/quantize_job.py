@@ -12,7 +12,7 @@ from colorquant import images
 from colorquant.batch.command import apply_command, command_line
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.making import Made, make
-from colorquant.batch.notes import palette_notes, uncounted_alpha
+from colorquant.batch.notes import palette_notes, truecolour_notes, uncounted_alpha
 from colorquant.batch.outputs import OUTPUTS, Files, OutputPaths
 from colorquant.batch.settings import JobOptions
 from colorquant.color.counted import CountedImage
@@ -151,12 +151,8 @@ def quantize_file(
 
     made = make(image, settings, paths, seconds=seconds, progress=progress, trying=trying, encode=encode)
     quantized = made.quantized
-    lost = alpha_notes(paths.others["palette"].name, quantized.palette.alpha) if "palette" in paths.others else ()
-    said = (*palette_notes(quantized), *lost)
-    if made.chosen is not None and settings.shared is None:
-        said = (*said, *made.chosen.warnings)
-    notes = (*picture.notes, *dropped, *uncounted_alpha(quantized), *said)
-    warnings = (*picture.warnings, *(dropped if paths.in_place else ()), *said)
+    read_notes = (*picture.notes, *dropped)
+    read_warnings = (*picture.warnings, *(dropped if paths.in_place else ()))
     shown = image if paths.others else None
     del picture, image  # without other files the pixels are no longer needed
     start = time.perf_counter()
@@ -164,6 +160,12 @@ def quantize_file(
     if settings.skip_if_larger and len(png) >= bytes_in:
         seconds["write"] = time.perf_counter() - start
         return FileResult(quantized, bytes_in=bytes_in, bytes_out=len(png), png=None, seconds=seconds, larger=True)
+    lost = alpha_notes(paths.others["palette"].name, quantized.palette.alpha) if "palette" in paths.others else ()
+    said = (*palette_notes(quantized), *truecolour_notes(quantized, png), *lost)
+    if made.chosen is not None and settings.shared is None:
+        said = (*said, *made.chosen.warnings)
+    notes = (*read_notes, *uncounted_alpha(quantized), *said)
+    warnings = (*read_warnings, *said)
     encoded: Files = []
     if shown is not None:
         file = _file(settings, paths, shown, made, bytes_in=bytes_in, bytes_out=len(png), notes=notes)

@@ -22,6 +22,9 @@ OTHER_NAMES = {
     "--iterations": "--max-iter",
     "--random-state": "--seed",
     "--init-params": "--init",
+    "--floyd": "--dither",
+    "--nofs": "--dither",
+    "--quality": "--target",
 }
 
 
@@ -44,6 +47,8 @@ def explain(error: click.UsageError, commands: Iterable[str]) -> str:
         if error.param.name == "palettes":
             return f"{context.command_path} needs palettes: name files, images, or built-in palettes; {see}"
         return f"{context.command_path} needs images: name files, folders, or - for standard input; {see}"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"{context.command_path} needs {error.param.opts[0]} {error.param.make_metavar(context)}: {see}"
     message = error.format_message()
     # The message for a bad value already names the values that are allowed.
     return message if isinstance(error, click.BadParameter) else f"{message.rstrip('.')}: {see}"

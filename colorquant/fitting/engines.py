@@ -168,7 +168,7 @@ def _given(name: str, value: object) -> str:
     """An option as the user wrote it, or would have."""
     flag = f"--{name.replace('_', '-')}"
     if isinstance(value, tuple):
-        return f"{flag} {','.join(value)}"
+        return f"{flag} {','.join(value)}" if len(value) < 3 else f"{flag} with {len(value)} colours"
     return flag if value is True else f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}"
 
 

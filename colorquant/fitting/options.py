@@ -67,7 +67,10 @@ class FitOptions:
             raise OptionError(f"--reg-covar {self.reg_covar:g} is out of range: use one above 0, up to {LARGEST:g}")
         object.__setattr__(self, "lock", _distinct_colors(self.lock))
         if len(self.lock) > self.k:
-            raise OptionError(f"--lock has {len(self.lock)} colours, more than -k {self.k}: lock fewer, or raise -k")
+            raise OptionError(
+                f"--lock has {len(self.lock)} colours, more than -k {self.k}: lock fewer, or raise -k (--max-k with "
+                "-k auto)"
+            )
 
     def replace(self, **changes: object) -> FitOptions:
         """A copy with some fields changed."""

@@ -39,7 +39,7 @@ def keep_transparent(weighted: WeightedFeatures, fit: Fit, options: FitOptions, 
     rest = fit_rest(weighted.rows(others), options.replace(k=options.k - 1))
     model = Centroids(np.concatenate([rest.model.points, weighted.features[row][None]]))
     labels = model.predict(weighted.features)
-    if not np.bincount(labels, minlength=len(model.centers)).all():  # it took all members of another cluster
+    if not np.bincount(labels, minlength=len(model.centers))[locked:].all():  # it took all members of a fitted cluster
         labels[others] = rest.labels
         labels[row] = len(model.centers) - 1
     return replace(rest, model=model, labels=labels, objective=None, trace=())

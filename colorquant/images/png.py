@@ -16,7 +16,8 @@ from colorquant.errors import OutputError
 from colorquant.types import UInt8Array
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GRAYSCALE, INDEXED = 0, 3  # colour types of IHDR
+GRAYSCALE, TRUECOLOUR, INDEXED, TRUECOLOUR_ALPHA = 0, 2, 3, 6  # colour types of IHDR
+COLOUR_TYPE = 25  # where the colour type is, in bytes from the start of the file
 MANY_PIXELS = 4_000_000  # above, a low level takes a fraction of the time, for files that are 3 to 5 % larger
 LEVELS = ((1 << 17, 9), (1 << 18, 8))  # up to so many bytes of packed rows these levels of zlib are cheap
 FEW_ENTRIES = 8  # with so few values short matches cost more bits than literals
@@ -31,6 +32,11 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 SRGB = chunk(b"sRGB", b"\0")  # perceptual intent
+
+
+def is_truecolour(png: bytes) -> bool:
+    """Whether the pixels of a PNG hold colours, with or without alpha, instead of indices or levels of gray."""
+    return png[COLOUR_TYPE] in (TRUECOLOUR, TRUECOLOUR_ALPHA)
 
 
 def encode_indexed(

@@ -17,10 +17,10 @@ OPAQUE = 255
 def given_palette(text: str) -> Palette:
     """The palette that ``text`` stands for, in its own order, with repetitions.
 
-    It is a built-in name (a key of BUILT_IN); or colours separated by commas, each ``#rrggbb``, ``#rgb``,
-    ``#rrggbbaa``, the same without ``#``, or a name of CSS; or a palette file, or an image: see :meth:`Palette.read`. A
-    built-in name comes before a file of this name, which can be written ``./c64``. Raises OptionError and
-    PaletteReadError, in one line.
+    It is a built-in name (a key of BUILT_IN); or colours separated by commas, each ``#rrggbb``, ``#rrggbbaa``,
+    ``#rgb``, ``#rgba``, the same without ``#``, or a name of CSS; or a palette file, or an image: see
+    :meth:`Palette.read`. A built-in name comes before a file of this name, which can be written ``./c64``. Raises
+    OptionError and PaletteReadError, in one line.
     """
     if not text.strip():
         raise OptionError("the palette has an empty name: is a variable unset?")

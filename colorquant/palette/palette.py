@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from colorquant.palette.arranging import Nearest
 
 SHOWN = 8  # colours in the repr of a palette
-SHORT_HEX = re.compile(r"#?([0-9a-fA-F]{3})")
+SHORT_HEX = re.compile(r"#?([0-9a-fA-F]{3,4})")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,7 +47,7 @@ class Palette:
 
     @classmethod
     def of(cls, colors: Sequence[str]) -> Palette:
-        """The palette of colours that are written as ``#rrggbb``, ``#rgb``, ``#rrggbbaa``, or as a name of CSS.
+        """The palette of colours written as ``#rrggbb``, ``#rrggbbaa``, ``#rgb``, ``#rgba``, or as a name of CSS.
 
         The ``#`` may be missing. Raises OptionError for another form, and where there is no colour.
         """

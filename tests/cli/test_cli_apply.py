@@ -99,6 +99,17 @@ def test_more_than_256_entries_make_a_truecolour_file_and_that_is_said(run, phot
     assert np.array_equal(colors[labels], read_image(tmp_path / "photo-apply.png").rgb)
 
 
+def test_nothing_is_said_of_a_truecolour_file_that_oxipng_made_indexed(run, photo, tmp_path):
+    pytest.importorskip("oxipng", reason="the extra optimize is not installed")
+    cq.Palette(np.repeat([[[0, 0, 0], [255, 255, 255]]], 150, axis=0).reshape(-1, 3).astype(np.uint8)).write(
+        tmp_path / "p.hex"
+    )
+    result = run("apply", photo, "--palette", tmp_path / "p.hex", "--optimize")
+    with Image.open(tmp_path / "photo-apply.png") as image:
+        assert image.mode != "RGB"
+    assert "truecolour" not in result.stderr
+
+
 @pytest.mark.parametrize("levels", [(0, 255), (0, 90, 255), tuple(range(256))])
 def test_alpha_is_kept_and_so_is_the_order_of_the_palette_where_there_is_room(run, tmp_path, levels):
     rgb = random_picture(3, 40, 50)
@@ -118,7 +129,7 @@ def test_alpha_is_kept_and_so_is_the_order_of_the_palette_where_there_is_room(ru
 
 
 WRONG = {
-    "no palette": ([], "Missing option '--palette'"),
+    "no palette": ([], "colorquant apply needs --palette COLORS|FILE|NAME: see colorquant apply --help"),
     "an empty name": (["--palette", ""], "the palette has an empty name: is a variable unset?"),
     "no such name": (["--palette", "pico9"], "did you mean pico8?"),
     "no such file": (["--palette", "lost.gpl"], "there is no such file: check the name"),

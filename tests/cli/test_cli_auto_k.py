@@ -95,6 +95,7 @@ def test_the_size_is_that_of_the_optimized_file(run, photo, tmp_path):
     [
         (("kmeans", "-k", 4, "--target", "psnr:30"), "--target chooses the number of colours: add -k auto"),
         (("em", "--max-k", 9), "--max-k chooses the number of colours: add -k auto"),
+        (("kmeans", "-k", "auto", "--max-k", "8", "--lock", "pico8"), "raise -k (--max-k with -k auto)"),
         (("kmeans", "--best-effort"), "--best-effort chooses the number of colours: add -k auto"),
         (("kmeans", "-k", "auto", "--target", "psnr:30", "--target", "de:2"), "give one target"),
         (("kmeans", "-k", "auto", "--target", "aic"), "--target aic is not for kmeans"),

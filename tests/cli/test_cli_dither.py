@@ -153,3 +153,20 @@ def test_pages_show_dithered_pictures_pixel_by_pixel(run, ramp, tmp_path):
     assert "--dither none,bayer4" in compared.read_text()
     run("compare", ramp, "-k", 4, "--method", "kmeans", "--html", compared, "-f")
     assert "Pixel by pixel" not in compared.read_text() and "--dither none" not in compared.read_text()
+
+
+@pytest.mark.parametrize(("method", "truecolour"), [("bayer4", True), ("floyd-steinberg", False)])
+def test_a_truecolour_file_that_kept_alpha_makes_is_explained(run, tmp_path, thumbnail, method, truecolour):
+    alpha = np.tile(np.linspace(0, 255, thumbnail.shape[1]).astype(np.uint8), (thumbnail.shape[0], 1))
+    Image.fromarray(np.dstack([thumbnail, alpha])).save(tmp_path / "a.png")
+    result = run("kmeans", tmp_path / "a.png", "-k", 16, "--dither", method)
+    with Image.open(tmp_path / "a-kmeans16.png") as image:
+        assert (image.mode != "P") is truecolour
+    assert ("more than 256 pairs of colour and alpha: the PNG is truecolour" in result.stderr) is truecolour
+
+
+def test_a_note_names_only_some_of_many_locked_colours(run, photo):
+    result = run("kmeans", photo, "-k", 256, "--lock", "web216")
+    note = next(line for line in result.stderr.splitlines() if "locked colour" in line)
+    assert note.count("#") == 8
+    assert note.endswith(" more")

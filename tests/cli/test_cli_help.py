@@ -101,6 +101,7 @@ WRONG = {
     "no such command": (["paint", "PHOTO"], "use one of kmeans, em"),
     "no command": (["PHOTO"], "name one before the images, as in colorquant kmeans "),
     "option": (["kmeans", "PHOTO", "--palete", "p.gpl"], "Did you mean --palette-out?"),
+    "option of pngquant": (["kmeans", "PHOTO", "--quality", "80"], "Did you mean --target?"),
     "option of other programs": (["kmeans", "PHOTO", "--overwrite"], "Did you mean --force?"),
     "number of colours": (["em", "PHOTO", "--colors", "8"], "Did you mean -k?"),
     "short option": (["kmeans", "PHOTO", "-z"], "see colorquant kmeans --help"),

@@ -194,7 +194,7 @@ def test_only_the_chosen_picture_is_kept_unless_all_are_wanted(thumbnail):
         ("kmeans", None, {"min_k": 9, "max_k": 8}, "--min-k 9 is more than --max-k 8"),
         ("kmeans", None, {"min_k": 0}, "--min-k 0 is out of range"),
         ("kmeans", None, {"max_k": 65537}, "--max-k 65537 is out of range"),
-        ("kmeans", None, {"best_effort": True}, "elbow has none"),
+        ("kmeans", None, {"best_effort": True}, "not for elbow: leave it out"),
     ],
 )
 def test_what_contradicts_itself_is_one_line(method, target, settings, words):

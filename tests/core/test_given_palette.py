@@ -47,6 +47,7 @@ def test_known_colours_of_the_built_in_palettes():
         (" 112233 , 445566 , 112233", ("#112233", "#445566", "#112233")),
         ("#fff,black,#11223380", ("#ffffff", "#000000", "#11223380")),
         ("white", ("#ffffff",)),
+        ("#0000,#f80f", ("#00000000", "#ff8800")),
     ],
 )
 def test_colours_are_taken_as_they_are_given(text, hexes):

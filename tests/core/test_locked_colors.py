@@ -105,6 +105,17 @@ def test_locked_colors_are_opaque(thumbnail):
     assert len(result.palette) == 8
 
 
+@pytest.mark.parametrize("lock", [["#00ff00"], ["#00ff00", "#ff00ff", "#ffffff"]])
+def test_faint_pixels_get_the_nearest_entry_beside_unused_locked_colors(thumbnail, lock):
+    alpha = np.tile(np.linspace(-60, 255, thumbnail.shape[1]).clip(0).astype(np.uint8), (thumbnail.shape[0], 1))
+    result = colorquant.quantize(thumbnail, alpha=alpha, k=8, lock=lock)
+    assert 0 in result.palette.counts, "no pixel has some locked colour"
+    clear = result.palette.hex.index("#00000000")
+    assert (result.labels[alpha == 0] == clear).all()
+    assert (result.labels == clear).sum() > (alpha == 0).sum(), "pixels that are nearly transparent are nearest to it"
+    assert np.array_equal(result.labels, result.predict(thumbnail, alpha))
+
+
 def test_dithering_keeps_them(thumbnail):
     dithered = colorquant.quantize(thumbnail, k=8, lock=["#00ff00", "#ffffff"], dither="floyd-steinberg")
     assert {"#00ff00", "#ffffff"} <= set(dithered.palette.hex)
@@ -128,6 +139,7 @@ REFUSED = {
     "no colour": ({"lock": ["red"]}, "'red' is not a colour"),
     "not a list": ({"lock": 7}, "not a list"),
     "not opaque": ({"lock": "#ff000080"}, "not opaque"),
+    "many of them, for opencv": ({"engine": "opencv", "lock": "pico8"}, "--lock with 16 colours cannot be honoured"),
     "em": ({"method": "em", "lock": ["#000000"]}, "cannot be honoured"),
     "opencv": ({"engine": "opencv", "lock": ["#000000"]}, "cannot be honoured"),
     "sklearn": ({"engine": "sklearn", "lock": ["#000000"]}, "cannot be honoured"),
