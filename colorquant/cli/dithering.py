@@ -22,7 +22,7 @@ _details: tuple[Decorator, ...] = (
         DITHER,
         "--serpentine",
         is_flag=True,
-        help="Error diffusion scans every other row backwards, which breaks up patterns; takes forty times as long, "
+        help="Error diffusion scans every other row backwards, which breaks up patterns; takes 20 to 30 times as long, "
         "about 5 seconds per million pixels.",
     ),
     option(
