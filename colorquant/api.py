@@ -197,8 +197,22 @@ def quantize(
 
 
 def _dithering(dither: Dithering | str | None) -> Dithering | None:
-    """A dithering, or the name of a method; None and ``none`` mean no dithering."""
-    return Dithering.requested(dither) if isinstance(dither, str) else dither
+    """A dithering, or the name of a method; None and ``none`` mean no dithering. Raises OptionError."""
+    if isinstance(dither, str):
+        return Dithering.requested(dither)
+    if not isinstance(dither, (Dithering, type(None))):
+        raise OptionError(f"dither is {dither!r}: give the name of a method, such as 'floyd-steinberg', or a Dithering")
+    return dither
+
+
+def _palette(palette: Palette | str) -> Palette:
+    """A palette, or the one that a text names. Raises OptionError."""
+    if isinstance(palette, str):
+        return given_palette(palette)
+    if not isinstance(palette, Palette):
+        kind = type(palette).__name__
+        raise OptionError(f"the palette is of type {kind}: give a Palette; Palette.of makes one of a list of colours")
+    return palette
 
 
 def _takes_auto(fit_options: dict[str, object], wanted: Mapping[str, object]) -> bool:
@@ -260,7 +274,7 @@ def apply(
     :func:`quantize` takes them. Raises OptionError for an empty palette, and where space and distance do not go
     together.
     """
-    palette = given_palette(palette) if isinstance(palette, str) else palette
+    palette = _palette(palette)
     options = MappingOptions(palette, space=space, distance=distance, alpha=fitted_alpha(alpha))
     image = counted(source, alpha)
     result = apply_palette(
@@ -286,6 +300,10 @@ def quantize_with(
     So a label means the same in every image, as with ``--shared``. The palette keeps its colours and their order.
     ``source``, ``alpha`` and ``dither`` as :func:`quantize` takes them.
     """
+    if not isinstance(palette, FittedPalette):
+        raise OptionError(
+            f"{type(palette).__name__} has no model to label with: give a palette from fit(), or use apply()"
+        )
     image = counted(source, alpha)
     name = str(source) if isinstance(source, (str, Path)) else "image"
     result = shared_palette.quantize_with(palette, image, dithering=_dithering(dither))

@@ -30,7 +30,9 @@ def apply_alpha(rgb: UInt8Array, alpha: UInt8Array | None, treatment: str) -> tu
 
     ``keep`` changes nothing. ``drop`` makes every pixel opaque, with the colour that it has. ``threshold:N`` makes
     alpha 255 where it is N or more, and 0 elsewhere. A colour is the background that the pixels are composited onto.
+    Raises OptionError for another word, for an opaque image too.
     """
+    check_alpha(treatment)
     if alpha is None or treatment == "keep":
         return rgb, alpha
     threshold = _threshold(treatment)

@@ -39,6 +39,9 @@ class Palette:
 
     def __post_init__(self) -> None:
         colors = self.colors
+        if not isinstance(colors, np.ndarray):
+            kind = type(colors).__name__
+            raise OptionError(f"the colours are of type {kind}: give an array, uint8 (number, 3), or use Palette.of")
         if colors.ndim != 2 or colors.shape[1] != 3 or colors.dtype != np.uint8:
             raise OptionError(f"the palette is {colors.dtype} {colors.shape}: give colours as uint8 (number, 3)")
         for name, column in (("counts", self.counts), ("alpha", self.alpha), ("names", self.names)):
@@ -126,8 +129,8 @@ class Palette:
         """
         from colorquant.palette.arranging import merge_near
 
-        if not below > 0:
-            raise OptionError(f"--merge-below {below:g} merges nothing: give a number above 0, such as 2")
+        if not isinstance(below, (int, float)) or not below > 0:
+            raise OptionError(f"--merge-below {below} merges nothing: give a number above 0, such as 2")
         weights = np.ones(len(self), np.int64) if self.counts is None else self.counts
         merged = merge_near(self.colors, self.opacities, weights, below)
         kept = self._rows(merged.heaviest.tolist())
@@ -148,7 +151,12 @@ class Palette:
 
     @staticmethod
     def joined(palettes: Sequence[Palette]) -> Palette:
-        """One palette of several, one after the other. Counts are kept where all have them."""
+        """One palette of several, one after the other. Counts are kept where all have them.
+
+        Raises OptionError where there are none.
+        """
+        if not palettes:
+            raise OptionError("there is no palette to join: give at least one")
         known = [palette.counts for palette in palettes if palette.counts is not None]
         clear = any(palette.alpha is not None for palette in palettes)
         named = any(palette.names is not None for palette in palettes)

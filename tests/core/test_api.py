@@ -114,6 +114,9 @@ def test_a_pil_image_of_an_odd_mode_is_refused():
         ({"source": "photo.png", "max_iter": 2.5}, "--max-iter 2.5 is not a whole number"),
         ({"source": "photo.png", "tol": "low"}, "--tol 'low' is not a number"),
         ({"source": "photo.png", "paint": "red"}, "paint is 'red'"),
+        ({"source": "photo.png", "dither": 7}, "dither is 7: give the name of a method"),
+        ({"source": "photo.png", "dither": "floyd"}, "--dither floyd is unknown"),
+        ({"source": "photo.png", "alpha": "opaque"}, "--alpha 'opaque' is unknown"),
         ({"source": 7}, "int cannot be read"),
         ({"source": None}, "NoneType cannot be read"),
     ],
@@ -122,6 +125,23 @@ def test_wrong_use_is_an_option_error(arguments, words, folder):
     with pytest.raises(cq.OptionError, match=re.escape(words)) as raised:
         cq.quantize(**arguments)
     assert isinstance(raised.value, ValueError)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda rgb: cq.apply(["#fff", "#000"], rgb), "the palette is of type list"),
+        (lambda rgb: cq.apply(rgb[0], rgb), "the palette is of type ndarray"),
+        (lambda rgb: cq.quantize_with(cq.Palette.named("bw"), rgb), "Palette has no model"),
+        (lambda _: cq.Palette([(1, 2, 3)]), "the colours are of type list"),
+        (lambda _: cq.Palette.joined([]), "no palette to join"),
+        (lambda _: cq.Palette.named("bw").merged(below="near"), "--merge-below near merges nothing"),
+    ],
+)
+def test_wrong_palettes_are_option_errors(call, words, thumbnail):
+    with pytest.raises(cq.OptionError, match=words) as raised:
+        call(thumbnail)
     assert len(str(raised.value).splitlines()) == 1
 
 

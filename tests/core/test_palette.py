@@ -18,7 +18,7 @@ def test_odd_palettes_are_refused(tmp_path):
     for colors in ([], "#ffffff", np.zeros((0, 3), np.uint8)):
         with pytest.raises(OptionError, match="needs at least one colour"):
             Palette.of(colors)
-    for colors in (["#fff0"], [(1, 2, 3)], np.zeros((2, 3), np.uint8)):
+    for colors in (["#fff01"], [(1, 2, 3)], np.zeros((2, 3), np.uint8)):
         with pytest.raises(OptionError, match="is not a colour: write it like #3366cc"):
             Palette.of(colors)
     with pytest.raises(OptionError, match="unknown ending"):
