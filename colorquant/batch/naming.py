@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -175,7 +176,8 @@ class OutputNaming:
     labels. ``output`` is the value of ``-o``. ``others`` maps keys of OUTPUTS to the value that the user gave: an
     ending, or a name that may hold ``{stem}``. For those in ``once`` a single file is
     written for the whole run, and so it is for ``report``. With ``in_place`` a picture
-    replaces its input; ``force`` and ``skip_existing`` are those of :class:`OutputPaths`.
+    replaces its input; ``force`` and ``skip_existing`` are those of :class:`OutputPaths`. ``read`` maps flags to the
+    files that they name, which may hold ``{stem}``, and which no output may replace.
     """
 
     tag: str
@@ -187,6 +189,7 @@ class OutputNaming:
     skip_existing: bool = False
     report: str | None = None
     once: Collection[str] = ()
+    read: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, inputs: Sequence[Input]) -> Plan[OutputPaths]:
         """Each input with its outputs. Raises OptionError and OutputError as :func:`check_names` does."""
@@ -203,11 +206,27 @@ class OutputNaming:
             force=self.force or self.skip_existing,
             in_place=self.in_place,
         )
+        if self.read:
+            self._check_read(plan)
         for kind, value in self.others.items():
             check = OUTPUTS[kind].check
             if check is not None:
                 check(value, self.k)
         return plan
+
+    def _check_read(self, plan: Plan[OutputPaths]) -> None:
+        """Raises OptionError if an output would replace a file that is read beside the inputs."""
+        real_paths = RealPaths()
+        read = {
+            real_paths.of(name.replace("{stem}", item.stem)): flag
+            for item in plan.inputs
+            for flag, name in self.read.items()
+        }
+        written = [name.name for name in self._names() if name.once]
+        for file in itertools.chain(written, (file for _, paths in plan for file in paths.files(self.k))):
+            flag = read.get(real_paths.of(str(file)))
+            if flag is not None:
+                raise OptionError(f"{file} would be written over, and {flag} reads it: choose another name")
 
     def _names(self) -> Iterator[OutputName]:
         for kind, value in self.others.items():

@@ -153,8 +153,16 @@ class QuantizeRequest:
             skip_existing=self.skip_existing,
             report=self.report,
             once=("palette",) if self.shared else (),
+            read=self._read(),
         )
         return naming.plan(inputs)
+
+    def _read(self) -> dict[str, str]:
+        """The flags that name files to be read, with these files; other values, such as colours, do no harm."""
+        read = {} if self.weights is None else {"--weights": self.weights}
+        if not isinstance(self.options, FitOptions) and self.options.given:
+            read["--palette"] = self.options.given
+        return read
 
     def job(
         self,

@@ -166,3 +166,25 @@ def test_outputs_that_cannot_be(tree, files, said, words):
 def test_standard_input_is_read_once():
     with pytest.raises(OptionError, match="only once"):
         naming.OutputNaming("em4", 4).plan(expand(["-", "-"], recursive=False))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["kmeans", "--weights", "map.png", "-o", "map.png"],
+        ["kmeans", "--weights", "{stem}-map.png", "--palette-out", "photo-map.png"],
+        ["kmeans", "--weights", "photo.png", "--in-place"],
+        ["em", "--weights", "map.gpl", "--shared", "--palette-out", "map.gpl"],
+        ["apply", "--palette", "own.gpl", "--palette-out", "own.gpl"],
+    ],
+)
+def test_no_output_replaces_a_file_that_another_option_reads(run, photo, words, monkeypatch):
+    monkeypatch.chdir(photo.parent)
+    (photo.parent / "own.gpl").write_text("GIMP Palette\n0 0 0\n")
+    before = {path.name: path.read_bytes() for path in photo.parent.iterdir()}
+    command, *rest = words
+    result = run(command, photo.name, *rest, "--force")
+    assert result.exit_code == 2
+    assert "reads it: choose another name" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert {path.name: path.read_bytes() for path in photo.parent.iterdir()} == before
