@@ -231,7 +231,7 @@ def quantize(
         trace=fit.trace,
         history=recorder.history(fit, picture.order),
         seconds=seconds,
-        dithering=dithering,
+        dithering=None if untouched else dithering,
     )
 
 

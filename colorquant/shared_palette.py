@@ -164,6 +164,7 @@ def quantize_with(
     elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.weights.any():
         log_likelihood = palette.model.log_likelihood(weighted.features, weighted.weights)
     error = mse(histogram.colors, painted, histogram.integer_weights)
+    untouched = palette.untouched and error == 0
     spread = image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k)
     quantized = Quantized(
         options=options,
@@ -181,11 +182,11 @@ def quantize_with(
         searched=palette.searched,
         inertia=inertia,
         log_likelihood=log_likelihood,
-        untouched=palette.untouched and error == 0,
+        untouched=untouched,
         shared=shared,
-        dithering=dithering,
+        dithering=None if untouched else dithering,
     )
-    if dithering is None or quantized.untouched:
+    if dithering is None or untouched:
         return quantized
     from colorquant.mapping.dithered import Dithered
 

@@ -91,7 +91,11 @@ def test_locked_colours_stay_and_untouched_pictures_are_not_dithered(run, ramp, 
     locked = cq.quantize(ramp, k=4, lock="#ff0000,#00ff00", dither="atkinson")
     assert {"#ff0000", "#00ff00"} <= set(locked.palette.hex)
     few = np.array([[[1, 2, 3], [200, 100, 50]]], np.uint8)
-    assert np.array_equal(cq.quantize(few, k=2, dither="jarvis").rgb, few)
+    untouched = cq.quantize(few, k=2, dither="jarvis")
+    assert np.array_equal(untouched.rgb, few)
+    assert untouched.dithering is None
+    alone = cq.fit(cq.histogram(few), k=2, dither="jarvis")
+    assert cq.quantize_with(alone, few, dither="jarvis").dithering is None
 
 
 def test_transparent_pixels_keep_their_label_and_weigh_nothing(ramp):

@@ -85,13 +85,16 @@ def _details(file: IndexedFile) -> Details | None:
 
 
 def _made(file: IndexedFile) -> str:
-    """What the picture was made of, such as "16 colours by k-means"."""
+    """What the picture was made of, such as "16 colours by k-means, dithered by floyd-steinberg"."""
     colors = counted(len(file.quantized.palette), "colour")
     if isinstance(file, QuantizedFile):
         shared = file.quantized.shared
         made = f"{colors} by {METHOD_NAMES[file.quantized.options.method]}"
-        return made if shared is None else f"{made}, one palette for {counted(shared, 'image')}"
-    return f"a given palette of {colors}"
+        made = made if shared is None else f"{made}, one palette for {counted(shared, 'image')}"
+    else:
+        made = f"a given palette of {colors}"
+    dithering = file.quantized.dithering
+    return made if dithering is None else f"{made}, dithered by {dithering.method}"
 
 
 def _palette_order(file: IndexedFile) -> str:
