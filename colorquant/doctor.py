@@ -37,7 +37,7 @@ MODULES = {  # of packages whose module has another name
 }
 DEVELOPERS_EXTRA = "dev"  # no command uses it
 TIME_LIMIT = 120  # seconds for one trial
-WIDTHS = (13, 22, 9)  # of the columns group, name and state: lines are printed before all of them are known
+WIDTHS = (14, 22, 9)  # of the columns group, name and state: lines are printed before all of them are known
 
 
 @dataclass(frozen=True)
