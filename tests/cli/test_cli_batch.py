@@ -368,7 +368,14 @@ def pictures(tmp_path):
 
 
 @linux
-@pytest.mark.parametrize("extra", [["-j", "1"], ["-j", "2"], ["-j", "2", "--isolate"]])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        pytest.param(["-j", "1"], marks=pytest.mark.slow),
+        ["-j", "2"],
+        pytest.param(["-j", "2", "--isolate"], marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_says_how_far_it_came(extra, pictures):
     running = started(pictures, ".", "-k", "64", "-o", "out", "--report", "run.jsonl", *extra)
     running.stderr.readline()

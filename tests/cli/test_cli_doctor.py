@@ -56,6 +56,7 @@ def findings(result):
     return report["ok"], {(row["group"], row["name"]): row for row in report["findings"]}
 
 
+@pytest.mark.slow
 def test_this_installation_works(site):
     result = examined(site, "--json")
     fine, found = findings(result)
@@ -80,6 +81,7 @@ def test_this_installation_works(site):
         assert f"`{word}`" in page
 
 
+@pytest.mark.slow
 def test_what_is_broken_is_found_and_survived(site):
     """cv2.ml hidden under two OpenCVs, a library that does not load, one that kills its process, an old one."""
     (site / "sitecustomize.py").write_text("import cv2\ndel cv2.ml\n")

@@ -355,7 +355,7 @@ def test_ctrl_c_exits_130_and_leaves_nothing_half_done(tmp_path):
         read_image(path)
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_ctrl_c_does_not_wait_for_opencv(jobs, tmp_path):
     Image.fromarray(random_picture(1, 500, 500)).save(tmp_path / "a.png")
     command = [sys.executable, "-m", "colorquant", "em", str(tmp_path / "a.png"), "-k", "16", "--engine", "opencv"]

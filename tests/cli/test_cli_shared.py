@@ -205,7 +205,9 @@ def test_what_one_palette_cannot_honour_is_one_line(run, folder, case):
     assert len(list(folder.iterdir())) == 4
 
 
-@pytest.mark.parametrize(("method", "target"), [("kmeans", "psnr:24"), ("kmeans", "de:7"), ("em", "bic")])
+@pytest.mark.parametrize(
+    ("method", "target"), [("kmeans", "psnr:24"), ("kmeans", "de:7"), pytest.param("em", "bic", marks=pytest.mark.slow)]
+)
 def test_auto_chooses_one_number_for_all(run, folder, tmp_path, method, target):
     words = ["--shared", "-k", "auto", "--target", target, "--max-k", 30, "-o", tmp_path / "out", "--json"]
     result = run(method, folder, *words, "--masks", tmp_path / "masks")

@@ -246,7 +246,7 @@ def _chunk(leader):
         return b""
 
 
-@pytest.mark.parametrize("stdout", ["pipe", "terminal"])
+@pytest.mark.parametrize("stdout", [pytest.param("pipe", marks=pytest.mark.slow), "terminal"])
 def test_a_terminal_has_a_bar_with_the_row_in_work_and_a_whole_table(photo, stdout):
     words = ["timing", str(photo), "--engine", "numpy", "-k", "2,3", "--repeat", "3"]
     words += ["--json"] if stdout == "pipe" else []

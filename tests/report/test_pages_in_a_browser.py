@@ -68,7 +68,7 @@ def divided(page):
     return float(page.eval_on_selector("[data-frame]", "frame => frame.style.getPropertyValue('--at')").rstrip("%"))
 
 
-@pytest.mark.parametrize("command", ["kmeans", "em", "compare"])
+@pytest.mark.parametrize("command", ["kmeans", pytest.param("em", marks=pytest.mark.slow), "compare"])
 def test_the_divider_follows_pointer_and_keys(command, visit):
     page = visit(command)
     frame, start = page.locator("[data-frame]"), divided(page)
@@ -147,7 +147,10 @@ def test_the_slider_over_the_iterations_moves_the_centres(visit):
     assert section.locator("[data-play]").inner_text() == "Play"
 
 
-@pytest.mark.parametrize("clipboard", ["there", "missing", "forbidden"])
+@pytest.mark.parametrize(
+    "clipboard",
+    ["there", pytest.param("missing", marks=pytest.mark.slow), pytest.param("forbidden", marks=pytest.mark.slow)],
+)
 def test_a_click_copies_a_colour(clipboard, visit, pages):
     stubs = {
         "there": "{ writeText: text => { window.copied = text; return Promise.resolve(); } }",
@@ -304,7 +307,7 @@ def test_any_two_results_are_held_against_each_other(visit):
     assert tiles.nth(5).get_attribute("aria-pressed") == "true"
 
 
-@pytest.mark.parametrize("system", ["light", "dark"])
+@pytest.mark.parametrize("system", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_theme_is_the_systems_until_the_button(command, system, visit):
     page = visit(command, color_scheme=system)
@@ -327,6 +330,7 @@ def test_nothing_is_wider_than_the_screen(command, width, visit):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1500, 1), (1, 1500), (1, 1)], ids=str)
 def test_a_picture_of_any_shape_fits_the_screen(shape, visit, pages):
     Image.fromarray(random_picture(4, *shape, levels=4)).save(pages / "odd.png")
