@@ -15,6 +15,7 @@ from benchmarks.report import Section, Table
 from benchmarks.rgba_pictures import RGBA, RgbaPicture, pictures
 from benchmarks.settings import Settings, say
 from benchmarks.timing import measure
+from colorquant.analysis.baselines import BASELINES
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.fitting.options import FitOptions
@@ -49,23 +50,22 @@ def _ours(rgba: RGBA, k: int) -> tuple[RGBA, int]:
         return np.asarray(written.convert("RGBA")), len(png)
 
 
-def _imagequant(rgba: RGBA, k: int) -> tuple[RGBA, int]:
-    import imagequant
+def _baseline(name: str) -> Callable[[RGBA, int], tuple[RGBA, int]]:
+    quantize_rgba = BASELINES[name].with_alpha
+    assert quantize_rgba is not None, f"{name} knows alpha"
 
-    height, width = rgba.shape[:2]
-    indices, entries = imagequant.quantize_raw_rgba_bytes(
-        rgba.tobytes(), width, height, dithering_level=0.0, max_colors=k
-    )
-    palette = np.array(entries, np.uint8).reshape(-1, 4)
-    return palette[np.frombuffer(indices, np.uint8)].reshape(rgba.shape), 0
+    def run(rgba: RGBA, k: int) -> tuple[RGBA, int]:
+        labels, palette = quantize_rgba(rgba, k)
+        return palette[labels], 0
 
-
-def _pillow(rgba: RGBA, k: int) -> tuple[RGBA, int]:
-    painted = Image.fromarray(rgba).quantize(k, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    return np.asarray(painted.convert("RGBA")), 0
+    return run
 
 
-ROWS: dict[str, Callable[[RGBA, int], tuple[RGBA, int]]] = {OURS: _ours, IMAGEQUANT: _imagequant, PILLOW: _pillow}
+ROWS: dict[str, Callable[[RGBA, int], tuple[RGBA, int]]] = {
+    OURS: _ours,
+    IMAGEQUANT: _baseline("imagequant"),
+    PILLOW: _baseline("pillow-octree"),
+}
 
 
 def _record(picture: RgbaPicture, k: int, name: str) -> Record:

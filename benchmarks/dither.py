@@ -17,6 +17,7 @@ from benchmarks.programs import found
 from benchmarks.report import Section, Table
 from benchmarks.settings import Settings, say
 from benchmarks.timing import measure
+from colorquant.analysis.baselines import BASELINES
 from colorquant.analysis.blurring import blurred_mse
 from colorquant.color.counted import CountedImage
 from colorquant.fitting.options import FitOptions
@@ -56,16 +57,12 @@ def _unmoved(rgb: RGB, k: int) -> RGB:
     return palette.colors[Dithered.of(image, palette, Dithering(FLOYD_STEINBERG)).labels]
 
 
-def imagequant(rgb: RGB, k: int) -> RGB:
+def _imagequant(rgb: RGB, k: int) -> RGB:
     """libimagequant with full dithering."""
-    import imagequant
-
-    height, width = rgb.shape[:2]
-    rgba = np.dstack([rgb, np.full((height, width), 255, np.uint8)])
-    indices, entries = imagequant.quantize_raw_rgba_bytes(
-        rgba.tobytes(), width, height, dithering_level=1.0, max_colors=k
-    )
-    return np.array(entries, np.uint8).reshape(-1, 4)[:, :3][np.frombuffer(indices, np.uint8).reshape(height, width)]
+    quantize_dithered = BASELINES["imagequant"].dithered
+    assert quantize_dithered is not None, "imagequant dithers"
+    labels, palette = quantize_dithered(rgb, k)
+    return palette[labels]
 
 
 def _pngquant(rgb: RGB, k: int) -> RGB:
@@ -84,7 +81,7 @@ def _pillow(rgb: RGB, k: int) -> RGB:
 ROWS: dict[str, Callable[[RGB, int], RGB]] = {
     **{method: _ours(method) for method in OURS},
     "floyd-steinberg, palette not moved": _unmoved,
-    "imagequant": imagequant,
+    "imagequant": _imagequant,
     "pngquant": _pngquant,
     "Pillow, median cut with kmeans=1": _pillow,
 }
@@ -128,7 +125,7 @@ def _cost(settings: Settings, pictures: list[Picture]) -> Table:
         ratios = []
         for _ in range(settings.rounds):
             _, own = measure(lambda: dither(image, palette, Dithering(FLOYD_STEINBERG)))  # noqa: B023  called at once
-            _, other = measure(lambda: imagequant(rgb, k))  # noqa: B023  called at once
+            _, other = measure(lambda: _imagequant(rgb, k))  # noqa: B023  called at once
             ratios.append(own.cpu / other.cpu)
         rows.append([name, k, own.cpu, other.cpu, float(np.median(ratios))])
     headers = ["picture", "K", "floyd-steinberg alone", "imagequant, palette and dithering", "median ratio"]

@@ -8,10 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorquant.batch.settings import JobOptions
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
-from colorquant.palette.making import PAINTS
 from colorquant.report.figure_kinds import Drawing
 
 if TYPE_CHECKING:  # a plain run loads neither
@@ -28,76 +28,24 @@ DITHER_FLAGS = {
 
 
 def command_line(
-    name: str,
-    options: FitOptions,
-    *,
-    paint: str = next(iter(PAINTS)),
-    assign: str | None = None,
-    reading: Reading = Reading(),  # noqa: B008  it is frozen
-    keep_metadata: bool = False,
-    drawing: Drawing | None = None,
-    auto: AutoK | None = None,
-    weights: str | None = None,
-    optimize: bool = False,
-    skip_if_larger: bool = False,
-    dithering: Dithering | None = None,
-    image: Path | None = None,
-    in_place: bool = False,
-    others: Mapping[str, str] | None = None,
+    name: str, settings: JobOptions, *, image: Path | None, in_place: bool, others: Mapping[str, str]
 ) -> str:
-    """The ``colorquant`` command that quantizes the input ``name`` in the same way, quoted for a POSIX shell.
+    """The ``colorquant`` command that makes the files of the input ``name`` in the same way, quoted for a POSIX shell.
 
-    ``options`` are as :func:`colorquant.fitting.engines.resolve` returns them; those with default values are left out.
-    With ``auto`` the number of colours is chosen again.
-    ``image`` is the picture's file, None for standard output, and with ``in_place`` the input itself; ``others`` maps
-    flags of other outputs to their values.
+    Options of a fit are as :func:`colorquant.fitting.engines.resolve` returns them. Options with default values are
+    left out. With ``settings.auto`` the number of colours is chosen again. ``image`` is the picture's file, None for
+    standard output, and with ``in_place`` the input itself; ``others`` maps flags of other outputs to their values.
     """
-    words = ["colorquant", options.method, _no_option(name), *_fit_words(options, auto)]
-    words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
-    words += _words("--weights", weights, None) + _dither_words(dithering) + _reading_words(reading)
     place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
-    words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
-    return shlex.join([*words, *_drawing_words(drawing)])
-
-
-def apply_command(
-    name: str,
-    options: MappingOptions,
-    *,
-    reading: Reading = Reading(),  # noqa: B008  it is frozen
-    keep_metadata: bool = False,
-    optimize: bool = False,
-    skip_if_larger: bool = False,
-    dithering: Dithering | None = None,
-    image: Path | None = None,
-    in_place: bool = False,
-    others: Mapping[str, str] | None = None,
-) -> str:
-    """The ``colorquant apply`` command for the input ``name``; the other arguments as for :func:`command_line`."""
-    words = ["colorquant", "apply", _no_option(name), "--palette", options.given]
-    words += _words("--space", options.space, None) + _words("--distance", options.distance, type(options).distance)
-    words += _words("--alpha", options.alpha, None)
-    words += _dither_words(dithering) + _reading_words(reading)
-    place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
-    words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
+    words = ["colorquant", settings.options.method, _no_option(name), *_job_words(settings, place, others)]
     return shlex.join(words)
 
 
 def shared_command(
     names: Sequence[str],
-    options: FitOptions,
+    settings: JobOptions,
     *,
-    auto: AutoK | None,
     recursive: bool,
-    paint: str,
-    assign: str | None,
-    reading: Reading,
-    keep_metadata: bool,
-    drawing: Drawing | None,
-    weights: str | None,
-    optimize: bool,
-    skip_if_larger: bool,
-    dithering: Dithering | None,
     shared_from: int | None,
     output: str | None,
     in_place: bool,
@@ -107,13 +55,10 @@ def shared_command(
 
     ``output`` is the value of ``-o``; the other arguments are as for :func:`command_line`.
     """
-    words = ["colorquant", options.method, *map(_no_option, names), *_words("--recursive", recursive, False)]
-    words += ["--shared", *_words("--shared-from", shared_from, None), *_fit_words(options, auto)]
-    words += _words("--paint", paint, next(iter(PAINTS))) + _words("--assign", assign, None)
-    words += _words("--weights", weights, None) + _dither_words(dithering) + _reading_words(reading)
+    words = ["colorquant", settings.options.method, *map(_no_option, names)]
+    words += [*_words("--recursive", recursive, False), "--shared", *_words("--shared-from", shared_from, None)]
     place = ["--in-place"] if in_place else _words("-o", output, None)
-    words += _output_words(keep_metadata, place, others, optimize=optimize, skip_if_larger=skip_if_larger)
-    return shlex.join([*words, *_drawing_words(drawing)])
+    return shlex.join([*words, *_job_words(settings, place, others)])
 
 
 def compare_command(
@@ -156,21 +101,18 @@ def _dither_words(dithering: Dithering | None) -> list[str]:
     return words
 
 
-def _output_words(
-    keep_metadata: bool,
-    place: Sequence[str],
-    others: Mapping[str, str] | None,
-    *,
-    optimize: bool,
-    skip_if_larger: bool,
-) -> list[str]:
-    """The flags of the files that are written; ``place`` says where the picture goes."""
-    words = _words("--keep-metadata", keep_metadata, False)
-    words += _words("--optimize", optimize, False) + _words("--skip-if-larger", skip_if_larger, False)
-    words += place
-    for flag, value in (others or {}).items():
+def _job_words(settings: JobOptions, place: Sequence[str], others: Mapping[str, str]) -> list[str]:
+    """The flags of a job; ``place`` says where the picture goes, ``others`` which other files are written."""
+    options = settings.options
+    words = _fit_words(options, settings.auto) if isinstance(options, FitOptions) else _mapping_words(options)
+    words += _words("--paint", settings.paint, JobOptions.paint) + _words("--assign", settings.assign, None)
+    words += _words("--weights", settings.weights, None) + _dither_words(settings.dithering)
+    words += _reading_words(settings.reading) + _words("--keep-metadata", settings.keep_metadata, False)
+    words += _words("--optimize", settings.optimize, False)
+    words += [*_words("--skip-if-larger", settings.skip_if_larger, False), *place]
+    for flag, value in others.items():
         words += [flag, value]
-    return words
+    return words + _drawing_words(settings.drawing)
 
 
 def _drawing_words(drawing: Drawing | None) -> list[str]:
@@ -190,6 +132,13 @@ def _fit_words(options: FitOptions, auto: AutoK | None) -> list[str]:
         if field.name not in ("method", "k"):
             words += _words(_flag(field.name), getattr(options, field.name), getattr(defaults, field.name))
     return words
+
+
+def _mapping_words(options: MappingOptions) -> list[str]:
+    """The flags of mapping onto a given palette."""
+    words = ["--palette", options.given, *_words("--space", options.space, None)]
+    words += _words("--distance", options.distance, type(options).distance)
+    return words + _words("--alpha", options.alpha, None)
 
 
 def _auto_words(auto: AutoK) -> list[str]:

@@ -194,23 +194,12 @@ class QuantizeRequest:
 
     def shared_command(self, names: Sequence[str], *, recursive: bool) -> str:
         """The shell command that repeats a run with ``--shared`` over ``names``, as the user gave them, or nothing."""
-        assert isinstance(self.options, FitOptions), "only fits have --shared"
         if len(names) > MOST_NAMES:
             return ""
         return shared_command(
             names,
-            self.options,
-            auto=self.auto,
+            self._settings(),
             recursive=recursive,
-            paint=self.paint,
-            assign=self.assign,
-            reading=self.reading,
-            keep_metadata=self.keep_metadata,
-            drawing=self._drawing(),
-            weights=self.weights,
-            optimize=self.optimize,
-            skip_if_larger=self.skip_if_larger,
-            dithering=self.dithering,
             shared_from=self.shared_from,
             output=self.output,
             in_place=self.in_place,

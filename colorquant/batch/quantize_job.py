@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorquant import images
-from colorquant.batch.command import apply_command, command_line
+from colorquant.batch.command import command_line
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.making import Made, make
 from colorquant.batch.notes import palette_notes, truecolour_notes, uncounted_alpha
@@ -56,8 +56,8 @@ class JobResult:
     """The result of a :class:`QuantizeJob`: small enough to be sent between processes, unless ``png`` is set.
 
     ``record`` is the input's JSON object, ``png`` the image if no file was requested (or, if the input is smaller, the
-    bytes of the input), and ``command`` a shell
-    command that quantizes this input in the same way, empty for an input that was skipped.
+    bytes of the input), and ``command`` a shell command that quantizes this input in the same way, empty for an
+    input that was skipped.
     """
 
     record: FileRecord
@@ -161,11 +161,11 @@ def quantize_file(
         seconds["write"] = time.perf_counter() - start
         return FileResult(quantized, bytes_in=bytes_in, bytes_out=len(png), png=None, seconds=seconds, larger=True)
     lost = alpha_notes(paths.others["palette"].name, quantized.palette.alpha) if "palette" in paths.others else ()
-    said = (*palette_notes(quantized), *truecolour_notes(quantized, png), *lost)
+    made_warnings = (*palette_notes(quantized), *truecolour_notes(quantized, png), *lost)
     if made.chosen is not None and settings.shared is None:
-        said = (*said, *made.chosen.warnings)
-    notes = (*read_notes, *uncounted_alpha(quantized), *said)
-    warnings = (*read_warnings, *said)
+        made_warnings = (*made_warnings, *made.chosen.warnings)
+    notes = (*read_notes, *uncounted_alpha(quantized), *made_warnings)
+    warnings = (*read_warnings, *made_warnings)
     encoded: Files = []
     if shown is not None:
         file = _file(settings, paths, shown, made, bytes_in=bytes_in, bytes_out=len(png), notes=notes)
@@ -247,33 +247,4 @@ def _command(settings: JobOptions, paths: OutputPaths) -> str:
         OUTPUTS[kind].flag: path.suffix[1:] if OUTPUTS[kind].beside else str(path)
         for kind, path in paths.others.items()
     }
-    if not isinstance(settings.options, FitOptions):
-        return apply_command(
-            paths.name,
-            settings.options,
-            reading=settings.reading,
-            keep_metadata=settings.keep_metadata,
-            optimize=settings.optimize,
-            skip_if_larger=settings.skip_if_larger,
-            dithering=settings.dithering,
-            image=paths.image,
-            in_place=paths.in_place,
-            others=others,
-        )
-    return command_line(
-        paths.name,
-        settings.options,
-        paint=settings.paint,
-        assign=settings.assign,
-        reading=settings.reading,
-        keep_metadata=settings.keep_metadata,
-        drawing=settings.drawing,
-        auto=settings.auto,
-        weights=settings.weights,
-        optimize=settings.optimize,
-        skip_if_larger=settings.skip_if_larger,
-        dithering=settings.dithering,
-        image=paths.image,
-        in_place=paths.in_place,
-        others=others,
-    )
+    return command_line(paths.name, settings, image=paths.image, in_place=paths.in_place, others=others)
