@@ -30,7 +30,7 @@ from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.images.png import SRGB
 from colorquant.mapping.labelling import Labelling
-from colorquant.mapping.painting import Painted
+from colorquant.mapping.painting import Painted, order_palette
 from colorquant.mapping.painting import paint as paint_image
 from colorquant.palette.making import PAINTS, label_type, ranked
 from colorquant.palette.palette import Palette
@@ -207,10 +207,10 @@ def quantize(
         fit = assigned_fit(engines.fit(weighted, options, recorder, image), weighted, assign)
     with _stage(seconds, "paint"):
         labelling = Labelling.of(weighted, fit, image)
-        picture = paint_image(image, labelling, fit.model, "mean" if untouched else paint)
-        if dithering is not None and not untouched:
-            outward = _outward(labelling, picture, options, paint) if picture.palette.alpha is None else picture
-            picture = _dithered(image, outward, options, dithering)
+        if dithering is None or untouched:
+            picture = paint_image(image, labelling, fit.model, "mean" if untouched else paint)
+        else:
+            picture = _dithered(image, labelling, fit.model, options, paint=paint, dithering=dithering)
     return Quantized(
         options=options,
         labels=picture.labels,
@@ -237,9 +237,8 @@ def quantize(
 
 def check_dithering(options: FitOptions, dithering: Dithering | None) -> None:
     """Raises OptionError where an image that is quantized with ``options`` cannot be dithered."""
-    if dithering is not None and options.alpha == "palette" and not dithering.takes_alpha(options.space):
-        words = "only error diffusion without --serpentine and --dither-adaptive, in rgb, can do that"
-        raise OptionError(f"--dither {dithering.method} cannot be honoured with --alpha palette: {words}")
+    if dithering is not None and options.alpha == "palette":
+        dithering.check_alpha(options.space)
     if dithering is not None and projection_of(options).keep_luma:
         raise OptionError(
             f"--dither {dithering.method} needs a colour for each label, and --space {options.space} with --keep-luma "
@@ -247,31 +246,27 @@ def check_dithering(options: FitOptions, dithering: Dithering | None) -> None:
         )
 
 
-def _outward(labelling: Labelling, picture: Painted, options: FitOptions, paint: str) -> Painted:
-    """The picture with a palette whose colours lie further out, where they are means that dithering may move."""
-    from colorquant.mapping.outward import moved_outward
-
-    colors = moved_outward(labelling, picture.palette, picture.order, options, paint)
-    return replace(picture, palette=Palette(colors, picture.palette.counts))
-
-
-def _dithered(image: CountedImage, picture: Painted, options: FitOptions, dithering: Dithering) -> Painted:
-    """The picture in its palette, dithered: labels by falling pixel counts, without those that no pixel has."""
+def _dithered(
+    image: CountedImage, labelling: Labelling, model: Model, options: FitOptions, *, paint: str, dithering: Dithering
+) -> Painted:
+    """The dithered picture: labels by falling pixel counts, without those that no pixel has."""
     from colorquant.mapping.dithered import Dithered
+    from colorquant.mapping.outward import outward_palette
 
-    palette = picture.palette
+    ordered = order_palette(labelling, model, paint, transparent=image.mask is not None)
+    palette = outward_palette(labelling, ordered, options, paint)
     result = Dithered.of(image, palette, dithering, space=options.space)
     used = (result.counts > 0) | np.isin(palette.hex, options.lock)
     order, kept, rank = ranked(result.counts, palette.rows, used=used, transparent=image.mask is not None)
     if image.mask is not None:  # the type has room for the label of transparent pixels
         rank = np.append(rank, np.array(kept, rank.dtype))
-    moved = np.concatenate([order, np.arange(len(palette), len(picture.order))])
-    return replace(
-        picture,
+    moved = np.concatenate([order, np.arange(len(palette), len(ordered.order))])
+    return Painted(
         labels=rank[result.labels],
         palette=Palette.of_rows(palette.rows[order[:kept]], result.counts[order[:kept]]),
-        model=picture.model.reordered(moved),
-        order=picture.order[moved],
+        pixels=None,
+        model=ordered.model.reordered(moved),
+        order=ordered.order[moved],
         mse=result.mse,
         colors_out=result.colors_out,
     )

@@ -99,15 +99,15 @@ def fit_palette(
     fit = assigned_fit(engines.fit(weighted, options, progress), weighted, assign)
     labelling = Labelling.of(weighted, fit)
     ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)
-    colors = ordered.palette.colors
-    if dithering is not None and not untouched and ordered.palette.alpha is None:
-        from colorquant.mapping.outward import moved_outward
+    fitted = ordered.palette
+    if dithering is not None and not untouched:
+        from colorquant.mapping.outward import outward_palette
 
-        colors = moved_outward(labelling, ordered.palette, ordered.order, options, paint)
+        fitted = outward_palette(labelling, ordered, options, paint)
     return FittedPalette(
-        colors=colors,
-        counts=ordered.palette.counts,
-        alpha=ordered.palette.alpha,
+        colors=fitted.colors,
+        counts=fitted.counts,
+        alpha=fitted.alpha,
         options=options,
         model=ordered.model,
         n_iter=fit.n_iter,

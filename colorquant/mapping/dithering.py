@@ -106,6 +106,12 @@ class Dithering:
         """Whether pictures in palettes over RGBA that were fitted in ``space`` can be dithered so."""
         return space == "rgb" and self.kind == "diffusion" and not self.serpentine and not self.adaptive
 
+    def check_alpha(self, space: str) -> None:
+        """Raises OptionError where :meth:`takes_alpha` is False, for a user who asks for colour and alpha together."""
+        if not self.takes_alpha(space):
+            words = "only error diffusion without --serpentine and --dither-adaptive, in --space rgb, can do that"
+            raise OptionError(f"--dither {self.method} cannot be honoured with --alpha palette: {words}")
+
 
 def dither(
     image: CountedImage, palette: Palette, dithering: Dithering, *, space: str = "rgb", distance: str = "euclidean"

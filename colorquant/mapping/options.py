@@ -72,9 +72,8 @@ class MappingOptions:
 
     def check_dithering(self, dithering: Dithering) -> None:
         """Raises OptionError where the alpha of entries is demanded, but pictures cannot be dithered so."""
-        if self.alpha == "palette" and not dithering.takes_alpha(self.metric_space):
-            words = "only error diffusion without --serpentine and --dither-adaptive, in --space rgb, can do that"
-            raise OptionError(f"--dither {dithering.method} cannot be honoured with --alpha palette: {words}")
+        if self.alpha == "palette":
+            dithering.check_alpha(self.metric_space)
 
     @property
     def method(self) -> str:

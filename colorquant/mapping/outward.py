@@ -13,6 +13,7 @@ from colorquant.blocks import blocks
 from colorquant.color.packing import pack
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.labelling import Labelling, majority_rows
+from colorquant.mapping.painting import OrderedPalette
 from colorquant.palette.palette import Palette
 from colorquant.types import BoolArray, FloatArray, IntArray, UInt8Array
 
@@ -80,14 +81,14 @@ def _repeated(colors: UInt8Array) -> IntArray:
     return repeated
 
 
-def moved_outward(
-    labelling: Labelling, palette: Palette, order: IntArray, options: FitOptions, paint: str
-) -> UInt8Array:
-    """The colours (p, 3) of a fitted palette for dithering: :func:`outward_colors` where ``paint`` made means.
+def outward_palette(labelling: Labelling, ordered: OrderedPalette, options: FitOptions, paint: str) -> Palette:
+    """A fitted palette for dithering: its colours moved apart by :func:`outward_colors`, if ``paint`` made means.
 
-    ``order`` (k,) gives the number that each entry has in ``labelling``; colours that ``options`` lock stay.
+    A palette over RGBA, and colours that ``options`` lock, stay as they are.
     """
-    if paint not in ("members", "mean"):
-        return palette.colors
+    palette = ordered.palette
+    if palette.alpha is not None or paint not in ("members", "mean"):
+        return palette
     locked = np.isin(palette.hex, options.lock)
-    return outward_colors(labelling, palette.colors, order[: len(palette)], locked)
+    order = ordered.order[: len(palette)]
+    return Palette(outward_colors(labelling, palette.colors, order, locked), palette.counts)
