@@ -65,21 +65,61 @@ def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
     and OutputError is raised. A file that is replaced keeps its permissions and, where this is allowed, its owner.
     """
     check_writable((path for path, _ in files), force=force)
-    claims: dict[Path, _Claim] = {}
-    staged: list[tuple[Path, Path, Path]] = []
-    try:
+    with StagedFiles(force=force) as staged:
         for path, data in files:
-            target = Path(os.path.realpath(path)) if force and os.path.islink(path) else path
-            staged.append((_staged(path, target, data, claims), target, path))
-        staged.sort(key=lambda row: row[0].name.endswith(FIRST))  # the locked ones are renamed last
-        with _Staging.lock:
-            for temporary, target, path in staged:
-                _rename(temporary, target, path, force)
-    finally:
-        for temporary, _, _ in staged:
+            staged.add(path, data)
+        staged.commit()
+
+
+class StagedFiles:
+    """Files that are written under temporary names in their folders, and then all get their names, or none does.
+
+    It is a context manager: files that were not committed are removed at its end. ``force`` is that of
+    :func:`write_whole`; the caller calls :func:`check_writable` before the work begins.
+    """
+
+    def __init__(self, *, force: bool) -> None:
+        self._force = force
+        self._claims: dict[Path, _Claim] = {}
+        self._staged: list[tuple[Path, Path, Path]] = []  # temporary file, target, and the path as it was given
+        self._reserved: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> StagedFiles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for temporary, _target, _path in self._staged:
             _discard(temporary)
-        for claim in claims.values():
+        for claim in self._claims.values():
             claim.stream.close()
+
+    def add(self, path: Path, data: bytes) -> None:
+        """Write ``data`` to the temporary file for ``path``. Raises OutputError."""
+        self._add(path, data)
+
+    def reserve(self, path: Path) -> Path:
+        """Create the empty temporary file for ``path``, and return its name, to which the caller writes.
+
+        Its ending is not that of ``path``. Raises OutputError.
+        """
+        temporary = self._add(path, b"")
+        self._reserved.append((temporary, path))
+        return temporary
+
+    def _add(self, path: Path, data: bytes) -> Path:
+        target = Path(os.path.realpath(path)) if self._force and os.path.islink(path) else path
+        temporary = _staged(path, target, data, self._claims)
+        self._staged.append((temporary, target, path))
+        return temporary
+
+    def commit(self) -> None:
+        """Give all files their names. Raises OutputError, also for a file that exists and must not be replaced."""
+        for temporary, path in self._reserved:
+            _flush_to_disk(temporary, path)
+        self._staged.sort(key=lambda row: row[0].name.endswith(FIRST))  # the locked ones are renamed last
+        with _Staging.lock:
+            for temporary, target, path in self._staged:
+                _rename(temporary, target, path, self._force)
 
 
 class LineFile:
@@ -267,6 +307,14 @@ def _fill(stream: BinaryIO, data: bytes) -> None:
     stream.write(data)
     stream.flush()
     os.fsync(stream.fileno())
+
+
+def _flush_to_disk(temporary: Path, path: Path) -> None:
+    try:
+        with temporary.open("r+b") as stream:
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
 
 
 def _take_over(temporary: Path, target: Path) -> None:
