@@ -61,9 +61,19 @@ def taken_auto(method: str, settings: dict[str, Any]) -> Any:
     return AutoK.of(method, targets[0] if targets else None, **values)
 
 
-def number_options(method: str) -> tuple[Decorator, ...]:
-    """``-k``, and the options that say how ``-k auto`` chooses the number of colours for fits with ``method``."""
-    criteria = "bic and aic, the lowest criterion" if method == "em" else "elbow, the knee of the error (Kneedle)"
+CRITERIA = {"em": "bic and aic, the lowest criterion", "kmeans": "elbow, the knee of the error (Kneedle)"}
+
+
+def number_options(method: str | None) -> tuple[Decorator, ...]:
+    """``-k``, and the options that say how ``-k auto`` chooses the number of colours for fits with ``method``.
+
+    None stands for either method.
+    """
+    if method is None:
+        criteria = "; ".join(f"for {name} {words}" for name, words in CRITERIA.items())
+        usual = ", ".join(f"{choices.AUTO_DEFAULTS[name]} for {name}" for name in CRITERIA)
+    else:
+        criteria, usual = CRITERIA[method], choices.AUTO_DEFAULTS[method]
     return (
         option(
             COLORS,
@@ -82,7 +92,7 @@ def number_options(method: str) -> tuple[Decorator, ...]:
             multiple=True,
             help="With -k auto: the fewest colours that reach psnr:35 (dB), de:2 (mean CIEDE2000) or ssim:0.95; the "
             f"most that fit into a PNG of size:50k bytes; or {criteria}.  "
-            f"[default: {choices.AUTO_DEFAULTS[method]}]",
+            f"[default: {usual}]",
         ),
         option(COLORS, "--min-k", type=int, metavar="N", help="Fewest colours that -k auto tries.  [default: 2]"),
         option(COLORS, "--max-k", type=int, metavar="N", help="Most colours that -k auto tries.  [default: 256]"),

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorquant.cli import choices
 from colorquant.cli.dithering import dither_options
-from colorquant.cli.given import GIVEN_PALETTE
-from colorquant.cli.groups import FIT, PALETTE, GroupedCommand, option
+from colorquant.cli.fitting import fit_options
+from colorquant.cli.groups import GroupedCommand
 from colorquant.cli.options import (
     batch_options,
-    fit_options,
     images_argument,
     message_options,
     output_options,
@@ -37,42 +35,9 @@ colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report r.jsonl
 """
 
 
-def _locked(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, ...]:
-    if text is None:
-        return ()
-    from colorquant.palette.given import lockable_colors
-
-    return lockable_colors(text)
-
-
 @click.command("kmeans", cls=GroupedCommand, examples=EXAMPLES)
 @images_argument
-@fit_options(
-    "kmeans",
-    option(
-        PALETTE,
-        "--lock",
-        type=GIVEN_PALETTE,
-        metavar="COLORS|FILE|NAME",
-        callback=_locked,
-        help="Colours that the palette must have, the others are fitted around them: '#ff0000,white', a palette file, "
-        "an image or a built-in palette (numpy only).",
-    ),
-    option(
-        FIT,
-        "--init",
-        type=click.Choice(choices.INITS["kmeans"]),
-        help="Start: by splitting clusters (numpy only), by k-means++ (pp), or from random colours.  "
-        "[default: split; pp with other engines]",
-    ),
-    option(
-        FIT,
-        "--tol",
-        type=float,
-        metavar="DISTANCE",
-        help="Stop when no centre moves further, in units of the space; with opencv, its epsilon.  [default: 0.01]",
-    ),
-)
+@fit_options("kmeans")
 @dither_options
 @reading_options
 @output_options()

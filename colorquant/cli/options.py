@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import wraps
 from typing import Any
 
 import click
 
 from colorquant.cli import choices
-from colorquant.cli.colors import number_options, taken_auto
 from colorquant.cli.groups import (
     BATCH,
-    COLOUR,
     FIGURE,
     FIT,
     MESSAGES,
@@ -26,7 +23,9 @@ from colorquant.cli.groups import (
 from colorquant.cli.lists import CommaList
 
 
-def _stack(*decorators: Decorator) -> Decorator:
+def stack(*decorators: Decorator) -> Decorator:
+    """One decorator that adds several options, in their order."""
+
     def decorate(function: Function) -> Function:
         for decorator in reversed(decorators):
             function = decorator(function)
@@ -60,90 +59,24 @@ figure_title_option = option(
 )
 
 
-def fit_options(method: str, *own: Decorator) -> Decorator:
-    """The options of a fit with ``method``; ``own`` are those that only this method has.
-
-    The command gets a :class:`colorquant.fitting.options.FitOptions` as ``options``, and as ``auto`` a
-    :class:`colorquant.analysis.auto_k.AutoK`, or None where the user gave a number of colours.
-    """
-
-    def decorate(function: Function) -> Function:
-        @wraps(function)
-        def command(**settings: Any) -> None:
-            from colorquant.fitting.options import FitOptions
-
-            auto = taken_auto(method, settings)
-            settings["k"] = settings["k"] if auto is None else auto.max_k
-            names = [name for name in FitOptions.__match_args__ if name != "alpha"]  # which reading_options takes
-            given = {name: settings.pop(name) for name in names if name in settings}
-            function(options=FitOptions(method=method, **given), auto=auto, **settings)
-
-        return _fit_stack(method, own)(command)
-
-    return decorate
-
-
-def _fit_stack(method: str, own: Iterable[Decorator]) -> Decorator:
-    return _stack(
-        *number_options(method),
-        option(
-            FIT,
-            "--engine",
-            type=click.Choice(choices.ENGINES),
-            default="numpy",
-            show_default=True,
-            help="Implementation to use: numpy fits the colour histogram, opencv and sklearn call those libraries.",
-        ),
-        option(
-            FIT,
-            "--effort",
-            type=click.Choice(choices.EFFORTS),
-            help="How thoroughly the numpy engine searches; best takes about ten times as long.  [default: balanced]",
-        ),
-        *own,
-        option(FIT, "--max-iter", type=int, metavar="N", help="Maximum number of iterations.  [default: 100]"),
-        attempts_option,
-        seed_option,
-        option(
-            PALETTE,
-            "--protect",
-            type=click.Choice(choices.PROTECTIONS),
-            help="Keep the colours of small objects: the weight of a colour grows with the square root of the pixels "
-            "that are like it. The error of the whole picture grows by about a tenth.",
-        ),
-        option(
-            PALETTE,
-            "--weights",
-            type=ANY_PATH,
-            metavar="FILE.png",
-            help="A gray image of the same size: pixels count in the fit in proportion to it, black ones not at all. "
-            "One for all inputs, or with {stem} in its name one for each.",
-        ),
-        option(
-            COLOUR,
-            "--space",
-            type=click.Choice(choices.SPACES),
-            default="rgb",
-            show_default=True,
-            help="Colour space in which the colours are clustered; gray makes a gray picture.",
-        ),
-        option(
-            COLOUR,
-            "--keep-luma/--no-keep-luma",
-            default=None,
-            help="Cluster only the chroma and keep the lightness of every pixel.  "
-            "[default: on for ycrcb, off for other spaces]",
-        ),
-        option(
-            PALETTE,
-            "--paint",
-            type=click.Choice(choices.PAINTS),
-            default="members",
-            show_default=True,
-            help="Colour of a label: the colour of more than half of its pixels, or else their mean (members); their "
-            "mean (mean); their most frequent colour (dominant); the centre of the model (centers).",
-        ),
-    )
+alpha_option = option(
+    READING,
+    "--alpha",
+    metavar="palette|keep|drop|threshold[:N]|COLOR",
+    help="Fit colour and alpha together, so that the palette has K entries of both (palette); keep the alpha "
+    "of every pixel (keep); drop it (drop); make it 255 from N up, 0 below (threshold; N is 128); or composite "
+    "the image onto a colour: white, fff, '#ffcc00'.  [default: palette in kmeans where some pixels are partly "
+    "transparent, if engine and space can do it; else keep]",
+)
+max_pixels_option = option(
+    READING,
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=choices.MAX_PIXELS,
+    show_default=True,
+    help="Refuse images with more pixels before decoding them.",
+)
 
 
 def reading_options(function: Function) -> Function:
@@ -160,16 +93,8 @@ def reading_options(function: Function) -> Function:
         reading = Reading(frame, max_pixels, strict, "keep" if alpha is None or fitted else alpha)
         return function(*args, reading=reading, alpha=fitted, **rest)
 
-    return _stack(
-        option(
-            READING,
-            "--alpha",
-            metavar="palette|keep|drop|threshold[:N]|COLOR",
-            help="Fit colour and alpha together, so that the palette has K entries of both (palette); keep the alpha "
-            "of every pixel (keep); drop it (drop); make it 255 from N up, 0 below (threshold; N is 128); or composite "
-            "the image onto a colour: white, fff, '#ffcc00'.  [default: palette in kmeans where some pixels are partly "
-            "transparent, if engine and space can do it; else keep]",
-        ),
+    return stack(
+        alpha_option,
         option(
             READING,
             "--frame",
@@ -177,15 +102,7 @@ def reading_options(function: Function) -> Function:
             metavar="N",
             help="Frame of an animation, page of a TIFF or size of an icon to read, counted from 0.  [default: 0]",
         ),
-        option(
-            READING,
-            "--max-pixels",
-            type=click.IntRange(min=1),
-            metavar="N",
-            default=choices.MAX_PIXELS,
-            show_default=True,
-            help="Refuse images with more pixels before decoding them.",
-        ),
+        max_pixels_option,
         option(READING, "--strict", is_flag=True, help="Check all data of a PNG or JPEG for damage (slower)."),
     )(command)
 
@@ -215,7 +132,7 @@ verbose_option = option(MESSAGES, "-v", "--verbose", is_flag=True, help="Print m
 STEM = "With several inputs, put {stem} into the name."
 
 
-_picture_options = _stack(
+_picture_options = stack(
     option(
         OUTPUT,
         "-o",
@@ -226,7 +143,7 @@ _picture_options = _stack(
     ),
     force_option,
 )
-_label_options = _stack(
+_label_options = stack(
     option(
         OUTPUT,
         "--palette-out",
@@ -267,7 +184,7 @@ def _html_option(shown: str) -> Decorator:
     return option(OUTPUT, "--html", type=ANY_PATH, metavar="FILE.html", help=f"Write a page that shows {shown}.")
 
 
-mapping_output_options = _stack(
+mapping_output_options = stack(
     _picture_options,
     _html_option("before and after, pixels and palette"),
     _label_options,
@@ -278,7 +195,7 @@ mapping_output_options = _stack(
 
 def output_options(*own: Decorator) -> Decorator:
     """The files that ``kmeans`` and ``em`` write; ``own`` are those that only one of the two has."""
-    return _stack(
+    return stack(
         _picture_options,
         _html_option("before and after, pixels, palette, other numbers of colours and iterations"),
         _label_options,
@@ -319,7 +236,7 @@ def output_options(*own: Decorator) -> Decorator:
     )
 
 
-shared_options = _stack(
+shared_options = stack(
     option(
         PALETTE,
         "--shared",
@@ -335,7 +252,7 @@ shared_options = _stack(
         help="With --shared: fit the palette to N of the inputs, chosen at random by --seed.  [default: all]",
     ),
 )
-batch_options = _stack(
+batch_options = stack(
     recursive_option,
     jobs_option,
     option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),
@@ -365,4 +282,4 @@ batch_options = _stack(
         help="Write a JSON object per input: its results, or why it failed.",
     ),
 )
-message_options = _stack(json_option, quiet_option, verbose_option)
+message_options = stack(json_option, quiet_option, verbose_option)
