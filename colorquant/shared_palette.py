@@ -68,6 +68,24 @@ class FittedPalette(Palette):
         return predict(self.model, self.options, CountedImage(rgb, alpha), len(self), self.assign)
 
 
+def check_sums(options: FitOptions, what: str) -> None:
+    """Raises OptionError for an engine that fits pixels: ``what``, such as --shared, adds colour histograms."""
+    if engines.ENGINES[options.engine][options.method].per_pixel:
+        raise OptionError(
+            f"{what} adds colour histograms, but {options.method} --engine {options.engine} fits every pixel: "
+            "use --engine numpy"
+        )
+
+
+def counts_alpha(options: FitOptions, dithering: Dithering | None) -> bool:
+    """Whether colour and alpha are counted together, where images have alpha, for one palette for all of them.
+
+    ``options`` are as :func:`colorquant.fitting.engines.resolve` returns them.
+    """
+    dithers = dithering is not None and not dithering.takes_alpha(options.space)
+    return engines.fits_alpha(options) and options.alpha != "keep" and not dithers
+
+
 def fit_palette(
     histogram: ColorHistogram,
     options: FitOptions,

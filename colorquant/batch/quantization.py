@@ -14,7 +14,7 @@ from colorquant.batch.quantize_job import QuantizeJob
 from colorquant.batch.settings import JobOptions
 from colorquant.color.spaces import Projection
 from colorquant.errors import EngineError, OptionError
-from colorquant.fitting.engines import ENGINES, Progress, check_weights, histogram_for, resolve
+from colorquant.fitting.engines import Progress, check_weights, histogram_for, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.quantization import check_dithering
@@ -93,11 +93,9 @@ class QuantizeRequest:
         """Raises OptionError for an option that one palette for all inputs cannot honour."""
         options = self.options
         assert isinstance(options, FitOptions), "only fits have --shared"
-        if ENGINES[options.engine][options.method].per_pixel:
-            raise OptionError(
-                f"--shared adds colour histograms, but {options.method} --engine {options.engine} fits every pixel: "
-                "use --engine numpy"
-            )
+        from colorquant.shared_palette import check_sums
+
+        check_sums(options, "--shared")
         if self.auto is not None:
             from colorquant.analysis.shared_k import check_shared
 

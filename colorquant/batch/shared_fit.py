@@ -20,9 +20,8 @@ from colorquant.batch.settings import JobOptions
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import ImageReadError
-from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
-from colorquant.shared_palette import FittedPalette
+from colorquant.shared_palette import FittedPalette, counts_alpha
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -61,8 +60,7 @@ class CountJob:
         image = CountedImage(picture.rgb, picture.alpha, settings.importance(picture))
         options = settings.options
         assert isinstance(options, FitOptions), "only fits share a palette"
-        dithers = settings.dithering is not None and not settings.dithering.takes_alpha(options.space)
-        together = engines.fits_alpha(options) and options.alpha != "keep" and not dithers
+        together = counts_alpha(options, settings.dithering)
         return image.with_alpha.histogram if together and not image.opaque else image.histogram
 
 
