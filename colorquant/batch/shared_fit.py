@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from colorquant import images
 from colorquant.batch.inputs import STDIN, Input
@@ -19,6 +15,7 @@ from colorquant.batch.run import Outcome, run
 from colorquant.batch.settings import JobOptions
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
+from colorquant.color.summing import HistogramSum
 from colorquant.errors import ImageReadError
 from colorquant.fitting.options import FitOptions
 from colorquant.shared_palette import FittedPalette, counts_alpha
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from colorquant.analysis.auto_k import ChosenK
 
 Planned = tuple[Input, OutputPaths]
-PENDING = 1 << 21  # colours of histograms that wait to be added, in one step, to the sum
 
 
 @dataclass(frozen=True)
@@ -62,37 +58,6 @@ class CountJob:
         assert isinstance(options, FitOptions), "only fits share a palette"
         together = counts_alpha(options, settings.dithering)
         return image.with_alpha.histogram if together and not image.opaque else image.histogram
-
-
-class HistogramSum:
-    """Adds histograms, many in one step, so that the work and the memory grow with the colours and not with the images.
-
-    Counts are integers, so the sum is the same in any order.
-    """
-
-    def __init__(self) -> None:
-        self.images = 0
-        self._total: ColorHistogram | None = None
-        self._pending: list[ColorHistogram] = []
-
-    def add(self, histogram: ColorHistogram) -> None:
-        """Add the histogram of an image."""
-        self.images += 1
-        self._pending.append(histogram)
-        summed = 0 if self._total is None else len(self._total)
-        if sum(map(len, self._pending)) > max(PENDING, summed):
-            self._merge()
-
-    def total(self) -> ColorHistogram:
-        """The sum of all histograms so far."""
-        self._merge()
-        return self._total or ColorHistogram(np.empty((0, 3), np.uint8), np.empty(0, np.int64))
-
-    def _merge(self) -> None:
-        parts = [*self._pending, *([] if self._total is None else [self._total])]
-        while len(parts) > 1:  # in pairs, so that each colour is copied a few times only
-            parts = [reduce(operator.add, parts[place : place + 2]) for place in range(0, len(parts), 2)]
-        self._total, self._pending = (parts[0] if parts else None), []
 
 
 @dataclass

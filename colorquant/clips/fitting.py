@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from colorquant.clips.results import ClipFit, Segment
-from colorquant.color.counted import CountedImage
+from colorquant.color.frame_counting import FrameCounter
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import EngineError, ImageReadError, OptionError
 from colorquant.fitting.engines import Progress, histogram_for, resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.shared_palette import FittedPalette, check_sums, counts_alpha, fit_palette
-from colorquant.types import UInt8Array
 from colorquant.video.frames import Frame
 
 if TYPE_CHECKING:  # a plain run does not load it
@@ -51,7 +48,7 @@ def fit_clip(
         raise OptionError(f"--every {every} is out of range: use a whole number from 1 on")
     options = resolve(options)
     check_sums(options, "a clip")
-    counter = _FrameCounter(counts_alpha(options, dithering))
+    counter = FrameCounter(with_alpha=counts_alpha(options, dithering))
     number = 0
     for number, frame in enumerate(frames, start=1):
         if (number - 1) % every == 0:
@@ -70,20 +67,3 @@ def fit_clip(
 
     palette = fit(options.k) if choose is None else choose(total, fit)
     return ClipFit((Segment(0, number, palette),), number, -(-number // every), len(total))
-
-
-class _FrameCounter:
-    """Adds the histograms of frames; with ``together`` colour and alpha are counted together, where there is alpha."""
-
-    def __init__(self, together: bool) -> None:
-        self._together = together
-        self._total = ColorHistogram(np.empty((0, 3), np.uint8), np.empty(0, np.int64))
-
-    def add(self, rgb: UInt8Array, alpha: UInt8Array | None = None) -> None:
-        """Count a frame: ``rgb`` (h, w, 3) uint8, and ``alpha`` (h, w) uint8 or None."""
-        image = CountedImage(rgb, alpha)
-        self._total += image.with_alpha.histogram if self._together and not image.opaque else image.histogram
-
-    def total(self) -> ColorHistogram:
-        """The sum of all frames so far."""
-        return self._total

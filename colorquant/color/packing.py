@@ -16,6 +16,13 @@ def pack(colors: UInt8Array) -> UInt32Array:
     channels = colors.shape[-1]
     flat = colors.reshape(-1, channels)
     keys = np.empty(len(flat), np.uint32)
+    if channels == 3 and len(flat) > 1 and flat.flags.c_contiguous:
+        # Four bytes are read at each third one, and the last of them, of the next pixel, is shifted out.
+        keys[:-1] = np.ndarray(len(flat) - 1, ">u4", flat, 0, (3,))
+        keys[:-1] >>= np.uint32(8)
+        red, green, blue = flat[-1].tolist()
+        keys[-1] = red << 16 | green << 8 | blue
+        return keys
     for rows in blocks(len(flat)):
         part = keys[rows]
         part[:] = flat[rows, 0]

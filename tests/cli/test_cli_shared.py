@@ -11,8 +11,8 @@ from support.pictures import random_picture
 
 import colorquant as cq
 from colorquant.batch import shared_fit
-from colorquant.batch.shared_fit import HistogramSum
 from colorquant.color.histogram import ColorHistogram
+from colorquant.color.summing import HistogramSum
 from colorquant.images import read_image
 
 NAMES = ("a", "b", "c", "d")
