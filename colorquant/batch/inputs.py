@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,23 @@ EARLIER_OUTPUT = re.compile(  # group 1 is the stem of the input
     r"|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png",
     re.DOTALL,
 )
+
+
+@dataclass(frozen=True)
+class InputKind:
+    """The files that a folder stands for: those with one of the ``suffixes`` that ``accepts`` returns True for.
+
+    ``noun`` is their name in messages. Left out are files whose names match ``earlier``, an output of an earlier run,
+    if its group 1 is the stem of a file in the same folder.
+    """
+
+    noun: str
+    suffixes: frozenset[str]
+    earlier: re.Pattern[str]
+    accepts: Callable[[str], bool] | None = None
+
+
+IMAGES = InputKind("images", SUFFIXES, EARLIER_OUTPUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +118,13 @@ class RealPaths:
         return os.path.realpath(path) if exists and os.path.islink(path) else os.path.join(real, name)
 
 
-def find_inputs(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()) -> FoundInputs:
-    """Find the files and the images of folders that ``names`` stand for, in the order of the names.
+def find_inputs(
+    names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = (), kind: InputKind = IMAGES
+) -> FoundInputs:
+    """Find the files, and those of a ``kind`` in folders, that ``names`` stand for, in the order of the names.
 
-    A file that is named twice is used once. Sub-folders in ``outputs`` are left out. A folder without images, or one
-    that cannot be listed, becomes an input with a problem. Raises OptionError for an empty name.
+    A file that is named twice is used once. Sub-folders in ``outputs`` are left out. A folder without such files, or
+    one that cannot be listed, becomes an input with a problem. Raises OptionError for an empty name.
     """
     inputs: dict[str, Input] = {}
     passed_over: list[str] = []
@@ -114,7 +133,7 @@ def find_inputs(names: Sequence[str], *, recursive: bool, outputs: Iterable[str]
     for name in names:
         if not name:
             raise OptionError("an input has an empty name: is a variable unset?")
-        for item in _expanded(name, recursive, closed, passed_over):
+        for item in _expanded(name, recursive, closed, passed_over, kind):
             key = STDIN if item.name == STDIN else real_paths.of(item.name)
             if key == STDIN and key in inputs:
                 raise OptionError("standard input (-) can be read only once")
@@ -127,21 +146,25 @@ def expand(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()
     return find_inputs(names, recursive=recursive, outputs=outputs).inputs
 
 
-def _expanded(name: str, recursive: bool, closed: frozenset[str], passed_over: list[str]) -> Iterator[Input]:
+def _expanded(
+    name: str, recursive: bool, closed: frozenset[str], passed_over: list[str], kind: InputKind
+) -> Iterator[Input]:
     if name == STDIN or not os.path.isdir(name):
         yield Input(name)
         return
     empty = True
-    for item in _images_in(str(Path(name)), recursive, closed, passed_over):
+    for item in _files_in(str(Path(name)), recursive, closed, passed_over, kind):
         empty = False
         yield item
     if empty:
         hint = "give a folder that holds some" if recursive else "use -r to read its sub-folders"
-        yield Input(name, problem=ImageReadError(f"no images in this folder: {hint}"))
+        yield Input(name, problem=ImageReadError(f"no {kind.noun} in this folder: {hint}"))
 
 
-def _images_in(top: str, recursive: bool, closed: frozenset[str], passed_over: list[str]) -> Iterator[Input]:
-    """Yield the image files below ``top``, recognized by their ending, folder by folder.
+def _files_in(
+    top: str, recursive: bool, closed: frozenset[str], passed_over: list[str], kind: InputKind
+) -> Iterator[Input]:
+    """Yield the files of a ``kind`` below ``top``, folder by folder.
 
     Left out are hidden files, links to folders (they can form circles), and sub-folders whose real path is in
     ``closed``. Files that are named like an earlier output and lie beside its input are added to ``passed_over``.
@@ -151,7 +174,7 @@ def _images_in(top: str, recursive: bool, closed: frozenset[str], passed_over: l
         folder = waiting.pop()
         place = os.path.join(top, folder) if folder else top
         try:
-            files, folders = _list_folder(place)
+            files, folders = _list_folder(place, kind.suffixes)
         except OSError as error:
             reason = f"this folder cannot be listed: {error.strerror or error}; check its permissions"
             yield Input(place, problem=ImageReadError(reason))
@@ -159,18 +182,18 @@ def _images_in(top: str, recursive: bool, closed: frozenset[str], passed_over: l
         prefix = "" if place == os.curdir else place
         stems = {os.path.splitext(name)[0] for name in files}
         for name in sorted(files):
-            earlier = EARLIER_OUTPUT.fullmatch(name)
+            earlier, path = kind.earlier.fullmatch(name), os.path.join(prefix, name)
             if earlier and earlier[1] in stems:
-                passed_over.append(os.path.join(prefix, name))
-            else:
-                yield Input(os.path.join(prefix, name), folder, listed=True)
+                passed_over.append(path)
+            elif kind.accepts is None or kind.accepts(path):
+                yield Input(path, folder, listed=True)
         if recursive:
             below = [os.path.join(folder, name) for name in sorted(folders, reverse=True)]
             waiting += [path for path in below if os.path.realpath(os.path.join(top, path)) not in closed]
 
 
-def _list_folder(folder: str) -> tuple[list[str], list[str]]:
-    """The names of a folder's images and of its sub-folders, without a system call per file."""
+def _list_folder(folder: str, suffixes: frozenset[str]) -> tuple[list[str], list[str]]:
+    """The names of a folder's files with such endings and of its sub-folders, without a system call per file."""
     files, folders = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -178,7 +201,7 @@ def _list_folder(folder: str) -> tuple[list[str], list[str]]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and (
+            elif os.path.splitext(entry.name)[1].lower() in suffixes and (
                 entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path)
             ):
                 files.append(entry.name)

@@ -152,6 +152,28 @@ def _check_clashes(
             owners[place] = item
 
 
+def check_read(
+    inputs: Sequence[Input],
+    names: Sequence[OutputName],
+    files: Iterable[Iterable[str | Path]],
+    read: Mapping[str, str],
+) -> None:
+    """Raises OptionError if an output would replace a file that is read beside the inputs.
+
+    ``names`` and ``files`` are those of :func:`check_names`. ``read`` maps flags to the files that they name, which may
+    hold ``{stem}``.
+    """
+    if not read:
+        return
+    real_paths = RealPaths()
+    places = {real_paths.of(name.replace("{stem}", item.stem)): flag for item in inputs for flag, name in read.items()}
+    once = (Path(name.name) for name in names if name.once)
+    for file in itertools.chain(once, itertools.chain.from_iterable(files)):
+        flag = places.get(real_paths.of(str(file)))
+        if flag is not None:
+            raise OptionError(f"{file} would be written over, and {flag} reads it: choose another name")
+
+
 class Plan(Generic[D]):
     """Inputs, each with the result of ``planned``, which is computed when needed, so that only names are in memory."""
 
@@ -206,27 +228,12 @@ class OutputNaming:
             force=self.force or self.skip_existing,
             in_place=self.in_place,
         )
-        if self.read:
-            self._check_read(plan)
+        check_read(inputs, list(self._names()), (paths.files(self.k) for _, paths in plan), self.read)
         for kind, value in self.others.items():
             check = OUTPUTS[kind].check
             if check is not None:
                 check(value, self.k)
         return plan
-
-    def _check_read(self, plan: Plan[OutputPaths]) -> None:
-        """Raises OptionError if an output would replace a file that is read beside the inputs."""
-        real_paths = RealPaths()
-        read = {
-            real_paths.of(name.replace("{stem}", item.stem)): flag
-            for item in plan.inputs
-            for flag, name in self.read.items()
-        }
-        written = [name.name for name in self._names() if name.once]
-        for file in itertools.chain(written, (file for _, paths in plan for file in paths.files(self.k))):
-            flag = read.get(real_paths.of(str(file)))
-            if flag is not None:
-                raise OptionError(f"{file} would be written over, and {flag} reads it: choose another name")
 
     def _names(self) -> Iterator[OutputName]:
         for kind, value in self.others.items():
