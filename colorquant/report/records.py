@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Required, TypedDict
 
 from colorquant.fitting.models import GaussianMixture, Iteration, SearchStep
+from colorquant.report.choice_records import AutoRecord, DitherRecord, auto_record, auto_words, dither_record
 
 if TYPE_CHECKING:
     from colorquant.analysis.auto_k import ChosenK
@@ -17,33 +18,18 @@ STAGES = ("read", "count", "fit", "paint", "write")  # whose wall times are repo
 SHOWN_COLORS = 32  # colours of a palette that -v shows
 
 
-class CurveRecord(TypedDict):
-    """A number of colours that ``-k auto`` tried; ``value`` is null where nothing was lost, or there is none."""
+class PaletteRow(TypedDict, total=False):
+    """The part of a record that is shown as a palette: colours with their numbers of pixels."""
 
-    k: int
-    value: float | None
-    mse: float
+    palette: list[tuple[str, int]]
 
 
-class AutoRecord(TypedDict):
-    """How ``-k auto`` chose the number of colours; ``target`` is null where the criterion has none."""
+class IterationRow(TypedDict, total=False):
+    """The part of a record about the iterations of a fit."""
 
-    criterion: str
-    target: float | None
-    min_k: int
-    max_k: int
-    reached: bool
-    curve: list[CurveRecord]
-
-
-class DitherRecord(TypedDict):
-    """How a picture was dithered; the keys are those of :class:`colorquant.mapping.dithering.Dithering`."""
-
-    method: str
-    strength: float
-    serpentine: bool
-    space: str
-    adaptive: bool
+    n_iter: int | None
+    converged: bool | None
+    searched: bool
 
 
 class FileRecord(TypedDict, total=False):
@@ -151,23 +137,6 @@ def record(
     return row
 
 
-def auto_record(chosen: ChosenK) -> AutoRecord:
-    """The JSON object of a choice of ``-k auto``."""
-    auto = chosen.auto
-    return {
-        "criterion": auto.criterion,
-        "target": auto.value,
-        "min_k": auto.min_k,
-        "max_k": auto.max_k,
-        "reached": chosen.reached,
-        "curve": [{"k": point.k, "value": _finite(point.value), "mse": point.mse} for point in chosen.curve],
-    }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
 def mapped_record(
     name: str,
     output: str,
@@ -209,15 +178,8 @@ def mapped_record(
 
 def _add_dither(row: FileRecord, image: IndexedImage) -> None:
     """Say in the record how the image was dithered, if it was."""
-    dithering = image.dithering
-    if dithering is not None:
-        row["dither"] = {
-            "method": dithering.method,
-            "strength": dithering.strength,
-            "serpentine": dithering.serpentine,
-            "space": dithering.space,
-            "adaptive": dithering.adaptive,
-        }
+    if image.dithering is not None:
+        row["dither"] = dither_record(image.dithering)
 
 
 def _palette(image: IndexedImage) -> list[tuple[str, int]]:
@@ -245,9 +207,9 @@ def summary_line(row: FileRecord, width: int | None = None) -> str:
     if row["status"] == "skipped":
         words = "skipped, it exists"
     elif row["status"] == "larger":
-        words = f"kept, would not be smaller: {_change_words(row['bytes_in'], row['bytes_out'])}"
+        words = f"kept, would not be smaller: {change_words(row['bytes_in'], row['bytes_out'])}"
     else:
-        words = f"{_color_words(row)} · {_change_words(row['bytes_in'], row['bytes_out'])}"
+        words = f"{_color_words(row)} · {change_words(row['bytes_in'], row['bytes_out'])}"
     return f"{name if width is None else shortened(name, width - len(words) - 2)}: {words}"
 
 
@@ -268,9 +230,9 @@ def _color_words(row: FileRecord) -> str:
     return f"{row['colors_in']:,} → {row['colors_out']:,} colour{plural}{dither} · {psnr}"
 
 
-def _change_words(before: int, after: int) -> str:
+def change_words(before: int, after: int) -> str:
     """Two numbers of bytes and their difference in percent: 620 → 74 kB (−88 %)."""
-    first, second = _short_size(before), _short_size(after)
+    first, second = short_size(before), short_size(after)
     if first[1] == second[1]:
         sizes = f"{first[0]} → {second[0]} {second[1]}"
     else:
@@ -280,8 +242,8 @@ def _change_words(before: int, after: int) -> str:
     return f"{sizes} ({sign}{abs(percent):,} %)"
 
 
-def _short_size(size: int) -> tuple[str, str]:
-    """A number of bytes as two or more digits and a unit."""
+def short_size(size: int) -> tuple[str, str]:
+    """A number of bytes as two or more digits, and its unit."""
     if size < 1000:
         return str(size), "B"
     value, unit = (size / 1000, "kB") if size < 999_500 else (size / 1e6, "MB")
@@ -316,18 +278,11 @@ def detail_lines(row: FileRecord) -> list[str]:
         words = f"inertia {row['inertia']:.6g}"
     else:
         words = "nothing to fit"
-    auto = [f"  {auto_words(row)}"] if "auto" in row else []
-    return [*auto, f"  {words} · {_iteration_count(row)}", f"  {times}"]
+    auto = [f"  {auto_words(row['k'], row['auto'])}"] if "auto" in row else []
+    return [*auto, f"  {words} · {iteration_words(row)}", f"  {times}"]
 
 
-def auto_words(row: FileRecord) -> str:
-    """How ``-k auto`` chose the number of colours: k = 26 by psnr:35, after trying 16, 25, 26, 32."""
-    auto = row["auto"]
-    target = auto["criterion"] + ("" if auto["target"] is None else f":{auto['target']:.12g}")
-    return f"k = {row['k']} by {target}, after trying {', '.join(str(point['k']) for point in auto['curve'])}"
-
-
-def palette_lines(row: FileRecord, width: int = 80) -> list[str]:
+def palette_lines(row: PaletteRow, width: int = 80) -> list[str]:
     """The palette of a :func:`record` as text, a few colours a line: #1f77b4 12.5 %."""
     shares = palette_shares(row)
     longest = max((len(color) for color, _ in shares), default=0)
@@ -337,13 +292,13 @@ def palette_lines(row: FileRecord, width: int = 80) -> list[str]:
     return lines + more_colors(row)
 
 
-def palette_shares(row: FileRecord) -> list[tuple[str, str]]:
+def palette_shares(row: PaletteRow) -> list[tuple[str, str]]:
     """The first colours of a record's palette, as #rrggbb and a share such as 12.5 %."""
     pixels = sum(count for _, count in row["palette"]) or 1
     return [(color, f"{100 * count / pixels:.1f} %") for color, count in row["palette"][:SHOWN_COLORS]]
 
 
-def more_colors(row: FileRecord) -> list[str]:
+def more_colors(row: PaletteRow) -> list[str]:
     """A line that says how many colours :func:`palette_shares` leaves out; an empty list if it has all."""
     rest = len(row["palette"]) - SHOWN_COLORS
     return [f"  and {rest:,} more: see --palette-out"] if rest > 0 else []
@@ -354,7 +309,8 @@ def notes_line(notes: Sequence[str]) -> str:
     return f"  note: {printable('; '.join(notes))}"
 
 
-def _iteration_count(row: FileRecord) -> str:
+def iteration_words(row: IterationRow) -> str:
+    """The iterations of a fit as text: "12 iterations on all colours, converged"."""
     if row["n_iter"] is None:
         return "OpenCV does not report iterations"
     plural = "" if row["n_iter"] == 1 else "s"

@@ -23,11 +23,11 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from colorquant.report.records import FileRecord, more_colors, palette_shares
+from colorquant.report.records import PaletteRow, more_colors, palette_shares
 from colorquant.report.tables import Table
 
 
-def swatches(row: FileRecord, width: int) -> Text:
+def swatches(row: PaletteRow, width: int) -> Text:
     """The palette of a JSON record as coloured blocks, largest share first, on one line of ``width`` columns."""
     cells = max(1, min(len(row["palette"]), width // 2))
     text = Text()
@@ -36,7 +36,7 @@ def swatches(row: FileRecord, width: int) -> Text:
     return text
 
 
-def palette_table(row: FileRecord, width: int) -> Text:
+def palette_table(row: PaletteRow, width: int) -> Text:
     """The palette of a JSON record: each colour as a block, with its hex code and share, in ``width`` columns."""
     per_line = max(1, (width - 2) // 22)
     text = Text()
