@@ -32,7 +32,7 @@ from colorquant.quantization import (
     log_likelihood_of,
     predict,
 )
-from colorquant.types import FloatArray, LabelArray, UInt8Array
+from colorquant.types import AnyArray, FloatArray, IntArray, LabelArray, UInt8Array
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.mapping.dithering import Dithering
@@ -150,6 +150,19 @@ def _painted(palette: FittedPalette, labelling: Labelling) -> UInt8Array:
     if palette.chroma is None:
         return palette.rows[labelling.labels]
     return keep_luma(labelling, palette.chroma, projection_of(palette.options))
+
+
+def label_colors(palette: FittedPalette, colors: UInt8Array) -> tuple[IntArray, UInt8Array]:
+    """The labels (n,) of distinct colours (n, c) uint8 under the palette's model, and the colours that they get."""
+    labelling = _labelled(palette, palette.features_of(ColorHistogram(colors, np.ones(len(colors), np.int64))))
+    return labelling.labels, _painted(palette, labelling)
+
+
+def paint_labels(palette: FittedPalette, colors: UInt8Array, labels: AnyArray) -> UInt8Array:
+    """The colours (n, c) uint8 that colours (n, c) uint8 get where they have these ``labels`` (n,)."""
+    if palette.chroma is None:
+        return palette.rows[labels]
+    return projection_of(palette.options).to_rgb(palette.chroma[labels], colors)
 
 
 def painted_colors(palette: FittedPalette, histogram: ColorHistogram) -> UInt8Array:

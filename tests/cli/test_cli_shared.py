@@ -10,7 +10,7 @@ from PIL import Image
 from support.pictures import random_picture
 
 import colorquant as cq
-from colorquant.batch import shared_fit
+from colorquant.color import summing
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.summing import HistogramSum
 from colorquant.images import read_image
@@ -387,7 +387,7 @@ def test_weights_of_each_image_count_in_the_one_fit(run, folder, tmp_path):
 
 
 def test_sums_of_histograms_do_not_depend_on_how_they_are_added(monkeypatch):
-    monkeypatch.setattr(shared_fit, "PENDING", 50)
+    monkeypatch.setattr(summing, "PENDING", 50)
     generator = np.random.default_rng(5)
     parts = []
     for number in range(17):

@@ -1,0 +1,269 @@
+"""The labels of the frames of a clip under its fit, one frame after the other, and what is measured of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from colorquant.clips.results import ClipFit, ClipLabels
+from colorquant.clips.smoothing import check_margin, keeps_label
+from colorquant.clips.steadiness import SteadinessCounter
+from colorquant.clips.timeline import TimelineSum
+from colorquant.color.counted import CountedImage
+from colorquant.color.difference import mse
+from colorquant.color.packing import pack
+from colorquant.color.rgba import OPAQUE
+from colorquant.color.visible import visible_mask
+from colorquant.errors import OptionError
+from colorquant.fitting.models import GaussianMixture
+from colorquant.mapping.label_table import MOST_LABELS, LabelTable
+from colorquant.palette.making import label_type
+from colorquant.quantization import check_dithering
+from colorquant.shared_palette import FittedPalette, label_colors, paint_labels, quantize_with
+from colorquant.types import AnyArray, BoolArray, Float32Array, UInt8Array, UInt32Array
+from colorquant.video.frames import Frame, IndexedFrame
+
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.mapping.dithering import Dithering
+
+
+@dataclass(frozen=True, eq=False)
+class _Pixels:
+    """The labels of a frame: pixels as rows (n, …).
+
+    ``keys`` (n,) are the packed colours, ``labels`` (n,) the labels, ``hidden`` (n,) marks the pixels without one,
+    None where there are none. ``alpha`` (n,) is that of the pixels, None where all are opaque. ``squared`` is the sum
+    of the squared errors times the weights of the pixels, ``weight`` the sum of the weights. ``painted`` (n, 3) are the
+    colours where pixels keep their own lightness, else None.
+    """
+
+    keys: UInt32Array
+    labels: AnyArray
+    hidden: BoolArray | None
+    alpha: UInt8Array | None
+    squared: float
+    weight: float
+    painted: UInt8Array | None
+
+
+class ClipLabeller:
+    """Labels the frames of a clip, in their order, by its fit; memory does not grow with their number.
+
+    Without ``smooth`` the labels are those of :func:`colorquant.shared_palette.quantize_with` for the palette of each
+    frame's segment. ``smooth`` is the margin of :func:`colorquant.clips.smoothing.keeps_label`: with one above 0 a
+    pixel that is visible in two frames keeps its label unless another is better by more. It begins anew where ``cuts``
+    says that a scene begins, and so does the comparison of frames for the steadiness, with ``still`` levels; where a
+    segment begins without a cut, both go on. Raises OptionError for a margin or a number of levels that is out of
+    range, for smoothing with ``dithering``, and as ``quantize_with`` does.
+    """
+
+    def __init__(
+        self, fit: ClipFit, *, dithering: Dithering | None = None, smooth: float = 0.0, still: float = 4.0
+    ) -> None:
+        check_margin(smooth)
+        if not 0 <= still <= 256:
+            raise OptionError(f"--still {still:g} is out of range: use a number of levels from 0 to 256")
+        if smooth and dithering is not None:
+            raise OptionError("--smooth keeps labels that --dither changes from pixel to pixel: use one of them")
+        for segment in fit.segments:
+            check_dithering(segment.palette.options, dithering)
+        self._fit, self._dithering, self._smooth = fit, dithering, smooth
+        self._cuts = frozenset(fit.cuts or ())
+        self._number, self._segment = 0, 0
+        self._table: LabelTable | None = None
+        self._before: _Pixels | None = None
+        self._counts = np.zeros(fit.k, np.int64)
+        self._transparent = 0
+        self._squared = self._raw_squared = self._weight = 0.0
+        self._steadiness, self._raw_steadiness = SteadinessCounter(still), SteadinessCounter(still)
+        self._timeline = TimelineSum(fit.k)
+
+    @property
+    def palette(self) -> FittedPalette:
+        """The palette of the frame that was labelled last."""
+        return self._fit.segments[self._segment].palette
+
+    def label(self, frame: Frame) -> IndexedFrame:
+        """The next frame in the colours of its segment's palette; fully transparent pixels have the label ``fit.k``.
+
+        A palette that has fewer entries than that of another segment is filled up with those of the one before.
+        """
+        self._advance()
+        raw = self._labelled(frame)
+        pixels = self._smoothed(raw) if self._smooth and self._before is not None else raw
+        self._measure(frame, raw, pixels)
+        self._before, self._number = pixels, self._number + 1
+        return self._indexed(frame, pixels)
+
+    def result(self) -> ClipLabels:
+        """What was measured on all frames so far."""
+        weight = max(self._weight, 1.0)
+        return ClipLabels(
+            frames=self._number,
+            counts=self._counts.copy(),
+            transparent=self._transparent,
+            mse=self._squared / weight,
+            timeline=self._timeline.result(),
+            steadiness=self._steadiness.result(),
+            unsmoothed=self._raw_steadiness.result() if self._smooth else None,
+            unsmoothed_mse=self._raw_squared / weight if self._smooth else None,
+        )
+
+    def posteriors(self, frame: Frame) -> Float32Array:
+        """The probability of each label at each pixel of the frame that was labelled last, (h, w, k) float32.
+
+        Fully transparent pixels have 0. Raises OptionError for k-means, which has none.
+        """
+        palette, k = self.palette, len(self.palette)
+        if not isinstance(palette.model, GaussianMixture):
+            raise OptionError("k-means has no posteriors: use --method em")
+        image = CountedImage(frame.rgb, frame.alpha)
+        by_color = np.zeros((len(image.histogram) + 1, self._fit.k), np.float32)
+        members = palette.model.reordered(np.arange(k))
+        by_color[:-1, :k] = members.posteriors(palette.features_of(image.histogram).features)
+        return by_color[image.index]
+
+    def _advance(self) -> None:
+        """Go on to the segment of the next frame."""
+        segments = self._fit.segments
+        if self._segment + 1 < len(segments) and self._number >= segments[self._segment + 1].first:
+            self._segment, self._table = self._segment + 1, None
+        if self._number in self._cuts:
+            self._before = None
+            self._steadiness.cut()
+            self._raw_steadiness.cut()
+
+    def _labelled(self, frame: Frame) -> _Pixels:
+        """The labels of a frame by the fit alone."""
+        by_table = self._dithering is None and self.palette.options.alpha != "palette" and self._fit.k < MOST_LABELS
+        return self._look_up(frame) if by_table else self._quantize(frame)
+
+    def _look_up(self, frame: Frame) -> _Pixels:
+        """The labels of a frame whose pixels are labelled by their colour alone, by a table."""
+        palette = self.palette
+        own_lightness = palette.chroma is not None
+        if self._table is None:
+            self._table = LabelTable(partial(label_colors, palette), len(palette), painted=own_lightness)
+        keys, alpha = pack(frame.rgb), _flat_alpha(frame)
+        mask = visible_mask(alpha)
+        if mask is None:
+            found = self._table.look_up(keys)
+            labels, hidden = found.labels, None
+        else:  # hidden colours are not labelled
+            found, hidden = self._table.look_up(keys[mask]), ~mask
+            labels = np.full(len(keys), self._fit.k, label_type(self._fit.k + 1))
+            labels[mask] = found.labels
+        painted = None
+        if own_lightness:
+            painted = np.zeros((len(keys), 3), np.uint8)
+            painted[... if mask is None else mask] = self._table.painted(keys if mask is None else keys[mask])
+        errors = found.squared_errors
+        weights = None if alpha is None else alpha if mask is None else alpha[mask]
+        if weights is None:
+            squared, weight = float(errors.sum(dtype=np.int64)), float(len(errors))
+        else:
+            squared, weight = int(errors.astype(np.int64) @ weights) / OPAQUE, int(weights.sum()) / OPAQUE
+        return _Pixels(keys, labels, hidden, alpha, squared, weight, painted)
+
+    def _quantize(self, frame: Frame) -> _Pixels:
+        """The labels of a frame that are dithered, or depend on alpha."""
+        palette, alpha = self.palette, _flat_alpha(frame)
+        quantized = quantize_with(palette, CountedImage(frame.rgb, frame.alpha), dithering=self._dithering)
+        labels, hidden = quantized.labels.reshape(-1), None
+        if palette.alpha is None:
+            mask = visible_mask(alpha)
+            hidden = None if mask is None else ~mask
+        if hidden is not None and len(palette) < self._fit.k:
+            labels = labels.astype(label_type(self._fit.k + 1))
+            labels[hidden] = self._fit.k
+        painted = None if quantized.painted is None else quantized.painted.reshape(-1, 3)
+        squared = quantized.mse * quantized.weight
+        return _Pixels(pack(frame.rgb), labels, hidden, alpha, squared, quantized.weight, painted)
+
+    def _smoothed(self, raw: _Pixels) -> _Pixels:
+        """The labels with those of the frame before where no other is better by the margin."""
+        before, palette = self._before, self.palette
+        if before is None or len(before.labels) != len(raw.labels):
+            return raw
+        rows = np.flatnonzero(raw.labels != before.labels)
+        both = before.labels[rows] < len(palette)
+        if raw.hidden is not None:
+            both &= ~raw.hidden[rows]
+        rows = rows[both]
+        colors = self._colors_at(raw, rows)
+        new, old = raw.labels[rows], before.labels[rows]
+        kept = keeps_label(palette, colors, new=new, old=old, margin=self._smooth)
+        rows, colors, new, old = rows[kept], colors[kept], new[kept], old[kept]
+        if not len(rows):
+            return raw
+        labels, painted = raw.labels.copy(), raw.painted
+        labels[rows] = old
+        after = paint_labels(palette, colors, old)
+        if painted is not None:
+            painted = painted.copy()
+            painted[rows] = after
+        weights = np.ones(len(rows), np.int64)
+        scale = 1
+        if raw.alpha is not None and palette.alpha is None:
+            weights, scale = raw.alpha[rows].astype(np.int64), OPAQUE
+        total = int(weights.sum()) / scale
+        change = mse(colors, after, weights) - mse(colors, paint_labels(palette, colors, new), weights)
+        return replace(raw, labels=labels, painted=painted, squared=raw.squared + change * total)
+
+    def _colors_at(self, pixels: _Pixels, rows: AnyArray) -> UInt8Array:
+        """The colours (m, 3) of pixels, or (m, 4) with alpha where the palette has it."""
+        keys = pixels.keys[rows]
+        bands = [keys >> np.uint32(16), keys >> np.uint32(8) & np.uint32(255), keys & np.uint32(255)]
+        colors = np.column_stack([band.astype(np.uint8) for band in bands])
+        if self.palette.options.alpha != "palette":
+            return colors
+        alpha = np.full(len(rows), OPAQUE, np.uint8) if pixels.alpha is None else pixels.alpha[rows]
+        colors[alpha == 0] = 0
+        return np.column_stack([colors, alpha])
+
+    def _measure(self, frame: Frame, raw: _Pixels, pixels: _Pixels) -> None:
+        counts = np.bincount(pixels.labels, minlength=self._fit.k + 1).astype(np.int64)
+        self._counts += counts[: self._fit.k]
+        self._transparent += int(counts[self._fit.k])
+        self._timeline.add(float(frame.time), counts[: self._fit.k])
+        self._squared += pixels.squared
+        self._raw_squared += raw.squared
+        self._weight += raw.weight
+        self._steadiness.add(pixels.keys, pixels.labels, pixels.alpha)
+        if self._smooth:
+            self._raw_steadiness.add(raw.keys, raw.labels, raw.alpha)
+
+    def _indexed(self, frame: Frame, pixels: _Pixels) -> IndexedFrame:
+        palette, shape = self.palette, frame.rgb.shape[:2]
+        rows = self._rows()
+        labels = pixels.labels.reshape(shape)
+        entry_alpha = None if palette.alpha is None else rows[:, 3]
+        alpha = frame.alpha if pixels.alpha is not None else None
+        return IndexedFrame(
+            labels=labels,
+            colors=rows[:, :3],
+            time=frame.time,
+            duration=frame.duration,
+            entry_alpha=entry_alpha,
+            alpha=alpha if entry_alpha is None else entry_alpha[labels],
+            painted=None if pixels.painted is None else pixels.painted.reshape(frame.rgb.shape),
+        )
+
+    def _rows(self) -> UInt8Array:
+        """The entries (``fit.k``, c) of the segment's palette, filled up where it has fewer."""
+        rows = self.palette.rows
+        for segment in self._fit.segments[self._segment :: -1]:
+            earlier = segment.palette.rows[len(rows) :, : rows.shape[1]]
+            rows = np.concatenate([rows, earlier]) if earlier.shape[1] == rows.shape[1] else rows
+        missing = self._fit.k - len(rows)
+        return np.concatenate([rows, np.zeros((missing, rows.shape[1]), np.uint8)]) if missing else rows
+
+
+def _flat_alpha(frame: Frame) -> UInt8Array | None:
+    """The alpha (n,) of the pixels of a frame; None where all are opaque."""
+    if frame.alpha is None or int(frame.alpha.min()) == OPAQUE:
+        return None
+    return frame.alpha.reshape(-1)
