@@ -57,7 +57,7 @@ class Picture:
 
 def read_image(source: Path | str | bytes, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
     """Decode a file, or its bytes, into upright pixels in sRGB. Raises ImageReadError where it is not a whole image."""
-    picture, bytes_in = decode(source, FORMATS, reading, lambda loaded: _to_picture(loaded, reading))
+    picture, bytes_in = decode(source, FORMATS, reading, lambda loaded: picture_of(loaded, reading))
     rgb, alpha = apply_alpha(picture.rgb, picture.alpha, reading.alpha)
     return replace(picture, rgb=rgb, alpha=alpha, bytes_in=bytes_in)
 
@@ -166,7 +166,8 @@ def _distinct(rgb: UInt8Array, alpha: UInt8Array | None, most: int) -> ImageColo
     return ImageColors(bands[:, :3].copy(), counted, None if alpha is None else bands[:, 3].copy())
 
 
-def _to_picture(loaded: Loaded, reading: Reading) -> Picture:
+def picture_of(loaded: Loaded, reading: Reading) -> Picture:
+    """The pixels of a frame, upright and in sRGB, and the notes on it; their alpha is as in the file."""
     image = loaded.image
     native, rgb, conversions = _to_srgb(loaded)
     dropped = _dropped_frames(loaded, reading)

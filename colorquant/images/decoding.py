@@ -93,12 +93,19 @@ def decode(
 
     ``formats`` are Pillow's names of those allowed. Raises ImageReadError where the file is not a whole image of them.
     """
-    data = source if isinstance(source, bytes) else _read_bytes(Path(source))
+    data = source if isinstance(source, bytes) else read_bytes(Path(source))
     if not data:
         raise ImageReadError("the file is empty: give an image")
+    with pillow_errors(formats, reading), _loaded(data, formats, reading) as loaded:
+        return convert(loaded), len(data)
+
+
+@contextmanager
+def pillow_errors(formats: tuple[str, ...], reading: Reading) -> Iterator[None]:
+    """Let Pillow decode without warnings; what it raises over files that are damaged becomes ImageReadError."""
     try:
-        with quiet_pillow(reading.max_pixels), _loaded(data, formats, reading) as loaded:
-            return convert(loaded), len(data)
+        with quiet_pillow(reading.max_pixels):
+            yield
     except ImageReadError:
         raise
     except Image.DecompressionBombError as error:
@@ -124,10 +131,12 @@ def check_readable(path: Path) -> None:
         raise _unreadable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """The bytes of a file or a pipe, at most the first ``most`` if it is not negative. Raises ImageReadError."""
     check_readable(path)
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            return stream.read(most)
     except OSError as error:
         raise _unreadable(error) from error
 
@@ -145,7 +154,8 @@ def _too_many(max_pixels: int) -> str:
     return f"more than {max_pixels:,} pixels: give a smaller image, or allow more with --max-pixels"
 
 
-def _check_size(size: tuple[int, int], reading: Reading) -> None:
+def check_size(size: tuple[int, int], reading: Reading) -> None:
+    """Raises ImageReadError where an image of ``size`` (width, height) has more pixels than the limit."""
     width, height = size
     if width * height > reading.max_pixels:
         raise ImageReadError(f"claims {width} × {height}, {_too_many(reading.max_pixels)}")
@@ -159,9 +169,9 @@ def _loaded(data: bytes, formats: tuple[str, ...], reading: Reading) -> Iterator
             yield loaded
         return
     with Image.open(io.BytesIO(data), formats=formats) as image:
-        _check_size(image.size, reading)
+        check_size(image.size, reading)
         frames = _seek(image, reading.frame_number)
-        _check_size(image.size, reading)
+        check_size(image.size, reading)
         bits = _bits(image, data)
         _check_before(image, data, bits)
         low = None
@@ -214,7 +224,7 @@ def _icon(data: bytes, reading: Reading) -> Iterator[Loaded]:
         return
     core_header = inner.startswith(BITMAP_CORE_HEADER)
     width, height = struct.unpack_from("<HH" if core_header else "<ii", inner, 4)
-    _check_size((abs(width), abs(height) // 2), reading)
+    check_size((abs(width), abs(height) // 2), reading)
     image = icon.frame(number)
     image.load()
     yield Loaded(image, inner, None, 8, len(entries))

@@ -1,0 +1,52 @@
+"""Open a clip: its content decides whether Pillow reads it, an animation, or PyAV, a video."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from colorquant.errors import ImageReadError
+from colorquant.images.alpha import check_alpha
+from colorquant.images.animation import is_animation_format, open_animation, still_format
+from colorquant.images.decoding import check_readable, read_bytes
+from colorquant.video.animated import AnimatedImage
+from colorquant.video.frames import Clip, ClipReading
+from colorquant.video.selection import check_selection
+
+ANIMATION_SUFFIXES = frozenset((".gif", ".png", ".apng", ".webp"))
+VIDEO_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("mp4", "m4v", "mov", "qt", "3gp", "3g2", "mkv", "webm", "avi", "mpg", "mpeg", "m2v", "vob", "ts", "mts"),
+        *("m2ts", "wmv", "asf", "flv", "ogv", "ogg", "mxf", "nut", "y4m", "ivf", "dv", "h264", "264", "hevc", "h265"),
+        *("265", "obu"),
+    )
+)
+SIGNATURE = 64  # bytes from the beginning of a file that tell its format
+
+
+def open_clip(source: Path | bytes, reading: ClipReading = ClipReading()) -> Clip:  # noqa: B008  it is frozen
+    """Open a video or an animation, a file or its bytes; no more than its first frame is decoded.
+
+    A still PNG, WebP or GIF is a clip of one frame. Raises ImageReadError where it is no clip, is damaged, or has
+    larger frames than ``reading`` allows; EngineError for a video where PyAV is not installed; OptionError for times, a
+    rate, a scale or an alpha that no clip can have.
+    """
+    check_selection(reading)
+    check_alpha(reading.alpha)
+    if isinstance(source, Path):
+        check_readable(source)
+        if stat.S_ISFIFO(source.stat().st_mode):
+            source = read_bytes(source)
+    first = source[:SIGNATURE] if isinstance(source, bytes) else read_bytes(source, SIGNATURE)
+    if not first:
+        raise ImageReadError("the file is empty: give a video or an animation")
+    if is_animation_format(first):
+        data = source if isinstance(source, bytes) else read_bytes(source)
+        return AnimatedImage(open_animation(data, reading.max_pixels), reading)
+    from colorquant.video.av_reading import open_video
+
+    still = still_format(source)
+    if still is not None:
+        raise ImageReadError(f"is a still image ({still}): use colorquant kmeans or colorquant em")
+    return open_video(source, reading)
