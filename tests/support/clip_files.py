@@ -1,69 +1,80 @@
-"""Small videos and animations, made when they are needed."""
+"""Clips as reports get them: tiny frames, fitted and labelled without any file."""
 
-from __future__ import annotations
-
-import io
+import itertools
 from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from PIL import Image
 
-HEIGHT, WIDTH = 24, 32
+from colorquant.clips.results import ClipFit, ClipLabels, Segment, Steadiness, Timeline
+from colorquant.color.difference import mse
+from colorquant.color.histogram import ColorHistogram
+from colorquant.fitting.engines import resolve
+from colorquant.fitting.options import FitOptions
+from colorquant.report.clip_file import QuantizedClip, WrittenOutput
+from colorquant.shared_palette import fit_palette
+from colorquant.types import UInt8Array
+from colorquant.video.frames import ClipInfo, IndexedFrame
+
+FPS = 10
 
 
-def pictures(count: int, height: int = HEIGHT, width: int = WIDTH) -> list[np.ndarray]:
-    """Pictures (height, width, 3) uint8: four areas of plain colours, and a white square that moves."""
-    base = np.zeros((height, width, 3), np.uint8)
-    base[: height // 2, : width // 2] = (200, 30, 30)
-    base[: height // 2, width // 2 :] = (30, 160, 60)
-    base[height // 2 :, : width // 2] = (40, 50, 190)
-    base[height // 2 :, width // 2 :] = (90, 90, 90)
-    found = []
+def moving_frames(count: int = 8, height: int = 12, width: int = 16) -> list[UInt8Array]:
+    """Frames (h, w, 3) of a red block that moves over a noisy blue background."""
+    noise = np.random.default_rng(3)
+    frames = []
     for number in range(count):
-        picture = base.copy()
-        picture[4:8, number : number + 4] = 240
-        found.append(picture)
-    return found
+        frame = np.full((height, width, 3), (30, 60, 160), np.int16)
+        frame[2:7, number % width : number % width + 4] = (220, 40, 30)
+        frames.append(np.clip(frame + noise.integers(-6, 7, frame.shape), 0, 255).astype(np.uint8))
+    return frames
 
 
-def video(
-    frames: Sequence[np.ndarray],
-    kind: str = "mp4",
-    codec: str = "libx264",
-    *,
-    times: Sequence[int] | None = None,
-    time_base: Fraction = Fraction(1, 1000),
-    rate: int = 25,
-    pixels: str = "yuv420p",
-    rotation: int | None = None,
-    **options: str,
-) -> bytes:
-    """A video of frames (h, w, 3 or 4) uint8. ``times`` are those of the frames in units of ``time_base``."""
-    import av
+def quantized_clip(
+    frames: Sequence[UInt8Array], k: int = 2, method: str = "em", segments: int = 1, **changes: object
+) -> QuantizedClip:
+    """The clip of ``frames`` in ``k`` colours, with a fit for each of ``segments`` parts of the same length."""
+    options = resolve(FitOptions(method, k))
+    bounds = np.linspace(0, len(frames), segments + 1).round().astype(int).tolist()
+    parts = []
+    for first, end in itertools.pairwise(bounds):
+        histogram = ColorHistogram.count(np.concatenate(list(frames[first:end])))
+        parts.append(Segment(first, end, fit_palette(histogram, options)))
+    fit = ClipFit(tuple(parts), len(frames), len(frames), 321, cuts=tuple(bounds[1:-1]) if segments > 1 else None)
+    indexed = indexed_frames(fit, frames)
+    counts = np.array([np.bincount(one.labels.reshape(-1), minlength=fit.k) for one in indexed])
+    errors = [mse(frame.reshape(-1, 3), one.rgb.reshape(-1, 3)) for frame, one in zip(frames, indexed, strict=True)]
+    labels = ClipLabels(
+        frames=len(frames),
+        counts=counts.sum(axis=0),
+        transparent=0,
+        mse=float(np.mean(errors)),
+        timeline=Timeline(np.arange(len(frames)) / FPS, counts / counts.sum(axis=1, keepdims=True)),
+        steadiness=Steadiness(0.0123, 0.04, 4.0) if len(frames) > 1 else None,
+    )
+    height, width = frames[0].shape[:2]
+    duration = Fraction(len(frames), FPS)
+    file = QuantizedClip(
+        name="clip.mp4",
+        info=ClipInfo(width, height, len(frames), duration, Fraction(FPS), "mp4", "h264", bytes_in=20_000),
+        frames=len(frames),
+        duration=duration,
+        outputs=(WrittenOutput(f"clip-{method}{k}.mp4", 8_000),),
+        seconds={"read": 0.5, "count": 0.25, "fit": 0.75, "label": 0.25, "write": 0.25},
+        command=f"colorquant video clip.mp4 -k {k}",
+        options=options,
+        fit=fit,
+        labels=labels,
+    )
+    return QuantizedClip(**{**vars(file), **changes})
 
-    stream = io.BytesIO()
-    with av.open(stream, "w", format={"mkv": "matroska"}.get(kind, kind)) as container:
-        video = container.add_stream(codec, rate=rate, options=options)
-        video.height, video.width = frames[0].shape[:2]
-        video.pix_fmt = pixels
-        video.codec_context.thread_count = 1
-        if rotation is not None:
-            video.set_display_rotation(rotation)
-        if times is not None:
-            video.codec_context.time_base = time_base
-        for number, pixels_of_frame in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels_of_frame, "rgb24" if pixels_of_frame.shape[2] == 3 else "rgba")
-            frame.pts = number if times is None else times[number]
-            frame.time_base = Fraction(1, rate) if times is None else time_base
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-    return stream.getvalue()
 
-
-def animation(frames: Sequence[np.ndarray], kind: str = "GIF", **options: object) -> bytes:
-    """An animation of frames (h, w, 3 or 4) uint8 that Pillow writes."""
-    images = [Image.fromarray(frame) for frame in frames]
-    stream = io.BytesIO()
-    images[0].save(stream, kind, save_all=True, append_images=images[1:], **options)
-    return stream.getvalue()
+def indexed_frames(fit: ClipFit, frames: Sequence[UInt8Array]) -> list[IndexedFrame]:
+    """The frames in the colours of the fit."""
+    indexed = []
+    for segment in fit.segments:
+        for number in range(segment.first, segment.end):
+            labels = segment.palette.predict(frames[number])
+            time, duration = Fraction(number, FPS), Fraction(1, FPS)
+            indexed.append(IndexedFrame(labels, segment.palette.colors, time, duration))
+    return indexed

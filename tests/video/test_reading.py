@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from support import clip_files as clips
+from support import encoded_clips as clips
 
 from colorquant.errors import ImageReadError, OptionError
 from colorquant.video.frames import ClipReading
