@@ -43,8 +43,9 @@ bench-full: $(VENV)/installed-bench  ## every picture, the slow quantizers, inst
 
 bench-setup: $(VENV)/installed-bench  ## the other quantizers; their programs: apt-get install pngquant imagemagick valgrind
 
-samples: $(VENV)/installed  ## draw the sample images again
+samples: $(VENV)/installed-video  ## draw the sample images and the sample clip again
 	$(BIN)/python sample_images/make_samples.py
+	$(BIN)/python sample_images/make_clip.py
 
 clean:
 	rm -rf $(VENV) out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -57,6 +58,10 @@ $(VENV)/bin/python:
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml
 	$(PIP) --editable .
 	@touch $@
+
+$(VENV)/installed-video: $(VENV)/bin/python pyproject.toml
+	$(PIP) --editable '.[video]'
+	@touch $@ $(VENV)/installed
 
 $(VENV)/installed-bench: $(VENV)/bin/python pyproject.toml
 	$(PIP) --editable '.[bench]'
