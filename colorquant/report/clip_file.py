@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from colorquant.clips.results import ClipFit, ClipLabels
 from colorquant.fitting.options import FitOptions
+from colorquant.report.figure_kinds import Drawing
 from colorquant.video.frames import ClipInfo, ClipReading
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ class ClipFile:
 
     ``name`` is the name that the user gave. ``frames`` were read, which last ``duration`` seconds, None where that is
     unknown. ``outputs`` has the written clip first, and may be empty. ``seconds`` maps each stage (``read``, ``count``,
-    ``fit``, ``label``, ``write``) to its wall time. ``notes`` are sentences about what was changed; ``warnings`` are
-    the notes that are shown without ``-v``. ``command`` is a shell command that gives the same result, or empty.
-    ``broken`` says why the clip ends early with ``--keep-partial``; it is empty where all frames were read.
+    ``fit``, ``label``, ``write``) to its wall time. ``drawing`` selects the figure. ``notes`` are sentences about what
+    was changed; ``warnings`` are the notes that are shown without ``-v``. ``command`` is a shell command that gives the
+    same result, or empty. ``broken`` says why the clip ends early with ``--keep-partial``; it is empty where all frames
+    were read.
     """
 
     name: str
@@ -46,6 +48,7 @@ class ClipFile:
     reading: ClipReading = ClipReading()  # noqa: RUF009  it is frozen
     outputs: tuple[WrittenOutput, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    drawing: Drawing = Drawing("shares")  # noqa: RUF009  it is frozen
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     command: str = ""
@@ -86,7 +89,7 @@ class QuantizedClip(ClipFile):
     dithering: Dithering | None = None
     chosen: ChosenK | None = None
 
-    @property
-    def colors(self) -> tuple[tuple[str, ...], ...]:
-        """For each segment the colour of each label as hex; a segment may have fewer labels than ``fit.k``."""
-        return tuple(segment.palette.hex for segment in self.fit.segments)
+    def color_of(self, label: int) -> str:
+        """The colour of a label as hex: that of the first segment that has the label."""
+        palettes = (segment.palette.hex for segment in self.fit.segments)
+        return next(colors[label] for colors in palettes if label < len(colors))

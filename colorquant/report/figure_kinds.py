@@ -1,4 +1,4 @@
-"""The kinds of figures of a fit. Options, tests and docs read the table ``FIGURES``."""
+"""The kinds of figures of a fit and of a clip. Options, tests and docs read the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from colorquant.fitting.engines import METHODS
 
 @dataclass(frozen=True)
 class Drawing:
-    """Which figure is drawn: ``kind`` is a key of FIGURES, ``bands`` are those that the user chose, if any.
+    """Which figure is drawn: ``kind`` is a key of FIGURES or CLIP_FIGURES, ``bands`` are those that the user chose.
 
     ``title`` replaces the default title; None keeps that one, and an empty text leaves the figure without a title.
     """
@@ -21,7 +21,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class FigureKind:
-    """One row of :data:`FIGURES`.
+    """One row of :data:`FIGURES`, or of :data:`CLIP_FIGURES`.
 
     ``module`` has a function, named like the kind, that fills a matplotlib figure and returns a phrase on what it
     shows; it is loaded when it is used. ``words`` describes the figure. It is possible for ``methods``, in a space of
@@ -55,4 +55,8 @@ FIGURES: dict[str, FigureKind] = {
     "convergence": FigureKind("curves", "objective and shift of each iteration", history=True),
     "elbow": FigureKind("curves", "inertia per pixel, or BIC and AIC, of several k", sweep=True),
     "grid": FigureKind("grids", "the picture in several k, side by side", sweep=True, pictures=True, of_nothing=True),
+}
+
+CLIP_FIGURES: dict[str, FigureKind] = {
+    "shares": FigureKind("timelines", "the share of each label over time"),
 }

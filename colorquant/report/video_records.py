@@ -174,7 +174,7 @@ def _add_fit(row: ClipRecord, file: QuantizedClip) -> None:
     if file.dithering is not None:
         row["dither"] = dither_record(file.dithering)
     row["counted"], row["colors_in"] = fit.counted, fit.colors_in
-    row["palette"] = list(zip(_colors(file), labels.counts.tolist(), strict=True))
+    row["palette"] = [(file.color_of(label), count) for label, count in enumerate(labels.counts.tolist())]
     row["transparent"] = labels.transparent
     row["segments"] = [_segment(segment, options) for segment in fit.segments]
     row["cuts"] = None if fit.cuts is None else list(fit.cuts)
@@ -197,13 +197,6 @@ def _options(options: FitOptions) -> ClipRecord:
     values["lock"] = list(options.lock) or None
     kept = {name: value for name, value in values.items() if value is not None}
     return {**kept, "alpha": options.alpha}  # type: ignore[typeddict-item]
-
-
-def _colors(file: QuantizedClip) -> list[str]:
-    """The colour of each label: that of the first segment that has it."""
-    return [
-        next(colors[label] for colors in file.colors if label < len(colors)) for label in range(len(file.labels.counts))
-    ]
 
 
 def _segment(segment: Segment, options: FitOptions) -> SegmentRecord:

@@ -43,7 +43,7 @@ ALLOWED = {
         "api",
         "report/figures",
         *(f"report/figures/{name}" for name in ("canvas", "compared", "curves", "data", "densities")),
-        *(f"report/figures/{name}" for name in ("grids", "labels", "scatters", "timed")),
+        *(f"report/figures/{name}" for name in ("grids", "labels", "scatters", "timed", "timelines")),
     },
     "mpl_toolkits": {"report/figures/scatters"},
 }

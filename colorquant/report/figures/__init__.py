@@ -1,4 +1,4 @@
-"""Figures of a fit, drawn by matplotlib."""
+"""Figures of a fit, and of a clip, drawn by matplotlib."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting.engines import ENGINES
 from colorquant.fitting.options import FitOptions
-from colorquant.report.figure_kinds import FIGURES, Drawing, FigureKind
+from colorquant.report.figure_kinds import CLIP_FIGURES, FIGURES, Drawing, FigureKind
+from colorquant.report.words import base_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from colorquant.report.clip_file import QuantizedClip
     from colorquant.report.quantized_file import QuantizedFile
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -108,7 +110,7 @@ def _drawn(file: QuantizedFile) -> Callable[[Figure], None]:
 
     drawing = file.drawing or choose(file.quantized.options)
     row, data = FIGURES[drawing.kind], FigureData(file, drawing)
-    draw = getattr(import_module(f"{__name__}.{row.module}"), drawing.kind.replace("-", "_"))
+    draw = _function(row, drawing.kind)
 
     def fill(figure: Figure) -> None:
         if data.empty and not row.of_nothing:
@@ -119,3 +121,23 @@ def _drawn(file: QuantizedFile) -> Callable[[Figure], None]:
         canvas.title(figure, data.name, words, drawing.title)
 
     return fill
+
+
+def encode_clip(clip: QuantizedClip, suffix: str) -> bytes:
+    """The file of a clip's figure, which ``clip.drawing`` selects; otherwise as :func:`encode`."""
+    from colorquant.report.figures import canvas
+
+    drawing = clip.drawing
+    draw = _function(CLIP_FIGURES[drawing.kind], drawing.kind)
+
+    def fill(figure: Figure) -> None:
+        words = draw(figure, clip)
+        canvas.title(figure, base_name(clip.name), words, drawing.title)
+
+    return canvas.encode(fill, suffix)
+
+
+def _function(row: FigureKind, kind: str) -> Callable[[Figure, object], str]:
+    """The function that draws a kind of figure."""
+    draw: Callable[[Figure, object], str] = getattr(import_module(f"{__name__}.{row.module}"), kind.replace("-", "_"))
+    return draw

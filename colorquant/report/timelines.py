@@ -1,0 +1,115 @@
+"""The share of each label over time, prepared once for pages, which draw it as SVG, and for figures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from colorquant.report.clip_file import QuantizedClip
+from colorquant.types import FloatArray
+
+MINUTES_FROM, HOURS_FROM = 120, 2 * 3600  # seconds from which a time axis has minutes, and hours
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)  # seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """A part of a clip in which the labels keep their colours.
+
+    ``shares`` (t, k), 0 to 1, hold from ``edges`` (t + 1,) to the next, in seconds; ``colors`` are k hex codes.
+    """
+
+    edges: FloatArray
+    shares: FloatArray
+    colors: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ShareTimeline:
+    """The share of each label over the whole clip, which ends at ``end`` seconds.
+
+    ``stretches`` are the segments of its fit, and ``cuts`` the times of the frames with which new scenes begin.
+    """
+
+    stretches: tuple[Stretch, ...]
+    end: float
+    cuts: tuple[float, ...] = ()
+
+    @property
+    def turns(self) -> tuple[float, ...]:
+        """The times at which another fit begins."""
+        return tuple(float(stretch.edges[0]) for stretch in self.stretches[1:])
+
+
+def share_timeline(clip: QuantizedClip, columns: int) -> ShareTimeline:
+    """The shares over time of a clip; where it has more than ``columns`` values for a label, their means."""
+    timeline, frames = clip.labels.timeline, clip.labels.frames
+    rows = len(timeline.times)
+    step = max(1, math.ceil(rows / columns))
+    edges = np.append(timeline.times, max(_end(clip), float(timeline.times[-1])))
+    per_row = _frames_per_row(frames, rows)
+    bounds = [min(round(segment.first / per_row), rows) for segment in clip.fit.segments] + [rows]
+    stretches = []
+    for segment, first, end in zip(clip.fit.segments, bounds[:-1], bounds[1:], strict=True):
+        if end > first:
+            starts = np.arange(first, end, step)
+            sums = np.add.reduceat(timeline.shares[first:end], starts - first, axis=0)
+            shares = sums / np.diff(np.append(starts, end))[:, None]
+            colors = segment.palette.hex
+            stretches.append(Stretch(edges[np.append(starts, end)], shares[:, : len(colors)], colors))
+    cuts = tuple(float(edges[min(round(cut / per_row), rows)]) for cut in clip.fit.cuts or ())
+    return ShareTimeline(tuple(stretches), float(edges[-1]), cuts)
+
+
+def _frames_per_row(frames: int, rows: int) -> float:
+    """How many frames a row of a timeline stands for: a power of two, if the number of rows allows it."""
+    power = 2 ** math.ceil(math.log2(frames / rows)) if frames > rows else 1
+    return power if math.ceil(frames / power) == rows else frames / rows
+
+
+def _end(clip: QuantizedClip) -> float:
+    """The end of the last frame in seconds; where it is unknown, that frame lasts as long as the others."""
+    times = clip.labels.timeline.times
+    if clip.duration is not None:
+        return float(clip.duration)
+    return float(times[-1] + (times[-1] - times[0]) / (len(times) - 1)) if len(times) > 1 else 1.0
+
+
+def time_words(seconds: float, span: float, step: float = 1.0) -> str:
+    """A time as text: 7.5 in a ``span`` of seconds, 1:07 in one of minutes, 1:00:07 in one of hours.
+
+    Seconds have as many digits as times ``step`` apart need.
+    """
+    digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step < 1 else 0
+    if span < MINUTES_FROM:
+        return f"{seconds:.{digits}f}"
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if span >= HOURS_FROM else f"{minutes}:{rest:02d}"
+
+
+def time_label(span: float) -> str:
+    """The name of a time axis, with its unit."""
+    if span < MINUTES_FROM:
+        return "time (s)"
+    return "time (h:mm:ss)" if span >= HOURS_FROM else "time (m:ss)"
+
+
+def time_ticks(span: float, most: int) -> list[tuple[float, str]]:
+    """Round times from 0 to ``span`` seconds, at most ``most`` + 1 of them, with their texts."""
+    least = span / most
+    if least < 1:
+        size = 10.0 ** math.floor(math.log10(least))
+        step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= least)
+    else:
+        step = next((step for step in STEPS if step >= least), float(math.ceil(least / STEPS[-1]) * STEPS[-1]))
+    count = math.floor(span / step + 1e-9)
+    return [(number * step, time_words(number * step, span, step)) for number in range(count + 1)]
+
+
+def stacked(shares: FloatArray) -> FloatArray:
+    """The lower and upper edges (t, k + 1) of areas that are stacked, for ``shares`` (t, k)."""
+    sums: FloatArray = np.concatenate([np.zeros((len(shares), 1)), np.cumsum(shares, axis=1)], axis=1)
+    return np.minimum(sums, 1.0)
