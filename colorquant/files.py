@@ -58,6 +58,21 @@ def check_place(path: Path) -> None:
         raise OutputError(f"{path} cannot be written: the folder {folder} is not writable; choose another place")
 
 
+def numbered(path: Path, label: int, k: int) -> Path:
+    """The file of a label among k: mask.png becomes mask-07.png for k = 16."""
+    return path.with_name(f"{path.stem}-{label:0{len(str(k - 1))}d}{path.suffix}")
+
+
+def frame_path(path: Path, number: int, digits: int) -> Path:
+    """The file of the frame with this ``number``, counted from 0: a.png becomes a-000001.png for the first one."""
+    return path.with_name(f"{path.stem}-{number + 1:0{digits}d}{path.suffix}")
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """The error for a file that the operating system does not write."""
+    return OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place")
+
+
 def write_whole(files: Sequence[tuple[Path, bytes]], *, force: bool) -> None:
     """Write all ``files``, pairs of a path and its content, or none of them. Missing folders are created.
 
@@ -136,7 +151,7 @@ class LineFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = path.open("wb" if force else "xb")
         except OSError as error:
-            raise self._error(error) from error
+            raise unwritable(self.path, error) from error
 
     def add(self, line: str) -> None:
         """Append a line, and hand it to the operating system."""
@@ -144,15 +159,12 @@ class LineFile:
             self._stream.write(f"{line}\n".encode())
             self._stream.flush()
         except OSError as error:
-            raise self._error(error) from error
+            raise unwritable(self.path, error) from error
 
     def close(self) -> None:
         """Close the file; what cannot be written any more was reported by :meth:`add`."""
         with suppress(OSError):
             self._stream.close()
-
-    def _error(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.path} cannot be written: {error.strerror or error}; choose another place")
 
 
 class _Staging:
@@ -264,7 +276,7 @@ def _staged(path: Path, target: Path, data: bytes, claims: dict[Path, _Claim]) -
         if temporary is not None:
             _discard(temporary)
         if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+            raise unwritable(path, error) from error
         raise
     return temporary
 
@@ -314,7 +326,7 @@ def _flush_to_disk(temporary: Path, path: Path) -> None:
         with temporary.open("r+b") as stream:
             os.fsync(stream.fileno())
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+        raise unwritable(path, error) from error
 
 
 def _take_over(temporary: Path, target: Path) -> None:

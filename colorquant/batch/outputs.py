@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorquant.errors import OptionError
-from colorquant.files import check_writable
+from colorquant.files import check_writable, numbered
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
@@ -32,8 +32,9 @@ class OutputKind:
     """A kind of file that can be written beside the quantized image.
 
     ``encode`` makes its files, given the path. ``suffixes`` are the endings that its name may have; with those in
-    ``per_label`` there is a file for each label, named by :func:`numbered`. With ``beside`` the user gives only the
-    ending, and the file is named after the image; else the user names the file, or with ``folder`` the folder.
+    ``per_label`` there is a file for each label, named by :func:`colorquant.files.numbered`. With ``beside`` the user
+    gives only the ending, and the file is named after the image; else the user names the file, or with ``folder`` the
+    folder.
     ``history`` says that the iterations of the fit are needed, ``watches`` that they are used if the engine reports
     them. ``methods`` are the commands that can write it. ``check`` raises OptionError where the file of a name cannot
     hold a number of labels.
@@ -49,11 +50,6 @@ class OutputKind:
     watches: bool = False
     methods: tuple[str, ...] = COMMANDS
     check: Callable[[str, int], None] | None = None
-
-
-def numbered(path: Path, label: int, k: int) -> Path:
-    """The file of a label among k: mask.png becomes mask-07.png for k = 16."""
-    return path.with_name(f"{path.stem}-{label:0{len(str(k - 1))}d}{path.suffix}")
 
 
 def _of_a_fit(encode: Callable[[QuantizedFile, Path], Files]) -> Callable[[IndexedFile, Path], Files]:

@@ -1,0 +1,233 @@
+"""Write frames as a video with PyAV: painted frames as H.264, VP9 or FFV1, and labels as gray FFV1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
+
+import numpy as np
+
+from colorquant.errors import OutputError
+from colorquant.files import unwritable
+from colorquant.types import AnyArray, UInt8Array
+from colorquant.video.frame_files import NO_FRAME, LabelType, label_values
+from colorquant.video.frames import ClipInfo, IndexedFrame
+from colorquant.video.ycbcr import alpha_of, planes
+
+if TYPE_CHECKING:
+    from av import VideoFrame, VideoStream
+    from av.container import OutputContainer
+    from av.packet import Packet
+
+    from colorquant.video.writing import Destination
+
+THREADS = 4  # a constant: with another number an encoder writes other bytes
+LOOKAHEAD = 64 << 20  # bytes, about, of the frames that an encoder keeps to look ahead
+FEWEST_AHEAD, MOST_AHEAD = 10, 40  # frames
+SRGB, BT_709, LIMITED = 13, 1, 1  # of the tables in ITU-T H.273: transfer; primaries and matrix; and FFmpeg's range
+BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: no version of the encoder in the file
+SPLIT = 16  # pixels: FFV1 cannot cut smaller frames into slices
+DEFAULT_RATE = 25  # frames per second
+FINEST = Fraction(1, 90_000)  # seconds: the unit of time where that of the clip is not known
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How frames are encoded: the names of FFmpeg for the container, the encoder and the layout of its pixels.
+
+    ``planes`` makes the planes of a frame, each (h, w) or (h, w, channels), in the order of the layout.
+    """
+
+    container: str
+    codec: str
+    layout: str
+    planes: Callable[[IndexedFrame], Sequence[AnyArray]]
+    options: dict[str, str]
+    even: bool = False
+    yuv: bool = False
+
+
+def _h264(container: str, info: ClipInfo, crf: int) -> Encoding:
+    """H.264 with a quarter of the chroma, which every player shows; B frames would make the times of MP4 inexact."""
+    ahead = LOOKAHEAD // (info.width * info.height * 3 // 2)
+    options = {"preset": "faster", "tune": "animation", "crf": str(crf), "bf": "0"}
+    options["rc-lookahead"] = str(min(max(ahead, FEWEST_AHEAD), MOST_AHEAD))
+    return Encoding(container, "libx264", "yuv420p", lambda frame: planes(frame, even=True), options, True, True)
+
+
+def _vp9(info: ClipInfo, crf: int) -> Encoding:
+    options = {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "1"}
+    return Encoding("webm", "libvpx-vp9", "yuv420p", lambda frame: planes(frame, even=False), options, yuv=True)
+
+
+def _ffv1(layout: str, info: ClipInfo, pixels: Callable[[IndexedFrame], AnyArray]) -> Encoding:
+    """FFV1 of one plane, lossless; its larger contexts make files of few colours a third smaller."""
+    slices = "4" if min(info.width, info.height) >= SPLIT else "1"
+    options = {"level": "3", "coder": "1", "context": "1", "slices": slices}
+    return Encoding("matroska", "ffv1", layout, lambda frame: [pixels(frame)], options)
+
+
+def _blue_first(frame: IndexedFrame) -> UInt8Array:
+    """The pixels (h, w, 4) uint8 in the order blue, green, red, alpha."""
+    rgb, alpha = frame.rgb, alpha_of(frame)
+    pixels = np.full((*rgb.shape[:2], 4), 255, np.uint8)
+    pixels[..., :3] = rgb[..., ::-1]
+    if alpha is not None:
+        pixels[..., 3] = alpha
+    return pixels
+
+
+DEFAULT_CRF = {"mp4": 16, "mkv": 16, "webm": 20}
+
+
+class VideoFile:
+    """A video with one stream of frames, which is written to a temporary file."""
+
+    def __init__(self, destination: Destination, encoding: Encoding, notes: Sequence[str] = ()) -> None:
+        self._path, self._encoding, self._info = destination.path, encoding, destination.info
+        self._notes = list(notes)
+        self._tick = _tick(destination)
+        self._last: int | None = None  # the time of the last frame, in ticks
+        self._durations: dict[int, int] = {}  # of the frames that the encoder has not yet returned, by their times
+        with ExitStack() as closing:
+            temporary = destination.staged.reserve(self._path)
+            with self._reported():
+                self._file: BinaryIO = closing.enter_context(temporary.open("w+b"))
+                self._container: OutputContainer = closing.enter_context(_open(self._file, temporary, encoding))
+                self._stream = self._opened_stream()
+            self._closing = closing.pop_all()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed when the frames were written."""
+        return tuple(self._notes)
+
+    def write(self, frame: IndexedFrame) -> None:
+        """Write the next frame. Raises OutputError."""
+        picture = self._picture(frame)
+        with self._reported():
+            self._mux(self._stream.encode(picture))
+
+    def finish(self) -> None:
+        """Complete the file. Raises OutputError, also where no frame was written."""
+        if self._last is None:
+            raise OutputError(f"{self._path} is not written: {NO_FRAME}")
+        with self._reported():
+            self._mux(self._stream.encode(None))
+            self._container.close()
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            with self._reported():
+                self._closing.close()
+        except OutputError:
+            pass  # without finish() the file is removed
+
+    def _opened_stream(self) -> VideoStream:
+        info, encoding = self._info, self._encoding
+        rate = info.rate or DEFAULT_RATE
+        stream = cast("VideoStream", self._container.add_stream(encoding.codec, rate, encoding.options))
+        odd = encoding.even and (info.width % 2 or info.height % 2)
+        stream.width, stream.height = info.width + info.width % 2 * encoding.even, info.height
+        stream.height += info.height % 2 * encoding.even
+        if odd:
+            self._notes.append(
+                f"{info.width}×{info.height} pixels became {stream.width}×{stream.height}: H.264 has even sizes here, "
+                "and the last column or row is repeated"
+            )
+        stream.pix_fmt = encoding.layout
+        context = stream.codec_context
+        stream.time_base = context.time_base = self._tick
+        context.thread_count = THREADS
+        context.flags |= BITEXACT
+        context.color_primaries, context.color_trc = BT_709, SRGB
+        if encoding.yuv:
+            context.colorspace, context.color_range = BT_709, LIMITED
+        return stream
+
+    def _picture(self, frame: IndexedFrame) -> VideoFrame:
+        from av import VideoFrame
+
+        stream = self._stream
+        picture = VideoFrame(stream.width, stream.height, self._encoding.layout)
+        for plane, values in zip(picture.planes, self._encoding.planes(frame), strict=True):
+            rows = values.reshape(len(values), -1).view(np.uint8)
+            padded = np.zeros((plane.height, plane.line_size), np.uint8)
+            padded[:, : rows.shape[1]] = rows
+            plane.update(padded.tobytes())
+        ticks = round(frame.time / self._tick)
+        picture.pts = ticks if self._last is None else max(ticks, self._last + 1)
+        picture.time_base = self._tick
+        self._last = picture.pts
+        self._durations[picture.pts] = max(1, round((frame.time + frame.duration) / self._tick) - picture.pts)
+        return picture
+
+    def _mux(self, packets: Sequence[Packet[VideoStream]]) -> None:
+        for packet in packets:
+            assert packet.pts is not None, "each frame has a time"
+            packet.duration = self._durations.pop(packet.pts)
+            self._container.mux(packet)
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turns the errors of PyAV and of the operating system into an OutputError."""
+        from av.error import FFmpegError
+
+        try:
+            yield
+        except OutputError:
+            raise
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        except FFmpegError as error:
+            raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
+
+
+def _open(stream: BinaryIO, temporary: Path, encoding: Encoding) -> OutputContainer:
+    """The container, written to an open file; an MP4 is read again so that its index can be moved to the front."""
+    import av
+
+    def reopened(_url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
+        return temporary.open("rb")
+
+    options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
+    if encoding.container == "mp4":
+        options["movflags"] = "+faststart"
+    return av.open(stream, "w", format=encoding.container, container_options=options, io_open=reopened)
+
+
+def _tick(destination: Destination) -> Fraction:
+    """The unit of time, of which the times of all frames are multiples."""
+    info, reading = destination.info, destination.reading
+    if reading.fps is not None:
+        return 1 / reading.fps
+    if info.rate is not None and not info.variable:
+        return 1 / info.rate
+    return FINEST
+
+
+def video_writer(kind: str, destination: Destination) -> VideoFile:
+    """The writer of painted frames as a video: ``kind`` is mp4, mkv or webm. Raises OutputError."""
+    info = destination.info
+    crf = DEFAULT_CRF[kind] if destination.crf is None else destination.crf
+    if kind == "mkv" and crf == 0:
+        return VideoFile(destination, _ffv1("bgra" if info.has_alpha else "bgr0", info, _blue_first))
+    encoding = _vp9(info, crf) if kind == "webm" else _h264("mp4" if kind == "mp4" else "matroska", info, crf)
+    notes = []
+    if info.has_alpha:
+        notes.append(f"{kind} has no transparency here: the frames are laid over black")
+    return VideoFile(destination, encoding, notes)
+
+
+def label_video_writer(destination: Destination, *, dtype: LabelType) -> VideoFile:
+    """The writer of labels as a gray video that is lossless; see :func:`colorquant.video.frame_files.label_values`."""
+    layout = "gray" if dtype is np.uint8 else "gray16le"
+    return VideoFile(destination, _ffv1(layout, destination.info, lambda frame: label_values(frame, dtype)))
