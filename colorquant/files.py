@@ -127,6 +127,10 @@ class StagedFiles:
         self._staged.append((temporary, target, path))
         return temporary
 
+    def sizes(self) -> dict[Path, int]:
+        """The bytes that each file has so far, by the path that it will get. It is not for files with their names."""
+        return {path: temporary.stat().st_size for temporary, _target, path in self._staged}
+
     def commit(self) -> None:
         """Give all files their names. Raises OutputError, also for a file that exists and must not be replaced."""
         for temporary, path in self._reserved:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,13 @@ from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.report.figure_kinds import Drawing
 
-if TYPE_CHECKING:  # a plain run loads neither
+if TYPE_CHECKING:  # a plain run loads none of them
     from colorquant.analysis.auto_k import AutoK
+    from colorquant.batch.video_outputs import ClipPaths
+    from colorquant.batch.video_settings import ClipSettings
     from colorquant.mapping.dithering import Dithering
     from colorquant.mapping.options import MappingOptions
+    from colorquant.video.frames import ClipReading
 
 DITHER_FLAGS = {
     "--dither-strength": "strength",
@@ -61,6 +65,29 @@ def shared_command(
     return shlex.join([*words, *_job_words(settings, place, others)])
 
 
+def clip_command(paths: ClipPaths, settings: ClipSettings) -> str:
+    """The ``colorquant video`` command that makes the files of one clip in the same way, quoted for a POSIX shell."""
+    from colorquant.batch.video_outputs import CLIP_OUTPUTS
+    from colorquant.batch.video_settings import ClipSettings as Defaults
+
+    words = ["colorquant", "video", _no_option(paths.name)]
+    words += _words("--method", settings.options.method, Defaults.method)
+    words += _color_words(settings.options, settings)
+    words += _reading_words(settings.reading)
+    for name in ("every", "refit", "smooth", "still", "keep_partial", "crf"):
+        words += _words(_flag(name), getattr(settings, name), getattr(Defaults, name))
+    kinds = list(paths.painted)
+    first = paths.painted[kinds[0]]
+    if len(kinds) == 1 and kinds[0] != "frames":
+        words += ["-o", str(first)]
+    else:
+        words += ["-o", str(first.parent), *_words("--write", ",".join(kinds), "frames")]
+    for kind, path in paths.others.items():
+        output = CLIP_OUTPUTS[kind]
+        words += [output.flag, path.suffix[1:] if output.beside else str(path.parent if output.folder else path)]
+    return shlex.join(words + _drawing_words(settings.drawing if "figure" in paths.others else None))
+
+
 def compare_command(
     names: Sequence[str], axes: Mapping[str, object], reading: Reading, *, recursive: bool, html: str
 ) -> str:
@@ -82,10 +109,10 @@ def _no_option(name: str) -> str:
     return f"./{name}" if name.startswith("-") and name != "-" else name
 
 
-def _reading_words(reading: Reading) -> list[str]:
+def _reading_words(reading: Reading | ClipReading) -> list[str]:
     """The flags of the options of reading that differ from the defaults."""
     words = []
-    for field in fields(Reading):
+    for field in fields(reading):
         words += _words(_flag(field.name), getattr(reading, field.name), field.default)
     return words
 
@@ -104,15 +131,21 @@ def _dither_words(dithering: Dithering | None) -> list[str]:
 def _job_words(settings: JobOptions, place: Sequence[str], others: Mapping[str, str]) -> list[str]:
     """The flags of a job; ``place`` says where the picture goes, ``others`` which other files are written."""
     options = settings.options
-    words = _fit_words(options, settings.auto) if isinstance(options, FitOptions) else _mapping_words(options)
-    words += _words("--paint", settings.paint, JobOptions.paint) + _words("--assign", settings.assign, None)
-    words += _words("--weights", settings.weights, None) + _dither_words(settings.dithering)
+    words = _color_words(options, settings)
+    words += _words("--weights", settings.weights, None)
     words += _reading_words(settings.reading) + _words("--keep-metadata", settings.keep_metadata, False)
     words += _words("--optimize", settings.optimize, False)
     words += [*_words("--skip-if-larger", settings.skip_if_larger, False), *place]
     for flag, value in others.items():
         words += [flag, value]
     return words + _drawing_words(settings.drawing)
+
+
+def _color_words(options: FitOptions | MappingOptions, settings: JobOptions | ClipSettings) -> list[str]:
+    """The flags of a fit, or of mapping onto a given palette, of painting and of dithering."""
+    words = _fit_words(options, settings.auto) if isinstance(options, FitOptions) else _mapping_words(options)
+    words += _words("--paint", settings.paint, JobOptions.paint) + _words("--assign", settings.assign, None)
+    return words + _dither_words(settings.dithering)
 
 
 def _drawing_words(drawing: Drawing | None) -> list[str]:
@@ -164,4 +197,6 @@ def _words(flag: str, value: object, default: object) -> list[str]:
         return [flag if value else f"--no-{flag[2:]}"]
     if isinstance(value, tuple):
         return [flag, ",".join(map(str, value))]
+    if isinstance(value, Fraction) and Fraction(repr(float(value))) == value:
+        return [flag, f"{float(value)!r}".removesuffix(".0")]
     return [flag, repr(value) if isinstance(value, float) else str(value)]

@@ -22,6 +22,7 @@ COMMANDS = {
     "em": "Quantize images with EM (a Gaussian mixture).",
     "apply": "Map images onto a given palette.",
     "palette": "Show, convert, sort and merge palettes.",
+    "video": "Quantize or segment videos and animations, with one model for all frames.",
     "compare": "Compare methods, engines, spaces and numbers of colours on images.",
     "timing": "Time k-means and EM, engines and spaces in turn.",
     "doctor": "Check the installation: packages, OpenCV, engines, extras, formats.",
@@ -31,6 +32,7 @@ colorquant kmeans photo.jpg -k 16
 colorquant em photo.jpg -k 4 --space ycrcb -o out/
 colorquant kmeans photo.jpg --html page.html
 colorquant apply photo.jpg --palette '#1a1c2c,#f4f4f4,#ef7d57'
+colorquant video clip.mp4 -k 4 --labels mkv
 colorquant compare photo.jpg -k 4,8,16
 """
 

@@ -74,6 +74,10 @@ def number_options(method: str | None) -> tuple[Decorator, ...]:
         usual = ", ".join(f"{choices.AUTO_DEFAULTS[name]} for {name}" for name in CRITERIA)
     else:
         criteria, usual = CRITERIA[method], choices.AUTO_DEFAULTS[method]
+    fewest = "the fewest colours that reach psnr:35 (dB)"
+    targets = f"{fewest}, de:2 (mean CIEDE2000) or ssim:0.95; the most that fit into a PNG of size:50k bytes"
+    if method is None:  # a clip, which is not one picture
+        targets = f"{fewest} or de:2 (mean CIEDE2000)"
     return (
         option(
             COLORS,
@@ -90,9 +94,7 @@ def number_options(method: str | None) -> tuple[Decorator, ...]:
             "--target",
             metavar="TARGET",
             multiple=True,
-            help="With -k auto: the fewest colours that reach psnr:35 (dB), de:2 (mean CIEDE2000) or ssim:0.95; the "
-            f"most that fit into a PNG of size:50k bytes; or {criteria}.  "
-            f"[default: {usual}]",
+            help=f"With -k auto: {targets}; or {criteria}.  [default: {usual}]",
         ),
         option(COLORS, "--min-k", type=int, metavar="N", help="Fewest colours that -k auto tries.  [default: 2]"),
         option(COLORS, "--max-k", type=int, metavar="N", help="Most colours that -k auto tries.  [default: 256]"),

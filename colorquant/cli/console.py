@@ -17,6 +17,8 @@ from colorquant.report.records import FileRecord, detail_lines, palette_lines, p
 if TYPE_CHECKING:
     import rich.progress
 
+    from colorquant.report.video_records import ClipRecord
+
 FIT_BAR_AFTER = 0.3  # seconds; a shorter fit shows no progress
 
 
@@ -42,6 +44,17 @@ class Console:
             for line in [*detail_lines(row), *palette_lines(row)]:
                 self.print(line)
 
+    def print_clip(self, row: ClipRecord, *, details: bool) -> None:
+        """Print one finished clip from its JSON record; ``details`` are those of ``-v``."""
+        from colorquant.report.video_records import clip_detail_lines, clip_line
+
+        self.print(clip_line(row))
+        if details and "seconds" in row:
+            for line in clip_detail_lines(row):
+                self.print(line)
+            for line in palette_lines(row) if "palette" in row else ():
+                self.print(line)
+
     def print_command(self, command: str) -> None:
         """Print a shell command on one line, however long it is, so that it can be pasted."""
         self.print(f"  {printable(command)}")
@@ -51,6 +64,9 @@ class Console:
 
     def advance(self) -> None:
         """Move the progress bar by one image, or by one of its cells or runs, finished or failed."""
+
+    def show_frames(self, words: str, done: int, total: int | None) -> None:
+        """Show, for a single clip, how many frames a pass over it has done, and of how many, if there is a terminal."""
 
     def show_progress(self, step: Iteration | SearchStep) -> None:
         """Show a step of a fit's search, its start, or an iteration, if there is a terminal."""
@@ -77,17 +93,34 @@ class TerminalConsole(Console):
         self.fit: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
         self.fit_since = math.inf
         self.trial = ""
+        self.frames: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
+        self.frames_words = ""
 
     def print_record(self, row: FileRecord, *, details: bool) -> None:
         self.close()
         self.print(summary_line(row, self.rich.width))
         if row["status"] != "written":
             return
-        colored = self.rich.color_system and not self.rich.no_color
         if details:
             for line in detail_lines(row):
                 self.print(line)
-        if colored:
+        self._print_palette(row, details)
+
+    def print_clip(self, row: ClipRecord, *, details: bool) -> None:
+        from colorquant.report.video_records import clip_detail_lines, clip_line
+
+        self.close()
+        self.print(clip_line(row, self.rich.width))
+        if "seconds" not in row:
+            return
+        if details:
+            for line in clip_detail_lines(row):
+                self.print(line)
+        if "palette" in row:
+            self._print_palette(row, details)
+
+    def _print_palette(self, row: FileRecord | ClipRecord, details: bool) -> None:
+        if self.rich.color_system and not self.rich.no_color:
             draw = self.terminal.palette_table if details else self.terminal.swatches
             self.rich.print(draw(row, self.rich.width))
         elif details:
@@ -107,9 +140,22 @@ class TerminalConsole(Console):
         if self.bar and self.task is not None:
             self.bar.advance(self.task)
 
+    def show_frames(self, words: str, done: int, total: int | None) -> None:
+        if self.bar:
+            return
+        if words != self.frames_words:  # the next pass
+            self.close()
+            bar = self.terminal.frames_bar(self.rich)
+            bar.start()
+            self.frames, self.frames_words = (bar, bar.add_task(words, total=total)), words
+        if self.frames is not None:
+            self.frames[0].update(self.frames[1], completed=done)
+
     def show_progress(self, step: Iteration | SearchStep) -> None:
         if self.bar:
             return  # one bar is enough
+        if self.frames is not None:
+            self.close()
         self.fit_since = min(self.fit_since, time.monotonic())
         if self.fit is None and time.monotonic() - self.fit_since > FIT_BAR_AFTER:
             bar = self.terminal.fit_bar(self.rich)
@@ -122,7 +168,10 @@ class TerminalConsole(Console):
         self.trial = f"trying {k} colours, "
 
     def close(self) -> None:
-        """Remove the spinner from the terminal."""
+        """Remove the spinner, or the bar of the frames, from the terminal."""
+        if self.frames is not None:
+            self.frames[0].stop()
+            self.frames = None
         if self.fit is not None:
             self.fit[0].stop()
             self.fit = None

@@ -149,13 +149,14 @@ _weights_option = option(
 def _own(method: str | None) -> tuple[Decorator, ...]:
     """The options that one of the methods has, or whose values depend on it; None stands for ``--method``."""
     inits = dict.fromkeys([*choices.INITS["em"], *choices.INITS["kmeans"]]) if method is None else choices.INITS[method]
-    start, stop = (
-        (f"em: {words['em']} kmeans: {words['kmeans']}" if method is None else words[method])
-        for words in (INIT_WORDS, TOL_WORDS)
-    )
+    if method is None:
+        start = f"em starts from {INIT_WORDS['em']} kmeans starts {INIT_WORDS['kmeans']}"
+        stop = f"em stops when {TOL_WORDS['em']} kmeans stops when {TOL_WORDS['kmeans']}"
+    else:
+        start, stop = f"Start: {INIT_WORDS[method]}", f"Stop when {TOL_WORDS[method]}"
     metavar = {"em": "GAIN", "kmeans": "DISTANCE"}.get(method or "", "GAIN|DISTANCE")
-    init = option(FIT, "--init", type=click.Choice(list(inits)), help=f"Start: {start}")
-    tol = option(FIT, "--tol", type=float, metavar=metavar, help=f"Stop when {stop}")
+    init = option(FIT, "--init", type=click.Choice(list(inits)), help=start)
+    tol = option(FIT, "--tol", type=float, metavar=metavar, help=stop)
     if method == "kmeans":
         return _lock_option, init, tol
     of_em = (_covariance_option, init, tol, _reg_covar_option, _standardize_option)

@@ -116,7 +116,7 @@ jobs_option = option(
     metavar="N",
     default=1,
     show_default=True,
-    help="Number of images to work on at the same time.",
+    help="Number of inputs to work on at the same time.",
 )
 force_option = option(OUTPUT, "-f", "--force", is_flag=True, help="Overwrite existing files.")
 json_option = option(
@@ -193,6 +193,15 @@ mapping_output_options = stack(
 )
 
 
+figure_option = option(
+    FIGURE,
+    "--figure",
+    type=ANY_PATH,
+    metavar="FILE",
+    help=f"Draw a figure with matplotlib: .png, .svg or .pdf. {STEM}",
+)
+
+
 def output_options(*own: Decorator) -> Decorator:
     """The files that ``kmeans`` and ``em`` write; ``own`` are those that only one of the two has."""
     return stack(
@@ -200,13 +209,7 @@ def output_options(*own: Decorator) -> Decorator:
         _html_option("before and after, pixels, palette, other numbers of colours and iterations"),
         _label_options,
         *own,
-        option(
-            FIGURE,
-            "--figure",
-            type=ANY_PATH,
-            metavar="FILE",
-            help=f"Draw a figure with matplotlib: .png, .svg or .pdf. {STEM}",
-        ),
+        figure_option,
         option(
             FIGURE,
             "--figure-kind",
@@ -252,20 +255,12 @@ shared_options = stack(
         help="With --shared: fit the palette to N of the inputs, chosen at random by --seed.  [default: all]",
     ),
 )
-batch_options = stack(
-    recursive_option,
-    jobs_option,
-    option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),
-    option(BATCH, "--skip-existing", is_flag=True, help="Skip inputs whose outputs all exist, to resume a run."),
-    option(
-        OUTPUT,
-        "--skip-if-larger",
-        is_flag=True,
-        help="Write nothing for an input whose picture would not be smaller than its file; to standard output goes the "
-        "file itself.",
-    ),
+skip_existing_option = option(
+    BATCH, "--skip-existing", is_flag=True, help="Skip inputs whose outputs all exist, to resume a run."
+)
+_run_options = stack(
     option(BATCH, "--dry-run", is_flag=True, help="Print the names of the files that would be written; write nothing."),
-    option(BATCH, "--fail-fast", is_flag=True, help="Start no more images after the first failure."),
+    option(BATCH, "--fail-fast", is_flag=True, help="Start no more inputs after the first failure."),
     option(BATCH, "--isolate", is_flag=True, help="Work in separate processes: a crash fails only its own file."),
     option(
         BATCH,
@@ -282,4 +277,19 @@ batch_options = stack(
         help="Write a JSON object per input: its results, or why it failed.",
     ),
 )
+batch_options = stack(
+    recursive_option,
+    jobs_option,
+    option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),
+    skip_existing_option,
+    option(
+        OUTPUT,
+        "--skip-if-larger",
+        is_flag=True,
+        help="Write nothing for an input whose picture would not be smaller than its file; to standard output goes the "
+        "file itself.",
+    ),
+    _run_options,
+)
+clip_batch_options = stack(recursive_option, jobs_option, skip_existing_option, _run_options)
 message_options = stack(json_option, quiet_option, verbose_option)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterable
-from contextlib import closing, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,18 +16,16 @@ from colorquant.batch.notes import shared_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantization import QuantizeRequest
 from colorquant.cli.console import Console, open_console
+from colorquant.cli.running import open_report, prepare_for_many
 from colorquant.cli.streams import check_stdin
-from colorquant.cli.summary import BatchSummary, print_dry_run
+from colorquant.cli.summary import ImageSummary, PlannedImage, print_dry_run
 from colorquant.errors import OptionError
-from colorquant.files import LineFile
 from colorquant.fitting.options import FitOptions
 from colorquant.report.records import notes_line, shared_line
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.batch.shared_fit import FirstPass, SharedFit
     from colorquant.mapping.options import MappingOptions
-
-M_ARENA_MAX = -8  # from malloc.h
 
 
 def run_quantization(
@@ -63,19 +58,23 @@ def run_quantization(
     inputs = request.find_inputs(images, recursive=recursive)
     plan = request.plan(inputs.inputs)
     if dry_run:
-        print_dry_run(plan, request.k, request.report, as_json, shared_palette=request.shared_palette)
+        planned = ((item, PlannedImage(paths, request.k)) for item, paths in plan)
+        print_dry_run(planned, request.report, as_json, shared_palette=request.shared_palette)
         return
     _check_streams(plan, as_json)
     many = len(plan) > 1
     if many:
-        _prepare_for_many()
+        prepare_for_many()
     # Ctrl-C must not cut an input short between two of its files, and cannot interrupt OpenCV: both need a thread.
     threaded = many or (isinstance(request.options, FitOptions) and request.options.engine == "opencv")
     loaded: Iterable[tuple[Input, OutputPaths]] = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
     first = request.first_pass(list(loaded)) if request.shared else None
     steps = len(plan) + (0 if first is None else first.wanted)
-    with open_console(steps, quiet=quiet) as console, _open_report(request) as report:
-        summary = BatchSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
+    with (
+        open_console(steps, quiet=quiet) as console,
+        open_report(request.report, replace=request.replaces_report) as report,
+    ):
+        summary = ImageSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
         with batch.open_executor(jobs, threaded=threaded, isolate=isolate, timeout=timeout) as executor:
             shared = None
             if first is not None:
@@ -101,27 +100,6 @@ def _fit_shared(request: QuantizeRequest, first: FirstPass, console: Console, co
         console.print(notes_line(notes))
     console.show_current("writing")
     return shared
-
-
-def _open_report(request: QuantizeRequest) -> closing[LineFile] | nullcontext[None]:
-    """The file of ``--report``, if there is one."""
-    if request.report is None:
-        return nullcontext()
-    return closing(LineFile(Path(request.report), force=request.replaces_report))
-
-
-def _prepare_for_many() -> None:
-    """Turn on the garbage collector, and let all threads take memory from one arena.
-
-    Otherwise glibc reserves 64 MB for each thread, and keeps the memory that each has freed.
-    """
-    gc.enable()
-    if sys.platform == "linux":
-        import ctypes
-
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not every C library has it
-        if mallopt is not None:
-            mallopt(M_ARENA_MAX, 1)
 
 
 def _check_streams(plan: Plan[OutputPaths], as_json: bool) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import click
 
 from colorquant.batch import run as batch
 from colorquant.batch.inputs import STDIN, Input
-from colorquant.batch.naming import Plan
 from colorquant.batch.outputs import OutputPaths
 from colorquant.batch.quantize_job import JobResult
 from colorquant.cli.console import Console
@@ -21,8 +23,26 @@ from colorquant.images.decoding import check_readable
 from colorquant.report import records
 from colorquant.report.records import FileRecord, printable
 
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.report.video_records import ClipRecord
 
-class BatchSummary:
+P = TypeVar("P")
+
+
+class Result(Protocol):
+    """What the job of an input returns: its JSON object, and a shell command that gives the same, or an empty text."""
+
+    @property
+    def record(self) -> FileRecord | ClipRecord: ...
+
+    @property
+    def command(self) -> str: ...
+
+
+R = TypeVar("R", bound=Result)
+
+
+class BatchSummary(Generic[R]):
     """Prints a line for each input, then the counts and the failures; writes the lines of ``--report``.
 
     ``passed_over`` are the files of folders that were left out as outputs of earlier runs. ``failures`` has a message
@@ -43,7 +63,11 @@ class BatchSummary:
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
 
-    def collect(self, run: batch.Run[OutputPaths, JobResult], total: int) -> None:
+    def show(self, result: R) -> None:
+        """Print the result of an input that did not fail."""
+        raise NotImplementedError
+
+    def collect(self, run: batch.Run[P, R], total: int) -> None:
         """Report each outcome as it comes, then the summary of ``total`` inputs, also after Ctrl-C."""
         try:
             for outcome in run:
@@ -61,8 +85,8 @@ class BatchSummary:
 
     def _counts(self, total: int) -> str:
         """The counts of all inputs: 2 written, 0 skipped, 1 failed."""
-        larger = ["larger"] if self.counts["larger"] else []
-        words = [f"{self.counts[status]} {status}" for status in ("written", *larger, "skipped", "failed")]
+        rare = [status for status in ("partial", "larger") if self.counts[status]]
+        words = [f"{self.counts[status]} {status}" for status in ("written", *rare, "skipped", "failed")]
         rest = total - self.counts.total()
         if rest:
             words.append(f"{rest} not done")
@@ -72,29 +96,35 @@ class BatchSummary:
         names = printable(self.passed_over[0]) + (", …" if len(self.passed_over) > 1 else "")
         return f"{counts}; {len(self.passed_over)} passed over: outputs of earlier runs ({names})"
 
-    def _add(self, outcome: batch.Outcome[JobResult]) -> None:
+    def _add(self, outcome: batch.Outcome[R]) -> None:
         """Count an outcome and report it; it is counted first, since Ctrl-C may come at any moment."""
         item, result = outcome.input, outcome.result
-        row = records.failed(item.name, outcome.error or "") if result is None else result.record
+        failed = records.failed(item.name, outcome.error or "")
+        row: FileRecord | ClipRecord = failed if result is None else result.record
         self.counts[row["status"]] += 1
         line = json.dumps(row)
         self._write_report(line)
         if result is None:
-            self.failures.append(f"{display_name(item)}: {printable(outcome.error or '')}")
+            self._fail(item, outcome.error or "")
             for detail in outcome.details.splitlines() if self.verbose else ():
                 self.console.print(printable(detail))
         else:
-            if result.png is not None:
-                write_stdout(result.png)
-            self._print_result(row, result.command)
+            self.show(result)
+            self._print_more(result)
+            if row["status"] == "partial":
+                self._fail(item, row["error"])
         if self.as_json:
             click.echo(line)
         self.console.advance()
 
-    def _print_result(self, row: FileRecord, command: str) -> None:
-        self.console.print_record(row, details=self.verbose)
-        if self.verbose and command:
-            self.console.print_command(command)
+    def _fail(self, item: Input, reason: str) -> None:
+        self.failures.append(f"{display_name(item)}: {printable(reason)}")
+
+    def _print_more(self, result: R) -> None:
+        """Print the command of a result, and its notes."""
+        row = result.record
+        if self.verbose and result.command:
+            self.console.print_command(result.command)
         notes = row.get("notes") if self.verbose else row.get("warnings")
         if notes:
             self.console.print(records.notes_line(notes))
@@ -110,8 +140,68 @@ class BatchSummary:
             self.report = None
 
 
+class ImageSummary(BatchSummary[JobResult]):
+    """The summary of a run of ``kmeans``, ``em`` or ``apply``."""
+
+    def show(self, result: JobResult) -> None:
+        if result.png is not None:
+            write_stdout(result.png)
+        self.console.print_record(result.record, details=self.verbose)
+
+
+class Planned(Protocol):
+    """The outputs of an input as ``--dry-run`` shows them."""
+
+    @property
+    def skip_existing(self) -> bool:
+        """Whether the input is skipped if all its files exist."""
+        ...
+
+    def is_complete(self) -> bool:
+        """Whether all files exist."""
+        ...
+
+    def check(self) -> None:
+        """Raises OutputError for a file that cannot be written, or may not be overwritten."""
+        ...
+
+    def files(self) -> list[Path]:
+        """All files, as far as their names are known; none for standard output."""
+        ...
+
+    def words(self) -> Iterator[str]:
+        """The names of the files; of numbered ones only the first and, if it is known, the last."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """The outputs ``paths`` of an image with at most ``k`` labels."""
+
+    paths: OutputPaths
+    k: int
+
+    @property
+    def skip_existing(self) -> bool:
+        return self.paths.skip_existing
+
+    def is_complete(self) -> bool:
+        return self.paths.is_complete(self.k)
+
+    def check(self) -> None:
+        self.paths.check(self.k)
+
+    def files(self) -> list[Path]:
+        return self.paths.files(self.k)
+
+    def words(self) -> Iterator[str]:
+        yield STDIN if self.paths.image is None else str(self.paths.image)
+        for path, last in self.paths.series(self.k):
+            yield str(path) + ("" if last is None else f" … {last.name}")
+
+
 def print_dry_run(
-    plan: Plan[OutputPaths], k: int, report: str | None, as_json: bool, *, shared_palette: str | None = None
+    plan: Iterable[tuple[Input, Planned]], report: str | None, as_json: bool, *, shared_palette: str | None = None
 ) -> None:
     """Print on standard output the files that each input would become; exit with 1 if one is certain to fail.
 
@@ -121,21 +211,20 @@ def print_dry_run(
     if report is not None:
         raise OptionError("--dry-run writes no --report: leave one out")
     failures = []
-    for item, paths in plan:
+    for item, planned in plan:
         try:
-            skipped = _would_be_skipped(item, paths, k)
+            skipped = _would_be_skipped(item, planned)
         except ColorquantError as error:
             failures.append(f"{display_name(item)}: {printable(str(error))}")
             if as_json:
                 click.echo(json.dumps(records.failed(item.name, str(error))))
             continue
-        files = paths.files(k)
         if as_json:
-            names = [str(path) for path in files] or [STDIN]
+            names = [str(path) for path in planned.files()] or [STDIN]
             status = "skipped" if skipped else "planned"
             click.echo(json.dumps({"input": item.name, "output": names[0], "others": names[1:], "status": status}))
         else:
-            words = ", ".join(_file_words(paths, k)) + (" (skipped, exists)" if skipped else "")
+            words = ", ".join(map(printable, planned.words())) + (" (skipped, exists)" if skipped else "")
             click.echo(f"{display_name(item)} → {words}")
     if shared_palette is not None and as_json:
         click.echo(json.dumps({"input": None, "output": shared_palette, "others": [], "status": "planned"}))
@@ -147,20 +236,13 @@ def print_dry_run(
         raise click.exceptions.Exit(1)
 
 
-def _would_be_skipped(item: Input, paths: OutputPaths, k: int) -> bool:
+def _would_be_skipped(item: Input, planned: Planned) -> bool:
     """Whether the input would be skipped. Raises what its run would raise, as far as that depends on names."""
     if item.problem is not None:
         raise item.problem
     if item.path is not None:
         check_readable(item.path)
-    if paths.skip_existing and paths.is_complete(k):
+    if planned.skip_existing and planned.is_complete():
         return True
-    paths.check(k)
+    planned.check()
     return False
-
-
-def _file_words(paths: OutputPaths, k: int) -> Iterator[str]:
-    """The names of the outputs; of numbered files only the first and the last."""
-    yield STDIN if paths.image is None else printable(str(paths.image))
-    for path, last in paths.series(k):
-        yield printable(str(path)) + ("" if last is None else f" … {printable(last.name)}")

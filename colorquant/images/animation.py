@@ -99,6 +99,15 @@ def still_format(source: Path | bytes) -> str | None:
         return None
 
 
+def is_still(path: Path) -> bool:
+    """Whether a GIF, PNG or WebP has one frame only; False also where that cannot be found out."""
+    try:
+        with quiet_pillow(1), Image.open(path, formats=("GIF", "PNG", "WEBP")) as image:
+            return not getattr(image, "is_animated", False)
+    except Exception:  # noqa: BLE001  Pillow raises many classes over damaged files
+        return False
+
+
 def open_animation(data: bytes, max_pixels: int) -> Animation:
     """Read the structure of a GIF, PNG or WebP: one frame of a still image.
 

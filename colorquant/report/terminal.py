@@ -14,6 +14,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     Task,
     TextColumn,
@@ -123,6 +124,17 @@ class TimeLeftColumn(TimeRemainingColumn):
         return Text(f"{hours:d}:{minutes:02d}:{seconds:02d}", style="progress.remaining")
 
 
+class FramesColumn(ProgressColumn):
+    """The frames that were done, of how many, and how many a second: 123/250 frames, 45.2 per second."""
+
+    max_refresh = 0.2
+
+    def render(self, task: Task) -> Text:
+        total = "" if task.total is None else f"/{task.total:,.0f}"
+        speed = "" if not task.speed else f", {task.speed:,.1f} per second"
+        return Text(f"{task.completed:,.0f}{total} frames{speed}", style="progress.download")
+
+
 def progress_bar(console: Console) -> Progress:
     """A progress bar that disappears at the end. It redirects standard output only if that is a terminal, too."""
     columns = (
@@ -130,5 +142,16 @@ def progress_bar(console: Console) -> Progress:
         MofNCompleteColumn(),
         TextColumn("{task.description}", markup=False),
         TimeLeftColumn(),
+    )
+    return Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
+
+
+def frames_bar(console: Console) -> Progress:
+    """A progress bar for one pass over the frames of a clip; without their number it shows how many were done."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        FramesColumn(),
+        TimeRemainingColumn(),
     )
     return Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())

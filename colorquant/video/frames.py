@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from colorquant.images.decoding import MAX_PIXELS
 from colorquant.types import AnyArray, UInt8Array
 
 
@@ -26,7 +27,7 @@ class ClipReading:
     end: Fraction | None = None
     fps: Fraction | None = None
     scale: float | None = None
-    max_pixels: int = 1 << 28
+    max_pixels: int = MAX_PIXELS
     alpha: str = "keep"
 
 

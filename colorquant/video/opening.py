@@ -7,7 +7,7 @@ from pathlib import Path
 
 from colorquant.errors import ImageReadError
 from colorquant.images.alpha import check_alpha
-from colorquant.images.animation import is_animation_format, open_animation, still_format
+from colorquant.images.animation import is_animation_format, is_still, open_animation, still_format
 from colorquant.images.decoding import check_readable, read_bytes
 from colorquant.video.animated import AnimatedImage
 from colorquant.video.frames import Clip, ClipReading
@@ -23,6 +23,12 @@ VIDEO_SUFFIXES = frozenset(
     )
 )
 SIGNATURE = 64  # bytes from the beginning of a file that tell its format
+
+
+def is_clip(name: str) -> bool:
+    """Whether a file in a folder is a clip by its ending, and not a still image."""
+    suffix = Path(name).suffix.lower()
+    return suffix in VIDEO_SUFFIXES or (suffix in ANIMATION_SUFFIXES and not is_still(Path(name)))
 
 
 def open_clip(source: Path | bytes, reading: ClipReading = ClipReading()) -> Clip:  # noqa: B008  it is frozen

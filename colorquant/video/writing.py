@@ -56,15 +56,17 @@ def _gif(destination: Destination) -> FrameWriter:
 
 
 def _apng(destination: Destination) -> FrameWriter:
-    from colorquant.video.apng_writing import ApngWriter
+    from colorquant.video.apng_writing import ApngWriter  # type: ignore[import-not-found]
 
-    return ApngWriter(destination.path, destination.staged, destination.info)
+    writer: FrameWriter = ApngWriter(destination.path, destination.staged, destination.info)
+    return writer
 
 
 def _webp(destination: Destination) -> FrameWriter:
-    from colorquant.video.webp_writing import WebpWriter
+    from colorquant.video.webp_writing import WebpWriter  # type: ignore[import-not-found]
 
-    return WebpWriter(destination.path, destination.staged, destination.info)
+    writer: FrameWriter = WebpWriter(destination.path, destination.staged, destination.info)
+    return writer
 
 
 def _frames(destination: Destination) -> FrameWriter:

@@ -127,7 +127,7 @@ def loaded_by(*args: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["kmeans"], ["em"], ["apply"], ["palette"], ["compare"], ["timing"], ["doctor"]]
+    "command", [[], ["kmeans"], ["em"], ["apply"], ["palette"], ["video"], ["compare"], ["timing"], ["doctor"]]
 )
 def test_help_loads_nothing_heavy(command):
     assert not loaded_by(*command, "--help") & {"numpy", "cv2", "sklearn", "scipy", "PIL", "rich"}
@@ -147,8 +147,9 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.palette.built_in import BUILT_IN
     from colorquant.palette.files import PALETTE_FORMATS
     from colorquant.palette.making import PAINTS
-    from colorquant.report.figure_kinds import FIGURES
+    from colorquant.report.figure_kinds import CLIP_FIGURES, FIGURES
     from colorquant.report.figures.compared import COMPARED, OVER_IMAGES
+    from colorquant.video.writing import CLIP_KINDS, LABEL_KINDS, POSTERIOR_KINDS
 
     assert choices.MAX_COLORS == options.MAX_COLORS
     assert choices.MAX_PIXELS == MAX_PIXELS
@@ -173,6 +174,11 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert tuple(FIGURES) == choices.FIGURES
     assert (*COMPARED, *OVER_IMAGES) == choices.COMPARISON_FIGURES
     assert tuple(timing.STAGES) == choices.TIMING_STAGES
+    assert tuple(CLIP_KINDS) == choices.CLIP_KINDS
+    assert tuple(row.suffix for row in CLIP_KINDS.values() if not row.per_frame) == choices.CLIP_SUFFIXES
+    assert tuple(LABEL_KINDS) == choices.CLIP_LABELS
+    assert POSTERIOR_KINDS == choices.CLIP_POSTERIORS
+    assert tuple(CLIP_FIGURES) == choices.CLIP_FIGURES
     assert choices.TIMING_CRITERIA == {"max_iter": protocol.MAX_ITER, **protocol.TOL}
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from support.encoded_clips import animation, video
+
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 
 
@@ -28,3 +30,7 @@ def make_folder(folder: Path, picture: np.ndarray) -> None:
     (folder / "holiday" / "beach").mkdir(parents=True)
     for name in ("photo.jpg", "plate.jpg", "holiday/a.jpg", "holiday/beach/b.jpg"):
         Image.fromarray(picture).save(folder / name)
+    height, width = (side // 2 * 2 for side in picture.shape[:2])
+    frames = [np.roll(picture[:height, :width], number, axis=1) for number in range(4)]
+    (folder / "clip.gif").write_bytes(animation(frames))
+    (folder / "clip.mp4").write_bytes(video(frames))

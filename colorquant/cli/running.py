@@ -1,0 +1,33 @@
+"""What the commands that write files do before they run."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from contextlib import closing, nullcontext
+from pathlib import Path
+
+from colorquant.files import LineFile
+
+M_ARENA_MAX = -8  # from malloc.h
+
+
+def open_report(name: str | None, *, replace: bool) -> closing[LineFile] | nullcontext[None]:
+    """The file of ``--report``, if there is one; with ``replace`` an old file is replaced."""
+    if name is None:
+        return nullcontext()
+    return closing(LineFile(Path(name), force=replace))
+
+
+def prepare_for_many() -> None:
+    """Turn on the garbage collector, and let all threads take memory from one arena.
+
+    Otherwise glibc reserves 64 MB for each thread, and keeps the memory that each has freed.
+    """
+    gc.enable()
+    if sys.platform == "linux":
+        import ctypes
+
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not every C library has it
+        if mallopt is not None:
+            mallopt(M_ARENA_MAX, 1)

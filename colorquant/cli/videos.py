@@ -1,0 +1,78 @@
+"""``video``: work on the clips and print the results."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from colorquant.batch import run as batch
+from colorquant.batch.video_job import ClipResult
+from colorquant.batch.video_outputs import CLIP_OUTPUTS
+from colorquant.batch.video_request import ClipRequest
+from colorquant.batch.video_settings import ClipSettings
+from colorquant.cli.console import open_console
+from colorquant.cli.running import open_report, prepare_for_many
+from colorquant.cli.streams import check_stdin
+from colorquant.cli.summary import BatchSummary, print_dry_run
+from colorquant.errors import OptionError
+from colorquant.fitting.options import FitOptions
+
+
+class ClipSummary(BatchSummary[ClipResult]):
+    """The summary of a run of ``video``."""
+
+    def show(self, result: ClipResult) -> None:
+        self.console.print_clip(result.record, details=self.verbose)
+
+
+def run_videos(
+    options: FitOptions,
+    *,
+    clips: tuple[str, ...],
+    alpha: str | None,
+    recursive: bool,
+    dry_run: bool,
+    jobs: int,
+    fail_fast: bool,
+    isolate: bool,
+    timeout: float | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **given: Any,
+) -> None:
+    """Work on every clip, and exit with 1 where some failed or are not whole.
+
+    ``given`` are the other fields of a ClipSettings and of a ClipRequest, and keys of CLIP_OUTPUTS. Raises OptionError
+    before anything is read.
+    """
+    if timeout is not None and not isolate:
+        raise OptionError("--timeout ends a worker process: add --isolate")
+    others = {kind: given.pop(kind) for kind in CLIP_OUTPUTS if kind in given}
+    names = [field.name for field in fields(ClipSettings) if field.name in given]
+    settings = ClipSettings(options.replace(alpha=alpha), **{name: given.pop(name) for name in names})
+    request = ClipRequest(
+        settings, others={kind: value for kind, value in others.items() if value is not None}, **given
+    )
+    inputs = request.find_inputs(clips, recursive=recursive)
+    plan = request.plan(inputs.inputs)
+    if dry_run:
+        print_dry_run(plan, request.report, as_json)
+        return
+    check_stdin(plan.inputs)
+    prepare_for_many()
+    loaded = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
+    lines = open_report(request.report, replace=request.replaces_report)
+    with open_console(len(plan), quiet=quiet) as console, lines as report:
+        summary = ClipSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
+        # Ctrl-C must not cut a clip short between two of its files, and cannot interrupt a codec: both need a thread.
+        with batch.open_executor(jobs, threaded=True, isolate=isolate, timeout=timeout) as executor:
+            job = request.job()
+            if not isolate:
+                job = request.job(console.show_progress, console.show_frames, console.show_trial)
+            summary.collect(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))
+    if summary.failures:
+        raise click.exceptions.Exit(1)

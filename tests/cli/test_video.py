@@ -1,0 +1,356 @@
+"""``colorquant video`` from the command line to the files that it writes."""
+
+import json
+import shlex
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.clips import decoded
+from support.encoded_clips import animation, pictures, video
+
+from colorquant.batch import video_job
+from colorquant.errors import ImageReadError
+from colorquant.video.frames import ClipInfo, Frame
+
+FRAMES = 5
+
+
+@pytest.fixture
+def gif(tmp_path):
+    """Five frames: four plain areas, over which a square moves. The delay of the second frame is longer."""
+    path = tmp_path / "clip.gif"
+    path.write_bytes(animation(pictures(FRAMES), duration=[40, 200, 40, 40, 40], loop=0))
+    return path
+
+
+@pytest.fixture
+def mp4(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(video(pictures(FRAMES)))
+    return path
+
+
+def written(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def record(result):
+    assert result.exit_code == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    return json.loads(line)
+
+
+def test_an_animation_stays_one_with_its_delays(run, gif, tmp_path):
+    result = run("video", gif, "-k", 3)
+    assert result.exit_code == 0, result.stderr
+    assert "clip-em3.gif: 5 frames" in result.stderr
+    assert result.stdout == ""
+    frames, times = decoded(tmp_path / "clip-em3.gif")
+    assert (len(frames), times) == (FRAMES, [40, 200, 40, 40, 40])
+    assert len(np.unique(np.concatenate([frame.reshape(-1, 4) for frame in frames]), axis=0)) == 3
+
+
+def test_a_video_stays_one(run, mp4, tmp_path):
+    row = record(run("video", mp4, "-k", 3, "--method", "kmeans", "--json"))
+    assert row["output"] == str(tmp_path / "clip-kmeans3.mp4")
+    assert (row["frames"], row["k"], row["method"], row["status"]) == (FRAMES, 3, "kmeans", "written")
+    assert written(tmp_path) == ["clip-kmeans3.mp4", "clip.mp4"]
+
+
+def test_all_files_of_a_clip_agree(run, gif, tmp_path):
+    """Labels, masks and posteriors belong to the frames that are painted with the palette."""
+    out, masks = tmp_path / "out", tmp_path / "masks"
+    words = ("-k", 4, "-o", out, "--labels", "npy", "--masks", masks, "--posteriors", "npy", "--palette-out")
+    row = record(run("video", gif, *words, out / "p.json", "--figure", out / "f.svg", "--json"))
+    labels, posteriors = np.load(out / "clip-em4-labels.npy"), np.load(out / "clip-em4-posteriors.npy")
+    colors = np.array([[int(color[place : place + 2], 16) for place in (1, 3, 5)] for color, _ in row["palette"]])
+    assert labels.shape == (FRAMES, 24, 32)
+    assert posteriors.shape == (*labels.shape, 4)
+    assert (posteriors.argmax(-1) == labels).mean() > 0.999
+    assert np.bincount(labels.ravel()).tolist() == [count for _, count in row["palette"]]
+    for number in range(FRAMES):
+        painted = np.array(Image.open(out / f"clip-em4-{number + 1:06d}.png").convert("RGB"))
+        assert np.array_equal(painted, colors[labels[number]])
+        for label in range(4):
+            mask = np.array(Image.open(masks / f"clip-em4-mask-{label}-{number + 1:06d}.png")) > 0
+            assert np.array_equal(mask, labels[number] == label)
+    assert [entry["hex"] for entry in json.loads((out / "p.json").read_text())] == [
+        color for color, _ in row["palette"]
+    ]
+    assert (out / "f.svg").read_text().startswith("<?xml")
+    sizes = {output["path"]: (output["files"], output["bytes"]) for output in row["outputs"]}
+    assert sizes[str(out / "clip-em4-000001.png")] == (FRAMES, sum(path.stat().st_size for path in out.glob("*.png")))
+    assert len(row["outputs"]) == 6
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".gif"])
+def test_the_ending_of_the_output_decides(run, gif, tmp_path, suffix):
+    target = tmp_path / f"out{suffix}"
+    row = record(run("video", gif, "-k", 2, "-o", target, "--labels", "png", "--json"))
+    assert row["output"] == str(target)
+    assert written(tmp_path) == ["clip.gif", *(f"out-labels-{n:06d}.png" for n in range(1, 6)), f"out{suffix}"]
+
+
+def test_several_kinds_have_the_default_name_in_the_folder(run, gif, tmp_path):
+    result = run("video", gif, "-k", 2, "-o", tmp_path / "out", "--write", "mkv,frames,gif")
+    assert result.exit_code == 0, result.stderr
+    numbered = [f"clip-em2-{number:06d}.png" for number in range(1, 6)]
+    assert written(tmp_path / "out") == [*numbered, "clip-em2.gif", "clip-em2.mkv"]
+
+
+def test_the_printed_command_gives_the_same_files(run, gif, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("-k", "3", "--method", "kmeans", "--space", "oklab", "--start", "0.04", "--scale", "0.5", "--every", "2")
+    more = ("--dither", "bayer2", "--fps", "30000/1001", "--write", "gif,mp4", "--labels", "npy", "--masks", "m")
+    result = run("video", gif.name, *words, *more, "-v")
+    assert result.exit_code == 0, result.stderr
+    (command,) = (line.strip() for line in result.stderr.splitlines() if line.startswith("  colorquant video"))
+    first = {name: (tmp_path / name).read_bytes() for name in written(tmp_path)}
+    assert len(first) > 4
+    for name in first.keys() - {gif.name}:
+        (tmp_path / name).unlink()
+    again = run(*shlex.split(command)[1:], "-v")
+    assert again.exit_code == 0, again.stderr
+    assert command in again.stderr
+    assert {name: (tmp_path / name).read_bytes() for name in written(tmp_path)} == first
+
+
+def test_the_number_of_colours_can_be_chosen(run, gif, tmp_path):
+    row = record(run("video", gif, "-k", "auto", "--method", "kmeans", "--target", "psnr:20", "--json"))
+    assert row["auto"]["criterion"] == "psnr"
+    assert row["psnr"] >= 20
+    assert (tmp_path / "clip-kmeansauto.gif").exists()
+
+
+def test_a_folder_stands_for_its_clips(run, gif, mp4, tmp_path):
+    """Still images are no clips, and what an earlier run wrote is passed over."""
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "still.png")
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "still.gif")
+    mp4.rename(tmp_path / "other.mp4")
+    out = tmp_path / "out"
+    for _ in range(2):
+        result = run("video", tmp_path, "-k", 2, "--write", "gif", "-f")
+        assert result.exit_code == 0, result.stderr
+        assert "2 written, 0 skipped, 0 failed" in result.stderr
+    assert "2 passed over: outputs of earlier runs" in result.stderr
+    assert not out.exists()
+    assert written(tmp_path) == ["clip-em2.gif", "clip.gif", "other-em2.gif", "other.mp4", "still.gif", "still.png"]
+
+
+def test_several_clips_at_a_time_give_the_same_bytes(run, gif, tmp_path):
+    for number in range(3):
+        (tmp_path / f"c{number}.gif").write_bytes(animation(pictures(3 + number), duration=50))
+    clips = [tmp_path / f"c{number}.gif" for number in range(3)]
+    assert run("video", *clips, "-k", 2, "-o", tmp_path / "one", "--write", "gif").exit_code == 0
+    assert run("video", *clips, "-k", 2, "-o", tmp_path / "two", "--write", "gif", "-j", 3).exit_code == 0
+    assert written(tmp_path / "one") == written(tmp_path / "two") == [f"c{number}-em2.gif" for number in range(3)]
+    for name in written(tmp_path / "one"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_worker_processes_give_the_same_bytes(run, gif, tmp_path):
+    assert run("video", gif, "-k", 2, "-o", tmp_path / "a.gif").exit_code == 0
+    result = run("video", gif, "-k", 2, "-o", tmp_path / "b.gif", "--isolate", "--report", tmp_path / "r.jsonl")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+    assert json.loads((tmp_path / "r.jsonl").read_text())["status"] == "written"
+
+
+def test_standard_input_is_a_clip(run, gif, tmp_path):
+    result = run("video", "-", "-k", 2, "-o", tmp_path / "out", "--write", "gif", input=gif.read_bytes())
+    assert result.exit_code == 0, result.stderr
+    assert written(tmp_path / "out") == ["stdin-em2.gif"]
+    refused = run("video", "-", "-k", 2, input=gif.read_bytes())
+    assert (refused.exit_code, "give -o a file or a folder" in refused.stderr) == (2, True)
+
+
+def test_existing_files_stay_unless_they_may_be_replaced(run, gif, tmp_path):
+    old = tmp_path / "out" / "clip-em2-000003.png"
+    old.parent.mkdir()
+    old.write_bytes(b"old")
+    words = ("video", gif, "-k", 2, "-o", tmp_path / "out")
+    refused = run(*words)
+    assert (refused.exit_code, refused.stderr.count("exists already: use --force")) == (1, 1)
+    assert old.read_bytes() == b"old"
+    assert run(*words, "--dry-run").exit_code == 1
+    assert run(*words, "-f").exit_code == 0
+    assert old.read_bytes().startswith(b"\x89PNG")
+    skipped = run(*words, "--skip-existing")
+    assert (skipped.exit_code, "skipped, it exists" in skipped.stderr) == (0, True)
+
+
+def test_a_dry_run_prints_names_and_writes_nothing(run, gif, tmp_path):
+    words = ("-k", 2, "-o", tmp_path / "out", "--write", "mp4,frames", "--labels", "mkv", "--masks", tmp_path / "m")
+    result = run("video", gif, *words, "--dry-run")
+    assert result.exit_code == 0, result.stderr
+    names = [
+        "out/clip-em2.mp4",
+        "out/clip-em2-000001.png …",
+        "out/clip-em2-labels.mkv",
+        "m/clip-em2-mask-0-000001.png …",
+    ]
+    assert result.stdout == f"{gif} → {', '.join(str(tmp_path / name) for name in names)}\n"
+    assert written(tmp_path) == ["clip.gif"]
+
+
+WRONG = {
+    "covariance": (("--method", "kmeans", "--covariance", "full"), "--covariance is for --method em"),
+    "lock": (("--lock", "#fff"), "--lock is for --method kmeans"),
+    "init": (("--init", "split"), "--init split is for --method kmeans"),
+    "assign": (("--method", "kmeans", "--assign", "nearest"), "--assign is for --method em"),
+    "posteriors": (("--method", "kmeans", "--posteriors", "npy"), "--posteriors is for --method em"),
+    "engine": (("--engine", "opencv"), "a clip adds colour histograms"),
+    "engine of em": (("--engine", "sklearn"), "use --engine numpy"),
+    "weights": (("--weights", "w.png"), "it is an option of kmeans and em"),
+    "size": (("-k", "auto", "--target", "size:9k"), "--target size concerns one picture"),
+    "stdout": (("-o", "-"), "not written to standard output"),
+    "ending": (("-o", "x.avi"), "use one of .mp4, .mkv"),
+    "picture": (("-o", "x.jpg"), "use one of .mp4, .mkv"),
+    "two kinds in a file": (("-o", "x.mp4", "--write", "gif"), "name a folder for --write gif"),
+    "kind": (("--write", "avi"), "'avi' is not one of 'mp4'"),
+    "crf": (("--write", "gif", "--crf", "20"), "--crf"),
+    "crf out of range": (("--write", "mp4", "--crf", "99"), "--crf 99"),
+    "time": (("--start", "soon"), "'soon' is not a time: write seconds, such as 2.5, or 1:02:03.5"),
+    "minutes": (("--start", "1:75"), "is not a time"),
+    "end": (("--start", "2", "--end", "1"), "--end 1 must be later than --start"),
+    "rate": (("--fps", "0"), "--fps 0 must be above 0"),
+    "no rate": (("--fps", "1/0"), "is not a number"),
+    "scale": (("--scale", "0"), "--scale 0 must be above 0"),
+    "every": (("--every", "0"), "--every"),
+    "smooth": (("--smooth", "-1"), "--smooth"),
+    "alpha": (("--alpha", "palette", "--method", "kmeans", "--write", "mp4"), "mp4 has no alpha"),
+    "figure": (("--figure-kind", "shares"), "add --figure FILE"),
+    "figure ending": (("--figure", "x.gif"), "unknown ending"),
+    "timeout": (("--timeout", "3"), "add --isolate"),
+    "twice": (("--skip-existing", "-f"), "leave one out"),
+    "over the input": (("-o", "CLIP", "-f"), "would write over the input"),
+    "in place": (("--in-place",), "it is an option of kmeans"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_command_lines_are_refused_in_one_line(run, gif, tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    words, message = WRONG[case]
+    result = run("video", gif, *(str(gif) if word == "CLIP" else word for word in words))
+    assert result.exit_code == 2, result.stderr
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert written(tmp_path) == ["clip.gif"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("text.mp4", b"no video\n" * 50), ("empty.gif", b""), ("cut.gif", None), ("missing.mp4", False), ("folder", None)],
+)
+def test_what_is_no_clip_fails_in_one_line(run, gif, tmp_path, name, content):
+    source = tmp_path / "in" / name
+    source.parent.mkdir()
+    if name == "folder":
+        source.mkdir()
+    elif content is not False:
+        source.write_bytes(gif.read_bytes()[:-200] if content is None else content)
+    result = run("video", source, "-k", 2, "-o", tmp_path / "out", "--json")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"Error: {source}: ")
+    assert "unexpected" not in result.stderr
+    assert json.loads(result.stdout)["status"] == "failed"
+    assert not (tmp_path / "out").exists()
+
+
+class Broken:
+    """A clip of ten frames of which the pass with number ``passes`` finds frame ``broken`` broken, or ``left`` only."""
+
+    def __init__(self, broken=None, *, first=10, second=10):
+        self.broken, self.counts = broken, [first, second]
+        self.info = ClipInfo(32, 24, 10, None, None, "test", "test")
+
+    def frames(self):
+        count = self.counts.pop(0)
+        for number, rgb in enumerate(pictures(count)):
+            if number + 1 == self.broken:
+                raise ImageReadError(f"frame {self.broken} is broken (bad data): give a whole file")
+            yield Frame(rgb, None, Fraction(number, 10), Fraction(1, 10))
+
+
+@pytest.fixture
+def opened(monkeypatch, tmp_path):
+    """Let the job open this clip instead of the file; returns the file."""
+
+    def use(clip):
+        monkeypatch.setattr(video_job, "open_clip", lambda source, reading: clip)
+        path = tmp_path / "any.gif"
+        path.write_bytes(b"")
+        return path
+
+    return use
+
+
+def test_a_broken_frame_leaves_nothing(run, opened, tmp_path):
+    path = opened(Broken(7))
+    result = run("video", path, "-k", 2, "-o", tmp_path / "out", "--labels", "npy")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: {path}: frame 7 is broken (bad data): give a whole file\n",
+    )
+    assert written(tmp_path) == ["any.gif"]
+
+
+def test_the_frames_before_a_broken_one_can_be_kept(run, opened, tmp_path):
+    path = opened(Broken(7))
+    result = run("video", path, "-k", 2, "-o", tmp_path / "out", "--labels", "npy", "--keep-partial", "--json")
+    assert result.exit_code == 1
+    row = json.loads(result.stdout)
+    assert (row["status"], row["frames"]) == ("partial", 6)
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: {path}: frame 7 is broken (bad data): give a whole file; --keep-partial wrote the 6 frames before it"
+    )
+    assert len(np.load(tmp_path / "out" / "any-em2-labels.npy")) == 6
+    assert len(list((tmp_path / "out").glob("*.png"))) == 6
+
+
+def test_no_frame_is_left_to_keep_before_the_first(run, opened, tmp_path):
+    result = run("video", opened(Broken(1)), "-k", 2, "-o", tmp_path / "out", "--keep-partial")
+    assert (result.exit_code, "frame 1 is broken" in result.stderr) == (1, True)
+    assert written(tmp_path) == ["any.gif"]
+
+
+@pytest.mark.parametrize(("second", "words"), [(9, "now it has 9"), (11, "now it has more")])
+def test_other_frames_in_the_second_pass_are_an_error(run, opened, tmp_path, second, words):
+    result = run("video", opened(Broken(second=second)), "-k", 2, "-o", tmp_path / "out")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert f"had 10 frames when its colours were counted, and {words}" in result.stderr
+    assert written(tmp_path) == ["any.gif"]
+
+
+def test_a_file_that_changes_between_the_passes_is_an_error(run, gif, tmp_path, monkeypatch):
+    counted = video_job.fit_clip
+
+    def fit_and_write(*args, **settings):
+        fit = counted(*args, **settings)
+        gif.write_bytes(gif.read_bytes() + b"\0")
+        return fit
+
+    monkeypatch.setattr(video_job, "fit_clip", fit_and_write)
+    result = run("video", gif, "-k", 2, "-o", tmp_path / "out")
+    assert (result.exit_code, "the file changed while it was read" in result.stderr) == (1, True)
+    assert written(tmp_path) == ["clip.gif"]
+
+
+def test_both_passes_tell_how_far_they_are(gif, tmp_path):
+    from colorquant.batch.inputs import Input
+    from colorquant.batch.video_outputs import ClipPaths
+    from colorquant.batch.video_settings import ClipSettings
+    from colorquant.fitting.engines import resolve
+    from colorquant.fitting.options import FitOptions
+
+    steps = []
+    settings = ClipSettings(resolve(FitOptions("kmeans", k=2)))
+    job = video_job.ClipJob(settings, shown=lambda *step: steps.append(step))
+    job(Input(str(gif)), ClipPaths({"gif": tmp_path / "out.gif"}, name=str(gif), k=2))
+    passes = (video_job.COUNTING, video_job.WRITING)
+    assert steps == [(words, number, FRAMES) for words in passes for number in range(1, FRAMES + 1)]
