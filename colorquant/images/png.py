@@ -67,7 +67,7 @@ def encode_indexed(
             indices = np.argsort(order).astype(np.uint8)[indices]
             colors, alpha = colors[order], alpha[order]
         transparency = chunk(b"tRNS", alpha[: int(np.flatnonzero(alpha < 255)[-1]) + 1].tobytes())
-    bits = next(bits for bits in (1, 2, 4, 8) if len(colors) <= 1 << bits)
+    bits = bits_of(len(colors))
     chunks = chunks + chunk(b"PLTE", colors.tobytes()) + transparency
     return _png(indices, INDEXED, bits, chunks, values=len(colors), fast=fast)
 
@@ -87,15 +87,33 @@ def _png(
     """The PNG of ``values_at`` (h, w), integers below ``values``, with ``bits`` per pixel and one sample per pixel."""
     height, width = values_at.shape
     header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([bits, color_type, 0, 0, 0])
-    parts = [SIGNATURE, chunk(b"IHDR", header), chunks, chunk(b"IDAT", _zlib_stream(values_at, bits, values, fast))]
+    data = compress_rows(values_at, bits=bits, values=values, fast=fast)
+    parts = [SIGNATURE, chunk(b"IHDR", header), chunks, chunk(b"IDAT", data)]
     return b"".join([*parts, chunk(b"IEND", b"")])
 
 
-def _zlib_stream(values_at: npt.NDArray[np.generic], bits: int, values: int, fast: bool) -> bytes:
-    """The rows of ``values_at`` (h, w), filtered and packed, as a zlib stream.
+def image_data(png: bytes) -> bytes:
+    """The zlib stream of a PNG's pixels: the data of its chunks IDAT, joined."""
+    parts, position = [], len(SIGNATURE)
+    while position < len(png):
+        end = position + 8 + int.from_bytes(png[position : position + 4], "big")
+        if png[position + 4 : position + 8] == b"IDAT":
+            parts.append(png[position + 8 : end])
+        position = end + 4
+    return b"".join(parts)
+
+
+def bits_of(entries: int) -> int:
+    """The bits per pixel of an indexed PNG whose palette has 1 to 256 entries."""
+    return next(bits for bits in (1, 2, 4, 8) if entries <= 1 << bits)
+
+
+def compress_rows(values_at: npt.NDArray[np.generic], *, bits: int, values: int, fast: bool) -> bytes:
+    """The rows of ``values_at`` (h, w), integers below ``values``, packed in ``bits`` per pixel, as a zlib stream.
 
     Each strip of rows becomes deflate blocks of its own, which may refer to the strip before. It is compressed with two
-    strategies, of which the second knows only runs, and the smaller result is taken.
+    strategies, of which the second knows only runs, and the smaller result is taken. ``fast`` is that of
+    :func:`encode_indexed`.
     """
     height, width = values_at.shape
     row_bytes = 1 + (width * bits + 7) // 8
@@ -122,6 +140,15 @@ def _deflated(data: bytes, end: int, level: int, strategy: int, before: bytes = 
     settings = (level, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy)
     compressor = zlib.compressobj(*settings, before) if before else zlib.compressobj(*settings)
     return compressor.compress(data) + compressor.flush(end)
+
+
+def expand_rows(data: bytes, *, height: int, width: int, bits: int) -> UInt8Array:
+    """The values (h, w) uint8 of which :func:`compress_rows` made the zlib stream ``data``."""
+    rows = np.frombuffer(zlib.decompress(data), np.uint8).reshape(height, -1)[:, 1:]
+    per_byte = 8 // bits
+    shifts = np.arange(per_byte - 1, -1, -1, dtype=np.uint8) * bits
+    values = (rows[:, :, None] >> shifts) & np.uint8((1 << bits) - 1)
+    return values.reshape(height, -1)[:, :width].astype(np.uint8)
 
 
 def _packed(rows: npt.NDArray[np.generic], bits: int) -> bytes:

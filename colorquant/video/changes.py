@@ -34,6 +34,9 @@ class Box(NamedTuple):
         return Box(left, top, right - left, max(self.top + self.height, other.top + other.height) - top)
 
 
+ONE_PIXEL = Box(0, 0, 1, 1)  # for a frame that changes nothing
+
+
 def bounding_box(pixels: BoolArray) -> Box:
     """The smallest rectangle that contains all true ``pixels`` (h, w), of which there is at least one."""
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
@@ -98,3 +101,11 @@ def shown(frame: IndexedFrame) -> tuple[Shown, bool]:
     labels = frame.labels.astype(np.uint16 if p > 255 else np.uint8)
     labels[clear] = p
     return Shown(labels, frame.colors), partly
+
+
+def rgba_of(frame: IndexedFrame) -> UInt8Array:
+    """The pixels (h, w, 4) uint8 of a frame; fully transparent ones are 0."""
+    alpha = np.full(frame.labels.shape, 255, np.uint8) if frame.alpha is None else frame.alpha
+    rgba = np.dstack([frame.rgb, alpha])
+    rgba[alpha == 0] = 0
+    return rgba

@@ -17,7 +17,7 @@ from colorquant.errors import OutputError
 from colorquant.files import StagedFiles
 from colorquant.images.gif import encode_gif_pixels
 from colorquant.types import AnyArray, BoolArray, UInt8Array
-from colorquant.video.changes import Box, Shown, bounding_box, shown
+from colorquant.video.changes import ONE_PIXEL, Box, Shown, bounding_box, shown
 from colorquant.video.frames import ClipInfo, IndexedFrame
 
 LARGEST_SIDE = 65535  # pixels
@@ -26,7 +26,6 @@ SHORTEST = 2  # hundredths of a second; browsers show a frame of 0 or 1 for 10 o
 LONGEST = 65535  # hundredths of a second
 KEEP, ERASE = 1, 2  # disposal: what becomes of a frame before the next one is drawn
 SHORTEST_RUN = 4  # unchanged pixels in a row that are worth a run of transparent ones
-ONE_PIXEL = Box(0, 0, 1, 1)  # for a frame that changes nothing
 
 
 def check_gif(*, width: int, height: int, colors: int, keeps_lightness: bool) -> None:

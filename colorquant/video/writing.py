@@ -56,17 +56,15 @@ def _gif(destination: Destination) -> FrameWriter:
 
 
 def _apng(destination: Destination) -> FrameWriter:
-    from colorquant.video.apng_writing import ApngWriter  # type: ignore[import-not-found]
+    from colorquant.video.apng_writing import ApngWriter
 
-    writer: FrameWriter = ApngWriter(destination.path, destination.staged, destination.info)
-    return writer
+    return ApngWriter(destination.path, destination.staged, destination.info)
 
 
 def _webp(destination: Destination) -> FrameWriter:
-    from colorquant.video.webp_writing import WebpWriter  # type: ignore[import-not-found]
+    from colorquant.video.webp_writing import WebpWriter
 
-    writer: FrameWriter = WebpWriter(destination.path, destination.staged, destination.info)
-    return writer
+    return WebpWriter(destination.path, destination.staged, destination.info)
 
 
 def _frames(destination: Destination) -> FrameWriter:

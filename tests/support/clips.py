@@ -102,3 +102,32 @@ def merged(frames: Sequence[IndexedFrame]) -> tuple[list[np.ndarray], list[Fract
             pixels.append(now)
             times.append(1000 * frame.duration)
     return pixels, times
+
+
+def sequence(seed, *, p, transparent=False, refits=False, size=None) -> list[IndexedFrame]:
+    """Six random frames in p colours, which change at times with ``refits``."""
+    rng = np.random.default_rng([seed, p, transparent, refits])
+    size = size or tuple(rng.integers(1, [24, 32]))
+    colors, frames, time = random_colors(rng, p), [], Fraction(0)
+    for labels in random_labels(rng, frames=6, size=size, p=p, transparent=transparent):
+        if refits and rng.integers(2):
+            colors = random_colors(rng, p)
+        duration = Fraction(int(rng.integers(2, 9)), 100)
+        frames.append(indexed(labels, colors, time=time, duration=duration))
+        time += duration
+    return frames
+
+
+def still(labels, colors=((10, 20, 30), (200, 100, 0)), *, time=0, duration=Fraction(1, 10)) -> IndexedFrame:
+    return indexed(np.array(labels, np.uint8), np.array(colors, np.uint8), time=time, duration=duration)
+
+
+def assert_same(frames, path) -> None:
+    """The file holds exactly these frames and delays, where equal frames are one."""
+    pixels, times = merged(frames)
+    pixels_out, times_out = decoded(path)
+    assert len(pixels_out) == len(pixels)
+    for before, after in zip(pixels, pixels_out, strict=True):
+        np.testing.assert_array_equal(after, before)
+    if len(pixels) > 1:
+        np.testing.assert_allclose(times_out, [float(time) for time in times], rtol=1e-12)

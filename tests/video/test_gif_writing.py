@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from PIL import Image
-from support.clips import clip_info, decoded, indexed, merged, random_colors, random_labels, written
+from support.clips import assert_same, clip_info, decoded, indexed, random_colors, sequence, still, written
 
 from colorquant.errors import OutputError
 from colorquant.files import StagedFiles
@@ -13,33 +13,6 @@ from colorquant.video.frames import IndexedFrame
 from colorquant.video.gif_writing import GifWriter, check_gif
 
 SIZES = [1, 2, 3, 4, 16, 17, 255]
-
-
-def sequence(seed, *, p, transparent=False, refits=False, size=None):
-    rng = np.random.default_rng([seed, p, transparent, refits])
-    size = size or tuple(rng.integers(1, [24, 32]))
-    colors, frames, time = random_colors(rng, p), [], Fraction(0)
-    for labels in random_labels(rng, frames=6, size=size, p=p, transparent=transparent):
-        if refits and rng.integers(2):
-            colors = random_colors(rng, p)
-        duration = Fraction(int(rng.integers(2, 9)), 100)
-        frames.append(indexed(labels, colors, time=time, duration=duration))
-        time += duration
-    return frames
-
-
-def still(labels, colors=((10, 20, 30), (200, 100, 0)), *, time=0, duration=Fraction(1, 10)):
-    return indexed(np.array(labels, np.uint8), np.array(colors, np.uint8), time=time, duration=duration)
-
-
-def assert_same(frames, path):
-    pixels, times = merged(frames)
-    pixels_out, times_out = decoded(path)
-    assert len(pixels_out) == len(pixels)
-    for before, after in zip(pixels, pixels_out, strict=True):
-        np.testing.assert_array_equal(after, before)
-    if len(pixels) > 1:
-        assert times_out == [float(time) for time in times]
 
 
 @pytest.mark.parametrize("refits", [False, True], ids=["one palette", "refits"])

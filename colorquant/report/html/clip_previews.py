@@ -3,99 +3,196 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import numpy as np
 
+from colorquant.files import StagedFiles
 from colorquant.images import encoding
 from colorquant.types import AnyArray, IntArray, UInt8Array
-from colorquant.video.frames import ClipInfo, Frame, IndexedFrame
+from colorquant.video.extra import has_pyav
+from colorquant.video.frames import ClipInfo, Frame, FrameWriter, IndexedFrame
+from colorquant.video.writing import open_writer
 
-SIDE = 640  # longest side
+SIDE = 640  # longest side of a preview
 STILLS = 120  # most pictures, where the preview is not a video
 STILL_PIXELS = 10_000_000  # most pixels of all of them
+FRAMES = 1500  # most frames of a video
+VIDEO_PIXELS = 120_000_000  # most pixels of all of them: at CRF some 10 MB
+CRF = 28
 
 
 @dataclass(frozen=True)
 class Still:
-    """A shown frame ``before`` and ``after``, as files of pictures; it is shown from ``time`` (seconds) on."""
+    """A shown frame ``before`` and ``after``, as files of pictures."""
 
-    time: Fraction
     before: bytes
     after: bytes
 
 
 @dataclass(frozen=True)
 class ClipPreview:
-    """What the page of a clip plays: ``stills`` of ``width`` by ``height`` pixels, one in ``every`` frames.
+    """What the page of a clip plays: frames of ``width`` by ``height`` pixels, one in ``every`` frames of the clip.
 
-    The last one ends at ``end``, in seconds.
+    They are shown from their ``times`` on, the last one until ``end``, in seconds. There is either a picture of each
+    in ``stills``, or a ``video`` (MP4), whose frames have the clip before at the top, and after below it. ``poster`` is
+    the frame in the middle. With ``cut`` later frames of the clip are left out.
     """
 
     width: int
     height: int
-    end: Fraction
     every: int
-    stills: tuple[Still, ...]
+    times: tuple[Fraction, ...]
+    end: Fraction
+    poster: Still
+    stills: tuple[Still, ...] = ()
+    video: bytes = b""
+    cut: bool = False
 
-    @property
-    def poster(self) -> Still:
-        """The frame in the middle, which stands for the clip where nothing moves."""
-        return self.stills[len(self.stills) // 2]
+
+class _Recorder(Protocol):
+    """Keeps the frames of a preview."""
+
+    width: int
+    height: int
+
+    def add(self, before: Frame, after: IndexedFrame) -> None:
+        """Add the next frame, ``width`` by ``height`` pixels."""
+        ...
+
+    def preview(self, end: Fraction) -> ClipPreview:
+        """The preview of the frames so far."""
+        ...
 
 
 class PreviewWriter:
     """Makes the :class:`ClipPreview` of a clip; a context manager.
 
-    Its size is limited however long the clip is. ``info`` is that of the clip as it is read.
+    Its size is limited however long the clip is. ``info`` is that of the clip as it is read, and ``frames`` the number
+    of its frames, None where it is unknown. A video needs PyAV, and does not keep alpha; else there are pictures.
     """
 
-    def __init__(self, info: ClipInfo) -> None:
-        self._width, self._height = _size(info)
-        self._stills: list[Still] = []
-        self._every, self._seen, self._end = 1, 0, Fraction(0)
-        self._info = info
+    def __init__(self, info: ClipInfo, frames: int | None = None) -> None:
+        self._closing = ExitStack()
+        self._recorder: _Recorder
+        if frames is None or info.has_alpha or not has_pyav() or _are_few(info, frames):
+            self._recorder, self._every = _Stills(info, frames), 1
+        else:
+            self._every = math.ceil(frames / FRAMES)
+            self._recorder = _Video(info, frames, self._every, self._closing)
+        self._seen, self._end = 0, Fraction(0)
 
     def __enter__(self) -> PreviewWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove what was written."""
-        self._stills.clear()
+        """Remove temporary files."""
+        self._closing.close()
 
     def write(self, frame: Frame, indexed: IndexedFrame) -> None:
-        """Add a frame as it was read, and as it is written. Both have the size of the clip."""
+        """Add a frame as it was read, and as it is written. Both have the size of the clip. Raises OutputError."""
         self._end = indexed.time + indexed.duration
+        if self._seen % self._every == 0:
+            chosen = _chosen(frame.rgb.shape[:2], (self._recorder.height, self._recorder.width))
+            self._recorder.add(_thinned_frame(frame, chosen), _thinned(indexed, chosen))
+        self._seen += 1
+
+    def finish(self) -> ClipPreview:
+        """The preview of all frames, of which there must be at least one. Raises OutputError."""
+        return self._recorder.preview(self._end)
+
+
+class _Stills:
+    """A picture for each frame; where they become too many, every other one is dropped."""
+
+    def __init__(self, info: ClipInfo, frames: int | None) -> None:
+        number = STILLS if frames is None else min(frames, STILLS)
+        self.width, self.height = _size(info, STILL_PIXELS / number)
+        self._stills: list[tuple[Fraction, Still]] = []
+        self._every, self._seen = 1, 0
+
+    def add(self, before: Frame, after: IndexedFrame) -> None:
         if self._seen % self._every == 0:
             if len(self._stills) == STILLS:
                 self._stills = self._stills[::2]
                 self._every *= 2
             if self._seen % self._every == 0:
-                self._stills.append(self._still(frame, indexed))
+                self._stills.append((after.time, _still(before, after)))
         self._seen += 1
 
-    def finish(self) -> ClipPreview:
-        """The preview of all frames, of which there must be at least one."""
-        assert self._stills, "a clip has a frame"
-        return ClipPreview(self._width, self._height, self._end, self._every, tuple(self._stills))
-
-    def _still(self, frame: Frame, indexed: IndexedFrame) -> Still:
-        chosen = _chosen(frame.rgb.shape[:2], (self._height, self._width))
-        alpha = None if frame.alpha is None else _take(frame.alpha, chosen)
-        rgb = _take(frame.rgb, chosen)
-        before = encoding.encode_jpeg(rgb) if alpha is None else encoding.encode_rgb(rgb, alpha)
-        return Still(indexed.time, before, _encoded(_thinned(indexed, chosen)))
+    def preview(self, end: Fraction) -> ClipPreview:
+        times = tuple(time for time, _ in self._stills)
+        stills = tuple(still for _, still in self._stills)
+        return ClipPreview(self.width, self.height, self._every, times, end, stills[len(stills) // 2], stills)
 
 
-def _size(info: ClipInfo) -> tuple[int, int]:
-    """The width and height of the stills of a clip."""
-    scale = min(1.0, SIDE / max(info.width, info.height), math.sqrt(STILL_PIXELS / STILLS / info.width / info.height))
+class _Video:
+    """An MP4 of all frames, before above after, in a temporary folder that is removed when ``closing`` is closed."""
+
+    def __init__(self, info: ClipInfo, frames: int, every: int, closing: ExitStack) -> None:
+        shown = math.ceil(frames / every)
+        self.width, self.height = (length + length % 2 for length in _size(info, VIDEO_PIXELS / shown))
+        self._path = Path(closing.enter_context(TemporaryDirectory(prefix="colorquant-"))) / "preview.mp4"
+        self._staged = closing.enter_context(StagedFiles(force=True))
+        both = replace(
+            info,
+            width=self.width,
+            height=2 * self.height,
+            rate=None if info.rate is None else info.rate / every,
+            variable=True,  # frames were left out, so their times can be any
+        )
+        self._writer: FrameWriter = closing.enter_context(open_writer("mp4", self._path, self._staged, both, crf=CRF))
+        self._times: list[Fraction] = []
+        self._middle, self._every, self._most = shown // 2, every, 2 * shown
+        self._waiting: IndexedFrame | None = None
+        self._poster: Still | None = None
+
+    def add(self, before: Frame, after: IndexedFrame) -> None:
+        if len(self._times) == self._most:
+            return  # the clip has many more frames than it had when they were counted
+        if len(self._times) <= self._middle:
+            self._poster = _still(before, after)
+        self._write(after.time)
+        self._times.append(after.time)
+        both = np.concatenate([before.rgb, after.rgb])
+        labels = np.broadcast_to(np.uint8(0), both.shape[:2])
+        self._waiting = IndexedFrame(labels, after.colors, after.time, after.duration, painted=both)
+
+    def _write(self, end: Fraction) -> None:
+        """Write the last frame, which is shown until ``end``."""
+        if self._waiting is not None:
+            self._writer.write(replace(self._waiting, duration=end - self._waiting.time))
+
+    def preview(self, end: Fraction) -> ClipPreview:
+        assert self._poster is not None, "a clip has a frame"
+        self._write(end)
+        self._writer.finish()
+        self._staged.commit()
+        video, cut = self._path.read_bytes(), len(self._times) == self._most
+        return ClipPreview(
+            self.width, self.height, self._every, tuple(self._times), end, self._poster, video=video, cut=cut
+        )
+
+
+def _are_few(info: ClipInfo, frames: int) -> bool:
+    """Whether there is room for a picture of every frame."""
+    width, height = _size(info, math.inf)
+    return frames <= STILLS and frames * width * height <= STILL_PIXELS
+
+
+def _size(info: ClipInfo, pixels: float) -> tuple[int, int]:
+    """The width and height of a preview, of at most so many ``pixels``."""
+    scale = min(1.0, SIDE / max(info.width, info.height), math.sqrt(pixels / info.width / info.height))
     return max(1, round(info.width * scale)), max(1, round(info.height * scale))
 
 
 def _chosen(shape: tuple[int, ...], smaller: tuple[int, int]) -> tuple[IntArray, IntArray]:
-    """The rows and columns that stand for a picture of ``shape`` in a ``smaller`` one, heights first."""
+    """The rows and columns that stand for a picture of ``shape`` in another size, heights first."""
     rows, columns = (
         ((np.arange(few) + 0.5) * (many / few)).astype(np.int64) for many, few in zip(shape, smaller, strict=True)
     )
@@ -107,15 +204,28 @@ def _take(values: AnyArray, chosen: tuple[IntArray, IntArray]) -> AnyArray:
     return taken
 
 
-def _thinned(indexed: IndexedFrame, chosen: tuple[IntArray, IntArray]) -> IndexedFrame:
+def _thinned_frame(frame: Frame, chosen: tuple[IntArray, IntArray]) -> Frame:
     """The chosen pixels of a frame."""
+    alpha = None if frame.alpha is None else _take(frame.alpha, chosen)
+    return replace(frame, rgb=_take(frame.rgb, chosen), alpha=alpha)
+
+
+def _thinned(indexed: IndexedFrame, chosen: tuple[IntArray, IntArray]) -> IndexedFrame:
+    """The chosen pixels of a frame in the colours of its palette."""
     alpha, painted = (None if pixels is None else _take(pixels, chosen) for pixels in (indexed.alpha, indexed.painted))
     return replace(indexed, labels=_take(indexed.labels, chosen), alpha=alpha, painted=painted)
+
+
+def _still(before: Frame, after: IndexedFrame) -> Still:
+    return Still(_encoded_pixels(before.rgb, before.alpha), _encoded(after))
+
+
+def _encoded_pixels(rgb: UInt8Array, alpha: UInt8Array | None) -> bytes:
+    return encoding.encode_jpeg(rgb) if alpha is None else encoding.encode_rgb(rgb, alpha)
 
 
 def _encoded(indexed: IndexedFrame) -> bytes:
     """A frame in the colours of its palette as a picture: as it is, but a JPEG where it has more colours."""
     if indexed.painted is None and len(indexed.colors) <= 256:
         return encoding.encode_labels(indexed.labels, indexed.colors, indexed.alpha, gray=False, fast=True)
-    rgb: UInt8Array = indexed.rgb
-    return encoding.encode_jpeg(rgb) if indexed.alpha is None else encoding.encode_rgb(rgb, indexed.alpha)
+    return _encoded_pixels(indexed.rgb, indexed.alpha)

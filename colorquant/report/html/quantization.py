@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from colorquant.images.downsampling import encode_middle, middle_size
 from colorquant.palette.palette import Palette
@@ -19,25 +17,14 @@ from colorquant.report.html.content import (
     PageContent,
     page_content,
 )
+from colorquant.report.html.facts import MOST_ENTRIES, PaletteEntry, fit_facts, palette_entries
 from colorquant.report.machine import Machine
 from colorquant.report.plots import Plot, Point
 from colorquant.report.quantized_file import IndexedFile, MappedFile, QuantizedFile
 from colorquant.report.records import printable, size_words
 from colorquant.report.words import METHOD_NAMES, OBJECTIVE_NAMES, base_name, counted, psnr_words, quality_words
 
-MOST_ENTRIES = 256  # most entries of the palette that are listed
 STRIP = 64  # most colours in a strip under a slider
-
-
-@dataclass(frozen=True)
-class PaletteEntry:
-    """A colour of the palette, in words; ``bar`` is its share in per cent of the largest one."""
-
-    label: int
-    hex: str
-    pixels: str
-    share: str
-    bar: float
 
 
 def quantization_page(file: IndexedFile) -> bytes:
@@ -138,26 +125,9 @@ def _summary(file: IndexedFile) -> str:
 
 
 def _palette(quantized: IndexedImage) -> list[PaletteEntry]:
-    colors, counts = quantized.palette.hex, quantized.palette.counts
+    counts = quantized.palette.counts
     assert counts is not None, "a quantized image knows how many pixels each colour stands for"
-    total, largest = max(int(counts.sum()), 1), max(int(counts.max(initial=0)), 1)
-    rows = zip(colors[:MOST_ENTRIES], counts[:MOST_ENTRIES].tolist(), strict=True)
-    return [
-        PaletteEntry(
-            label=label,
-            hex=color,
-            pixels=f"{pixels:,}",
-            share=_percent(pixels / total),
-            bar=round(100 * pixels / largest, 2),
-        )
-        for label, (color, pixels) in enumerate(rows)
-    ]
-
-
-def _percent(share: float) -> str:
-    if share == 0:
-        return "–"
-    return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
+    return palette_entries(quantized.palette.hex, counts.tolist())
 
 
 def _objective_facts(quantized: IndexedImage) -> list[Fact]:
@@ -332,26 +302,7 @@ def _options(file: IndexedFile) -> list[Fact]:
             ("--distance", options.distance),
         ]
     assert isinstance(file, QuantizedFile), "a picture is either quantized or mapped"
-    return _fit_options(file)
-
-
-def _fit_options(file: QuantizedFile) -> list[Fact]:
-    options = dataclasses.asdict(file.quantized.options)
-    method = options.pop("method")
-    values = {**options, "paint": file.paint, "assign": file.assign}
-    if file.chosen is not None:
-        values["k"] = f"auto: {file.chosen.k}"
-        values["target"] = file.chosen.auto.target
-    rows = [
-        ("-k" if name == "k" else f"--{name.replace('_', '-')}", _option_words(value))
-        for name, value in values.items()
-        if value is not None
-    ]
-    return [("method", METHOD_NAMES[method]), *rows, ("bands clustered", ", ".join(file.projection.bands))]
-
-
-def _option_words(value: object) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return fit_facts(file.quantized.options, {"paint": file.paint, "assign": file.assign}, file.chosen)
 
 
 def _notes(content: PageContent) -> list[str]:
