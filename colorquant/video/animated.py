@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import gcd, lcm
 
 from colorquant.images.animation import Animation, resized
 from colorquant.types import UInt8Array
@@ -28,6 +29,7 @@ class AnimatedImage:
             format=animation.format,
             codec=animation.format,
             variable=reading.fps is None and len(set(animation.durations)) > 1,
+            tick=_tick(animation.durations) if reading.fps is None else 1 / reading.fps,
             has_alpha=animation.has_alpha and (reading.alpha == "keep" or "threshold" in reading.alpha),
             loops=animation.loops,
             bytes_in=animation.bytes_in,
@@ -54,3 +56,9 @@ class AnimatedImage:
 
             yield TimedPixels(time, frame.duration, convert)
             time += frame.duration
+
+
+def _tick(durations: Sequence[Fraction]) -> Fraction:
+    """The largest unit of which all durations are multiples."""
+    denominator = lcm(*(duration.denominator for duration in durations))
+    return Fraction(gcd(*(int(duration * denominator) for duration in durations)), denominator)

@@ -75,11 +75,28 @@ class Video:
         """Decode the frames. Raises ImageReadError where one is broken, or the file ends too early."""
         return select(self._timed(), self._reading)
 
+    def beginning(self) -> Fraction:
+        """The time in the file, in seconds, of the first frame that is read. Only packets are read for it."""
+        start = self._first_time + (self._reading.start or 0)
+        if start == self._first_time:
+            return start
+        found: Fraction | None = None
+        with self._opened() as (container, stream):
+            for packet in container.demux(stream):
+                if packet.pts is None or packet.is_discard:
+                    continue
+                time = packet.pts * packet.time_base
+                if time >= start and (found is None or time < found):
+                    found = time
+                if found is not None and packet.dts is not None and packet.dts * packet.time_base > found:
+                    break  # frames are shown no earlier than they are decoded
+        return start if found is None else found
+
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         """The open container and its video stream."""
         stream = io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
-        with stream, _container(stream) as container:
+        with stream, open_container(stream) as container:
             yield container, _video_stream(container)
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -147,6 +164,8 @@ class Video:
             format=suffix if suffix in names else names[0],
             codec=stream.codec_context.codec.canonical_name,
             variable=self._reading.fps is None and _is_variable(stream),
+            tick=stream.time_base if self._reading.fps is None else 1 / self._reading.fps,
+            pixel_aspect=_aspect(stream, turned=self._orientation[0]),
             has_alpha=_has_alpha(first) and (self._reading.alpha == "keep" or "threshold" in self._reading.alpha),
             has_audio=bool(container.streams.audio),
             bytes_in=len(self._source) if isinstance(self._source, bytes) else self._source.stat().st_size,
@@ -201,7 +220,7 @@ class _Converter:
 
 
 @contextmanager
-def _container(stream: BinaryIO) -> Iterator[InputContainer]:
+def open_container(stream: BinaryIO) -> Iterator[InputContainer]:
     """Open the container; only local data are read, whatever it refers to."""
     import av
 
@@ -290,6 +309,14 @@ def _orientation(frame: VideoFrame) -> _Orientation:
     return False, d < 0, a < 0
 
 
+def _aspect(stream: VideoStream, *, turned: bool) -> Fraction:
+    """The width of a pixel by its height, when the frames are upright."""
+    ratio = stream.sample_aspect_ratio
+    if not ratio or ratio < 0:
+        return Fraction(1)
+    return 1 / ratio if turned else ratio
+
+
 def _turned(pixels: UInt8Array, orientation: _Orientation) -> UInt8Array:
     exchanged, rows, columns = orientation
     if exchanged:
@@ -324,7 +351,8 @@ def _notes(container: InputContainer, stream: VideoStream, first: VideoFrame) ->
         notes.append(f"its primaries ({WIDE[first.color_primaries]}) are read as those of sRGB")
     ratio = stream.sample_aspect_ratio
     if ratio and ratio != 1:
-        notes.append(f"its pixels are not square ({ratio.numerator}:{ratio.denominator}); they are read as square ones")
+        shape = f"{ratio.numerator}:{ratio.denominator}"
+        notes.append(f"its pixels are not square ({shape}): videos keep that, other files show them as square ones")
     if first.interlaced_frame:
         notes.append("its frames are interlaced, and stay so")
     return tuple(notes)

@@ -14,6 +14,7 @@ import numpy as np
 from colorquant.errors import OutputError
 from colorquant.files import unwritable
 from colorquant.types import AnyArray, UInt8Array
+from colorquant.video.av_audio import AudioCopy, AudioSource
 from colorquant.video.frame_files import NO_FRAME, LabelType, label_values
 from colorquant.video.frames import ClipInfo, IndexedFrame
 from colorquant.video.ycbcr import alpha_of, planes
@@ -31,7 +32,7 @@ FEWEST_AHEAD, MOST_AHEAD = 10, 40  # frames
 SRGB, BT_709, LIMITED = 13, 1, 1  # of the tables in ITU-T H.273: transfer; primaries and matrix; and FFmpeg's range
 BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: no version of the encoder in the file
 SPLIT = 16  # pixels: FFV1 cannot cut smaller frames into slices
-DEFAULT_RATE = 25  # frames per second
+DEFAULT_RATE = Fraction(25)  # frames per second
 FINEST = Fraction(1, 90_000)  # seconds: the unit of time where that of the clip is not known
 
 
@@ -85,21 +86,51 @@ DEFAULT_CRF = {"mp4": 16, "mkv": 16, "webm": 20}
 
 
 class VideoFile:
-    """A video with one stream of frames, which is written to a temporary file."""
+    """A video of frames, and of the audio of its source, which is written to a temporary file; a ``FrameWriter``."""
 
-    def __init__(self, destination: Destination, encoding: Encoding, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, destination: Destination, encoding: Encoding, notes: Sequence[str] = (), *, audio: bool = False
+    ) -> None:
         self._path, self._encoding, self._info = destination.path, encoding, destination.info
-        self._notes = list(notes)
+        self._cut_audio = destination.ends_early or destination.reading.end is not None
         self._tick = _tick(destination)
         self._last: int | None = None  # the time of the last frame, in ticks
+        self._end = Fraction(0)  # of the last frame, in seconds
         self._durations: dict[int, int] = {}  # of the frames that the encoder has not yet returned, by their times
+        self._width, self._height = destination.info.width, destination.info.height
+        self._notes = list(notes)
+        if encoding.even:
+            self._make_even()
+        source = destination.source if audio and destination.info.has_audio else None
         with ExitStack() as closing:
-            temporary = destination.staged.reserve(self._path)
+            self._temporary = destination.staged.reserve(self._path)
             with self._reported():
-                self._file: BinaryIO = closing.enter_context(temporary.open("w+b"))
-                self._container: OutputContainer = closing.enter_context(_open(self._file, temporary, encoding))
-                self._stream = self._opened_stream()
+                self._file: BinaryIO = closing.enter_context(self._temporary.open("w+b"))
+                self._begin(closing, None if source is None else AudioSource(source, destination.reading))
+                closing.callback(self._container.close)
             self._closing = closing.pop_all()
+
+    def _begin(self, closing: ExitStack, source: AudioSource | None) -> None:
+        """Open the container with its streams; without audio if the container refuses that."""
+        from av import FFmpegError
+
+        if source is not None:
+            closing.enter_context(source)
+        try:
+            self._open(source)
+        except FFmpegError:
+            if source is None:
+                raise
+            self._notes.append(f"audio is left out: {self._path.suffix} cannot hold it")
+            self._file.seek(0)
+            self._file.truncate()
+            self._open(None)
+
+    def _open(self, source: AudioSource | None) -> None:
+        self._container = _container(self._file, self._temporary, self._encoding.container)
+        self._stream = self._added_stream()
+        self._audio = None if source is None else AudioCopy(source, self._container, self._notes)
+        self._container.start_encoding()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -109,8 +140,11 @@ class VideoFile:
     def write(self, frame: IndexedFrame) -> None:
         """Write the next frame. Raises OutputError."""
         picture = self._picture(frame)
+        self._end = frame.time + frame.duration
         with self._reported():
             self._mux(self._stream.encode(picture))
+            if self._audio is not None:
+                self._audio.copy(until=self._end)
 
     def finish(self) -> None:
         """Complete the file. Raises OutputError, also where no frame was written."""
@@ -118,6 +152,8 @@ class VideoFile:
             raise OutputError(f"{self._path} is not written: {NO_FRAME}")
         with self._reported():
             self._mux(self._stream.encode(None))
+            if self._audio is not None:
+                self._audio.copy(until=self._end if self._cut_audio else None)
             self._container.close()
             self._file.close()
 
@@ -131,23 +167,28 @@ class VideoFile:
         except OutputError:
             pass  # without finish() the file is removed
 
-    def _opened_stream(self) -> VideoStream:
-        info, encoding = self._info, self._encoding
-        rate = info.rate or DEFAULT_RATE
-        stream = cast("VideoStream", self._container.add_stream(encoding.codec, rate, encoding.options))
-        odd = encoding.even and (info.width % 2 or info.height % 2)
-        stream.width, stream.height = info.width + info.width % 2 * encoding.even, info.height
-        stream.height += info.height % 2 * encoding.even
-        if odd:
+    def _make_even(self) -> None:
+        before = f"{self._width}×{self._height}"
+        self._width += self._width % 2
+        self._height += self._height % 2
+        after = f"{self._width}×{self._height}"
+        if after != before:
             self._notes.append(
-                f"{info.width}×{info.height} pixels became {stream.width}×{stream.height}: H.264 has even sizes here, "
-                "and the last column or row is repeated"
+                f"{before} pixels became {after}, since H.264 with a quarter of the chroma has even sizes: "
+                "the last column or row is repeated"
             )
+
+    def _added_stream(self) -> VideoStream:
+        info, encoding = self._info, self._encoding
+        rate = _rational(info.rate or DEFAULT_RATE) or DEFAULT_RATE
+        stream = cast("VideoStream", self._container.add_stream(encoding.codec, rate, encoding.options))
+        stream.width, stream.height = self._width, self._height
         stream.pix_fmt = encoding.layout
         context = stream.codec_context
         stream.time_base = context.time_base = self._tick
         context.thread_count = THREADS
         context.flags |= BITEXACT
+        context.sample_aspect_ratio = _rational(info.pixel_aspect) or Fraction(1)
         context.color_primaries, context.color_trc = BT_709, SRGB
         if encoding.yuv:
             context.colorspace, context.color_range = BT_709, LIMITED
@@ -156,8 +197,7 @@ class VideoFile:
     def _picture(self, frame: IndexedFrame) -> VideoFrame:
         from av import VideoFrame
 
-        stream = self._stream
-        picture = VideoFrame(stream.width, stream.height, self._encoding.layout)
+        picture = VideoFrame(self._width, self._height, self._encoding.layout)
         for plane, values in zip(picture.planes, self._encoding.planes(frame), strict=True):
             rows = values.reshape(len(values), -1).view(np.uint8)
             padded = np.zeros((plane.height, plane.line_size), np.uint8)
@@ -191,7 +231,7 @@ class VideoFile:
             raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
 
 
-def _open(stream: BinaryIO, temporary: Path, encoding: Encoding) -> OutputContainer:
+def _container(stream: BinaryIO, temporary: Path, kind: str) -> OutputContainer:
     """The container, written to an open file; an MP4 is read again so that its index can be moved to the front."""
     import av
 
@@ -199,19 +239,20 @@ def _open(stream: BinaryIO, temporary: Path, encoding: Encoding) -> OutputContai
         return temporary.open("rb")
 
     options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
-    if encoding.container == "mp4":
+    if kind == "mp4":
         options["movflags"] = "+faststart"
-    return av.open(stream, "w", format=encoding.container, container_options=options, io_open=reopened)
+    return av.open(stream, "w", format=kind, container_options=options, io_open=reopened)
 
 
 def _tick(destination: Destination) -> Fraction:
-    """The unit of time, of which the times of all frames are multiples."""
-    info, reading = destination.info, destination.reading
-    if reading.fps is not None:
-        return 1 / reading.fps
-    if info.rate is not None and not info.variable:
-        return 1 / info.rate
-    return FINEST
+    """The unit of time, in seconds, of which the times of all frames are multiples."""
+    tick = destination.info.tick
+    return FINEST if tick is None else _rational(tick) or FINEST
+
+
+def _rational(value: Fraction) -> Fraction | None:
+    """``value`` if FFmpeg can hold it, whose fractions have 32 bits, else None."""
+    return value if value > 0 and max(value.numerator, value.denominator) < 1 << 31 else None
 
 
 def video_writer(kind: str, destination: Destination) -> VideoFile:
@@ -219,12 +260,12 @@ def video_writer(kind: str, destination: Destination) -> VideoFile:
     info = destination.info
     crf = DEFAULT_CRF[kind] if destination.crf is None else destination.crf
     if kind == "mkv" and crf == 0:
-        return VideoFile(destination, _ffv1("bgra" if info.has_alpha else "bgr0", info, _blue_first))
+        return VideoFile(destination, _ffv1("bgra" if info.has_alpha else "bgr0", info, _blue_first), audio=True)
     encoding = _vp9(info, crf) if kind == "webm" else _h264("mp4" if kind == "mp4" else "matroska", info, crf)
     notes = []
     if info.has_alpha:
         notes.append(f"{kind} has no transparency here: the frames are laid over black")
-    return VideoFile(destination, encoding, notes)
+    return VideoFile(destination, encoding, notes, audio=True)
 
 
 def label_video_writer(destination: Destination, *, dtype: LabelType) -> VideoFile:

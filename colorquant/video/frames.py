@@ -80,9 +80,10 @@ class ClipInfo:
     ``width`` and ``height`` are those of its frames, upright and scaled. ``frames`` is their number and ``duration``
     their length in seconds, both None where they cannot be known, and otherwise what the file says, which need not be
     right. ``rate`` is the average number of frames per second, None where it is unknown. With ``variable`` the frames
-    have different durations. ``loops`` says how often an animation is played, 0 for ever; None for a video.
-    ``format`` is that of the file, such as ``mp4`` or ``GIF``, and ``codec`` that of its frames. ``notes`` say what is
-    changed when it is read.
+    have different durations. ``tick`` is the unit, in seconds, of which all times and durations are multiples, None
+    where it is unknown. ``pixel_aspect`` is the width of a pixel by its height. ``loops`` says how often an animation
+    is played, 0 for ever; None for a video. ``format`` is that of the file, such as ``mp4`` or ``GIF``, and ``codec``
+    that of its frames. ``notes`` say what is changed when it is read.
     """
 
     width: int
@@ -93,6 +94,8 @@ class ClipInfo:
     format: str
     codec: str
     variable: bool = False
+    tick: Fraction | None = None
+    pixel_aspect: Fraction = Fraction(1)
     has_alpha: bool = False
     has_audio: bool = False
     loops: int | None = None

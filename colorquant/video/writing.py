@@ -28,7 +28,8 @@ class Destination:
     ``info`` describes the clip as it is read. ``source`` is the clip itself, whose audio is copied, and ``reading`` how
     its frames were read; with None there is no audio. ``crf`` is the quality of a video, within the range of its kind:
     the smaller, the better and the larger, and 0 is lossless; None is the default.
-    ``digits`` is the length of the numbers of frames.
+    ``digits`` is the length of the numbers of frames. ``ends_early`` says that frames at the end of the clip are not
+    written, so that the audio ends with the last one that is.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Destination:
     reading: ClipReading = field(default_factory=ClipReading)
     crf: int | None = None
     digits: int = DIGITS
+    ends_early: bool = False
 
 
 def _video(kind: str) -> Callable[[Destination], FrameWriter]:
@@ -128,6 +130,7 @@ def open_writer(
     reading: ClipReading = ClipReading(),  # noqa: B008  frozen
     crf: int | None = None,
     digits: int = DIGITS,
+    ends_early: bool = False,
 ) -> FrameWriter:
     """The writer of painted frames to a file of ``kind``, a key of CLIP_KINDS; see :class:`Destination`.
 
@@ -135,7 +138,14 @@ def open_writer(
     """
     check_kind(kind, crf=crf)
     destination = Destination(
-        path=path, staged=staged, info=info, source=source, reading=reading, crf=crf, digits=digits
+        path=path,
+        staged=staged,
+        info=info,
+        source=source,
+        reading=reading,
+        crf=crf,
+        digits=digits,
+        ends_early=ends_early,
     )
     return CLIP_KINDS[kind].open(destination)
 
