@@ -85,11 +85,11 @@ class Scene:
     def shapes(self, t: float) -> list[Shape]:
         """The shapes at `t` seconds, from far to near."""
         x, y, found = self.x, self.y, []
-        cx, cy = 236 + 6 * np.sin(1.3 * t), 92 - 21 * t + 6 * np.cos(1.7 * t)  # the balloon leaves at the top
+        cx, cy = 236 + 6 * np.sin(1.3 * t), 100 - 28 * t + 6 * np.cos(1.7 * t)  # the balloon leaves at the top
         u, v = (x - cx) / 21, (y - cy) / (26 + 0 * y)
         reach = np.hypot(u, v * (1 - 0.06 * v))
         found.append(Shape(3, cx, 21, (reach - 1) * 21, sphere_light(u, v)))
-        cx, tilt = 88 + 38 * np.cos(0.4 * np.pi * t), 0.10 * np.sin(0.4 * np.pi * t)  # the wedge slides to and fro
+        cx, tilt = 124 + 92 * np.cos(0.3 * np.pi * t), 0.12 * np.sin(0.3 * np.pi * t)  # the wedge slides to and fro
         u, v = x - cx, y - 118
         u, v = u * np.cos(tilt) + v * np.sin(tilt), v * np.cos(tilt) - u * np.sin(tilt)
         found.append(Shape(4, cx, 27, wedge_distance(u, v, 18.5, 2.5), 1.0 - 0.006 * (u + v), 137))

@@ -29,7 +29,7 @@ FLOORS = [
 ALLOWED = {
     "click": {"cli"},
     "rich": {"cli", "report"},
-    "cv2": {"color/spaces", "fitting/opencv"},
+    "cv2": {"color/spaces", "fitting/opencv", "video/background"},
     "sklearn": {"fitting/sklearn"},
     "scipy": {"analysis/agreement", "analysis/blurring"},
     "skimage": {"analysis/measures"},
