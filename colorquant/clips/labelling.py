@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorquant.clips.pixels import LabelledPixels
 from colorquant.clips.results import ClipFit, ClipLabels
 from colorquant.clips.smoothing import check_margin, keeps_label
 from colorquant.clips.steadiness import SteadinessCounter
@@ -23,30 +24,11 @@ from colorquant.mapping.label_table import MOST_LABELS, LabelTable
 from colorquant.palette.making import label_type
 from colorquant.quantization import check_dithering
 from colorquant.shared_palette import FittedPalette, label_colors, paint_labels, quantize_with
-from colorquant.types import AnyArray, BoolArray, Float32Array, UInt8Array, UInt32Array
+from colorquant.types import AnyArray, Float32Array, IntArray, UInt8Array
 from colorquant.video.frames import Frame, IndexedFrame
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.mapping.dithering import Dithering
-
-
-@dataclass(frozen=True, eq=False)
-class _Pixels:
-    """The labels of a frame: pixels as rows (n, …).
-
-    ``keys`` (n,) are the packed colours, ``labels`` (n,) the labels, ``hidden`` (n,) marks the pixels without one,
-    None where there are none. ``alpha`` (n,) is that of the pixels, None where all are opaque. ``squared`` is the sum
-    of the squared errors times the weights of the pixels, ``weight`` the sum of the weights. ``painted`` (n, 3) are the
-    colours where pixels keep their own lightness, else None.
-    """
-
-    keys: UInt32Array
-    labels: AnyArray
-    hidden: BoolArray | None
-    alpha: UInt8Array | None
-    squared: float
-    weight: float
-    painted: UInt8Array | None
 
 
 class ClipLabeller:
@@ -74,7 +56,10 @@ class ClipLabeller:
         self._cuts = frozenset(fit.cuts or ())
         self._number, self._segment = 0, 0
         self._table: LabelTable | None = None
-        self._before: _Pixels | None = None
+        self._before: LabelledPixels | None = None  # the last frame, as it was labelled
+        self._raw_before: LabelledPixels | None = None  # the same, without smoothing
+        self._frame_counts: IntArray | None = None  # of the labels of the last frame
+        self._at_cut = True
         self._counts = np.zeros(fit.k, np.int64)
         self._transparent = 0
         self._squared = self._raw_squared = self._weight = 0.0
@@ -93,9 +78,9 @@ class ClipLabeller:
         """
         self._advance()
         raw = self._labelled(frame)
-        pixels = self._smoothed(raw) if self._smooth and self._before is not None else raw
+        pixels = self._smoothed(raw) if self._smooth and not self._at_cut else raw
         self._measure(frame, raw, pixels)
-        self._before, self._number = pixels, self._number + 1
+        self._before, self._raw_before, self._number = pixels, raw, self._number + 1
         return self._indexed(frame, pixels)
 
     def result(self) -> ClipLabels:
@@ -131,26 +116,26 @@ class ClipLabeller:
         segments = self._fit.segments
         if self._segment + 1 < len(segments) and self._number >= segments[self._segment + 1].first:
             self._segment, self._table = self._segment + 1, None
-        if self._number in self._cuts:
-            self._before = None
-            self._steadiness.cut()
-            self._raw_steadiness.cut()
+        self._at_cut = self._number == 0 or self._number in self._cuts
 
-    def _labelled(self, frame: Frame) -> _Pixels:
+    def _labelled(self, frame: Frame) -> LabelledPixels:
         """The labels of a frame by the fit alone."""
         by_table = self._dithering is None and self.palette.options.alpha != "palette" and self._fit.k < MOST_LABELS
         return self._look_up(frame) if by_table else self._quantize(frame)
 
-    def _look_up(self, frame: Frame) -> _Pixels:
+    def _look_up(self, frame: Frame) -> LabelledPixels:
         """The labels of a frame whose pixels are labelled by their colour alone, by a table."""
         palette = self.palette
         own_lightness = palette.chroma is not None
+        before = self._raw_before
+        last = None if before is None or before.found is None else (before.keys, before.found)
         if self._table is None:
+            last = None
             self._table = LabelTable(partial(label_colors, palette), len(palette), painted=own_lightness)
         keys, alpha = pack(frame.rgb), _flat_alpha(frame)
         mask = visible_mask(alpha)
         if mask is None:
-            found = self._table.look_up(keys)
+            found = self._table.look_up(keys, last)
             labels, hidden = found.labels, None
         else:  # hidden colours are not labelled
             found, hidden = self._table.look_up(keys[mask]), ~mask
@@ -160,15 +145,14 @@ class ClipLabeller:
         if own_lightness:
             painted = np.zeros((len(keys), 3), np.uint8)
             painted[... if mask is None else mask] = self._table.painted(keys if mask is None else keys[mask])
-        errors = found.squared_errors
         weights = None if alpha is None else alpha if mask is None else alpha[mask]
         if weights is None:
-            squared, weight = float(errors.sum(dtype=np.int64)), float(len(errors))
+            squared, weight = float(found.squared_error), float(len(found.labels))
         else:
-            squared, weight = int(errors.astype(np.int64) @ weights) / OPAQUE, int(weights.sum()) / OPAQUE
-        return _Pixels(keys, labels, hidden, alpha, squared, weight, painted)
+            squared, weight = int(found.squared_errors.astype(np.int64) @ weights) / OPAQUE, int(weights.sum()) / OPAQUE
+        return LabelledPixels(keys, labels, hidden, alpha, squared, weight, painted, found if mask is None else None)
 
-    def _quantize(self, frame: Frame) -> _Pixels:
+    def _quantize(self, frame: Frame) -> LabelledPixels:
         """The labels of a frame that are dithered, or depend on alpha."""
         palette, alpha = self.palette, _flat_alpha(frame)
         quantized = quantize_with(palette, CountedImage(frame.rgb, frame.alpha), dithering=self._dithering)
@@ -181,9 +165,9 @@ class ClipLabeller:
             labels[hidden] = self._fit.k
         painted = None if quantized.painted is None else quantized.painted.reshape(-1, 3)
         squared = quantized.mse * quantized.weight
-        return _Pixels(pack(frame.rgb), labels, hidden, alpha, squared, quantized.weight, painted)
+        return LabelledPixels(pack(frame.rgb), labels, hidden, alpha, squared, quantized.weight, painted)
 
-    def _smoothed(self, raw: _Pixels) -> _Pixels:
+    def _smoothed(self, raw: LabelledPixels) -> LabelledPixels:
         """The labels with those of the frame before where no other is better by the margin."""
         before, palette = self._before, self.palette
         if before is None or len(before.labels) != len(raw.labels):
@@ -213,7 +197,7 @@ class ClipLabeller:
         change = mse(colors, after, weights) - mse(colors, paint_labels(palette, colors, new), weights)
         return replace(raw, labels=labels, painted=painted, squared=raw.squared + change * total)
 
-    def _colors_at(self, pixels: _Pixels, rows: AnyArray) -> UInt8Array:
+    def _colors_at(self, pixels: LabelledPixels, rows: AnyArray) -> UInt8Array:
         """The colours (m, 3) of pixels, or (m, 4) with alpha where the palette has it."""
         keys = pixels.keys[rows]
         bands = [keys >> np.uint32(16), keys >> np.uint32(8) & np.uint32(255), keys & np.uint32(255)]
@@ -224,19 +208,24 @@ class ClipLabeller:
         colors[alpha == 0] = 0
         return np.column_stack([colors, alpha])
 
-    def _measure(self, frame: Frame, raw: _Pixels, pixels: _Pixels) -> None:
-        counts = np.bincount(pixels.labels, minlength=self._fit.k + 1).astype(np.int64)
+    def _measure(self, frame: Frame, raw: LabelledPixels, pixels: LabelledPixels) -> None:
+        rows = pixels.changed(self._before)
+        counts = pixels.label_counts(self._fit.k + 1, self._frame_counts, self._before, rows)
+        self._frame_counts = counts
         self._counts += counts[: self._fit.k]
         self._transparent += int(counts[self._fit.k])
         self._timeline.add(float(frame.time), counts[: self._fit.k])
         self._squared += pixels.squared
         self._raw_squared += raw.squared
         self._weight += raw.weight
-        self._steadiness.add(pixels.keys, pixels.labels, pixels.alpha)
-        if self._smooth:
-            self._raw_steadiness.add(raw.keys, raw.labels, raw.alpha)
+        if self._at_cut or rows is None or self._before is None or self._raw_before is None:
+            return
+        self._steadiness.add(self._before, pixels, rows)
+        raw_rows = raw.changed(self._raw_before) if self._smooth else None
+        if raw_rows is not None:
+            self._raw_steadiness.add(self._raw_before, raw, raw_rows)
 
-    def _indexed(self, frame: Frame, pixels: _Pixels) -> IndexedFrame:
+    def _indexed(self, frame: Frame, pixels: LabelledPixels) -> IndexedFrame:
         palette, shape = self.palette, frame.rgb.shape[:2]
         rows = self._rows()
         labels = pixels.labels.reshape(shape)

@@ -17,6 +17,7 @@ LabelColors = Callable[[UInt8Array], tuple[AnyArray, UInt8Array]]
 MOST_LABELS = (
     1 << 14
 )  # beside a squared error of up to 3·255², which takes 18 bits, an entry of 32 bits has room for 14
+ADDED = 256  # errors that are added as 32-bit integers, which could take 22 thousand
 _NEW = np.uint32(0xFFFFFFFF)  # no entry: its error would be too large
 
 
@@ -32,6 +33,14 @@ class TableLabels:
     def squared_errors(self) -> UInt32Array:
         """The squared difference (n,) of each pixel's colour and the one it is painted in, summed over the channels."""
         return self.entries >> np.uint32(self.bits)
+
+    @property
+    def squared_error(self) -> int:
+        """The sum of :attr:`squared_errors`."""
+        errors = self.squared_errors
+        whole = len(errors) - len(errors) % ADDED
+        columns = errors[:whole].reshape(ADDED, -1).sum(axis=0, dtype=np.uint32)  # numpy adds rows fastest
+        return int(columns.sum(dtype=np.int64)) + int(errors[whole:].sum(dtype=np.int64))
 
 
 class LabelTable:
@@ -49,13 +58,29 @@ class LabelTable:
         self._table = np.full(1 << 24, _NEW, np.uint32)
         self._painted = np.zeros(1 << 24, np.uint32) if painted else None
 
-    def look_up(self, keys: UInt32Array) -> TableLabels:
-        """The labels of pixels with the ``keys`` (n,) of :func:`colorquant.color.packing.pack`."""
-        entries = np.take(self._table, keys, mode="clip")
+    def look_up(self, keys: UInt32Array, before: tuple[UInt32Array, TableLabels] | None = None) -> TableLabels:
+        """The labels of pixels with the ``keys`` (n,) of :func:`colorquant.color.packing.pack`.
+
+        ``before`` may be the keys (n,) of other pixels, and what was found for them; what has the same key there is
+        not looked up again.
+        """
+        if before is not None and len(before[0]) == len(keys):
+            differ = keys != before[0]
+            if np.count_nonzero(differ) < len(keys) // 4:
+                entries, rows = before[1].entries.copy(), np.flatnonzero(differ)
+                entries[rows] = self._entries(keys[rows])
+                return self._found(entries)
+        return self._found(self._entries(keys))
+
+    def _entries(self, keys: UInt32Array) -> UInt32Array:
+        entries: UInt32Array = np.take(self._table, keys, mode="clip")
         if len(entries) and entries.max() == _NEW:
             new = np.flatnonzero(entries == _NEW)
             self._fill(keys[new])
             entries[new] = self._table[keys[new]]
+        return entries
+
+    def _found(self, entries: UInt32Array) -> TableLabels:
         if self._bits == 8:
             return TableLabels(entries.astype(np.uint8), entries, self._bits)  # the lowest eight bits
         return TableLabels((entries & np.uint32(MOST_LABELS - 1)).astype(self._type), entries, self._bits)
