@@ -19,6 +19,7 @@ from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE
 from colorquant.color.visible import visible_mask
 from colorquant.errors import OptionError
+from colorquant.fitting.features import projection_of
 from colorquant.fitting.models import GaussianMixture
 from colorquant.mapping.label_table import MOST_LABELS, LabelTable
 from colorquant.palette.making import label_type
@@ -108,7 +109,7 @@ class ClipLabeller:
         image = CountedImage(frame.rgb, frame.alpha)
         by_color = np.zeros((len(image.histogram) + 1, self._fit.k), np.float32)
         members = palette.model.reordered(np.arange(k))
-        by_color[:-1, :k] = members.posteriors(palette.features_of(image.histogram).features)
+        by_color[:-1, :k] = members.posteriors(projection_of(palette.options).features(image.histogram.colors))
         return by_color[image.index]
 
     def _advance(self) -> None:

@@ -1,13 +1,19 @@
 """The labels of a clip are those that its palette gives to each frame by itself; what is measured adds up."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from colorquant.clips import timeline
 from colorquant.clips.fitting import fit_clip
 from colorquant.clips.labelling import ClipLabeller
+from colorquant.clips.results import ClipFit, Segment, Steadiness
 from colorquant.color.counted import CountedImage
+from colorquant.color.difference import mse
+from colorquant.errors import OptionError
+from colorquant.fitting.models import GaussianMixture
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.dithering import Dithering
 from colorquant.shared_palette import quantize_with
@@ -93,3 +99,198 @@ def check(frames, options, how, dithering):
     assert result.timeline.shares.shape == (len(frames), fit.k)
     visible = [frame.alpha is None or bool(frame.alpha.any()) or palette.alpha is not None for frame in frames]
     assert np.allclose(result.timeline.shares.sum(axis=1), visible)
+
+
+SMOOTHED = ("kmeans in oklab", "chroma", "em", "em by the nearest mean", "em by city blocks")
+
+
+def advantage(palette, colors, new, old):
+    """How much better the new label suits, computed from the definition: for each row (s - t) / (s + t)."""
+    features = palette.features_of(CountedImage(colors[None]).histogram).projection.features(colors)
+    if isinstance(palette.model, GaussianMixture) and palette.assign is None:
+        suits = palette.model.posteriors(features).astype(np.float64)
+    else:
+        difference = np.abs(features[:, None] - palette.model.points)
+        city_blocks = palette.assign == "nearest-l1"
+        suits = 1 / np.maximum(difference.sum(2) if city_blocks else np.sqrt((difference**2).sum(2)), 1e-12)
+    rows = np.arange(len(colors))
+    return (suits[rows, new] - suits[rows, old]) / (suits[rows, new] + suits[rows, old])
+
+
+@pytest.mark.parametrize("kind", ["opaque", "soft"])
+@pytest.mark.parametrize("name", SMOOTHED)
+def test_a_pixel_keeps_its_label_unless_another_is_better_by_the_margin(name, kind):
+    options, how = FITS[name]
+    frames = list(clip(kind, frames=5))
+    fit = fit_clip(frames, FitOptions(**{**options, "alpha": "keep"}), **how)
+    palette, margin = fit.segments[0].palette, 0.4
+    plain, smooth = ClipLabeller(fit), ClipLabeller(fit, smooth=margin)
+    kept = squared = weight = 0
+    before = None
+    for frame in frames:
+        raw, found = plain.label(frame), smooth.label(frame)
+        if before is not None and kind == "opaque":
+            changed = raw.labels != before
+            new, old, colors = raw.labels[changed], before[changed], frame.rgb[changed]
+            better = advantage(palette, colors, new, old)
+            sure = np.abs(better - margin) > 1e-3
+            assert np.array_equal(found.labels[changed][sure], np.where(better <= margin, old, new)[sure])
+            assert np.array_equal(found.labels[~changed], raw.labels[~changed])
+            kept += int(np.count_nonzero(found.labels != raw.labels))
+        before = found.labels
+        visible = np.full((H, W), 255) if frame.alpha is None else frame.alpha.astype(int)
+        assert np.array_equal(found.labels == fit.k, visible == 0)
+        squared += int((((found.rgb.astype(int) - frame.rgb) ** 2).sum(axis=2) * visible).sum())
+        weight += int(visible.sum())
+    assert kept > 0 or kind != "opaque"
+    result = smooth.result()
+    assert result.mse == pytest.approx(squared / weight, rel=1e-9)
+    assert result.unsmoothed == plain.result().steadiness
+    assert result.unsmoothed_mse == plain.result().mse
+    assert result.steadiness.changed < result.unsmoothed.changed
+
+
+def test_a_palette_over_rgba_is_smoothed_too():
+    frames = list(clip("soft", frames=5))
+    fit = fit_clip(frames, FitOptions("kmeans", 4))
+    assert fit.segments[0].palette.alpha is not None
+    smooth = ClipLabeller(fit, smooth=0.5)
+    squared = []
+    for frame in frames:
+        found = smooth.label(frame)
+        assert found.labels.max() < fit.k and np.array_equal(found.alpha, found.entry_alpha[found.labels])
+        image = CountedImage(frame.rgb, frame.alpha).with_alpha
+        squared.append(mse(image.visible.rgb, fit.segments[0].palette.rows[found.labels]))
+    result = smooth.result()
+    assert result.mse == pytest.approx(np.mean(squared), rel=1e-9)
+    assert result.mse > result.unsmoothed_mse
+    assert result.steadiness.changed < result.unsmoothed.changed
+
+
+def test_a_margin_of_zero_changes_nothing_and_a_picture_that_stands_still_does_not_flicker():
+    frames = [next(iter(clip()))] * 3
+    labeller = ClipLabeller(fit_clip(frames, FitOptions("em", 4)), smooth=0.0)
+    first, *_ = (labeller.label(frame) for frame in frames)
+    result = labeller.result()
+    assert (result.steadiness.flickering, result.steadiness.changed) == (0, 0)
+    assert result.unsmoothed is None
+    assert np.array_equal(result.counts, 3 * np.bincount(first.labels.reshape(-1), minlength=4))
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_the_steadiness_is_that_of_a_comparison_of_all_pixels(alpha):
+    frames = list(clip("soft" if alpha else "opaque", frames=5))
+    fit = fit_clip(frames, FitOptions("kmeans", 6, alpha="keep" if alpha else None))
+    labeller = ClipLabeller(fit, still=9.5)
+    labelled = [labeller.label(frame).labels for frame in frames]
+    flickering = changed = compared = 0
+    for number in range(1, len(frames)):
+        here, there = (
+            np.dstack([frame.rgb, np.full((H, W), 255) if frame.alpha is None else frame.alpha]).astype(int)
+            for frame in (frames[number], frames[number - 1])
+        )
+        visible = (here[:, :, 3] > 0) & (there[:, :, 3] > 0)
+        differs = visible & (labelled[number] != labelled[number - 1])
+        still = np.abs(here - there).max(axis=2) < 9.5
+        compared += np.count_nonzero(visible)
+        changed += np.count_nonzero(differs)
+        flickering += np.count_nonzero(differs & still)
+    assert 0 < flickering < changed
+    assert labeller.result().steadiness == Steadiness(flickering / compared, changed / compared, 9.5)
+
+
+def in_segments(frames, options, borders, cuts=None):
+    """The fit of a clip whose segments begin at ``borders``; each has labels in its own order."""
+    edges = [*borders, len(frames)]
+    segments = [
+        Segment(first, end, fit_clip(frames[first:end], options).segments[0].palette) for first, end in pairwise(edges)
+    ]
+    return ClipFit(tuple(segments), len(frames), len(frames), 1, cuts)
+
+
+def test_each_segment_has_its_palette():
+    frames = list(clip(frames=6))
+    fit = in_segments(frames, FitOptions("kmeans", 5), [0, 2, 3])
+    labeller = ClipLabeller(fit)
+    for number, frame in enumerate(frames):
+        palette = fit.segments[0 if number < 2 else 1 if number < 3 else 2].palette
+        expected = quantize_with(palette, CountedImage(frame.rgb))
+        found = labeller.label(frame)
+        assert np.array_equal(found.labels, expected.labels) and np.array_equal(found.colors, palette.colors)
+
+
+def test_a_label_has_one_meaning_where_segments_have_different_numbers_of_entries():
+    few = Frame(np.full((H, W, 3), 9, np.uint8), np.eye(H, W, dtype=np.uint8) * 255, Fraction(0), Fraction(1))
+    frames = [next(iter(clip())), few]
+    fit = in_segments(frames, FitOptions("kmeans", 5), [0, 1])
+    labeller = ClipLabeller(fit, smooth=0.3)
+    first, second = (labeller.label(frame) for frame in frames)
+    assert set(np.unique(second.labels)) == {0, 5}
+    assert second.colors.shape == (5, 3) and np.array_equal(second.colors[1:], first.colors[1:])
+    assert np.array_equal(second.rgb[few.alpha > 0], few.rgb[few.alpha > 0])
+    assert labeller.result().transparent == np.count_nonzero(few.alpha == 0)
+
+
+@pytest.mark.parametrize("cuts", [None, (2,)])
+def test_smoothing_and_steadiness_begin_anew_at_a_cut_only(cuts):
+    frames = list(clip(frames=4))
+    one = in_segments(frames, FitOptions("kmeans", 5), [0, 2], cuts)
+    labeller, alone = ClipLabeller(one, smooth=0.6), ClipLabeller(one)
+    found, raw = ([each.label(frame).labels for frame in frames] for each in (labeller, alone))
+    assert np.array_equal(found[2], raw[2]) == (cuts is not None)
+    pairs = [number for number in (1, 2, 3) if number not in (cuts or ())]
+    changed = [np.mean(raw[number] != raw[number - 1]) for number in pairs]
+    assert alone.result().steadiness.changed == pytest.approx(np.mean(changed))
+    assert labeller.result().unsmoothed == alone.result().steadiness
+
+
+def test_a_clip_of_one_frame_has_no_steadiness():
+    frames = list(clip(frames=1))
+    labeller = ClipLabeller(fit_clip(frames, FitOptions("kmeans", 3)))
+    labeller.label(frames[0])
+    assert labeller.result().steadiness is None
+
+
+def test_a_timeline_has_a_bounded_number_of_rows(monkeypatch):
+    monkeypatch.setattr(timeline, "MOST_ROWS", 6)
+    shares = timeline.TimelineSum(2)
+    counts = np.random.default_rng(0).integers(1, 9, (21, 2))
+    for number, row in enumerate(counts):
+        shares.add(number / 4, row)
+        assert len(shares.result().times) <= 6
+    result = shares.result()
+    expected = counts / counts.sum(axis=1, keepdims=True)
+    assert np.array_equal(result.times, [0, 1, 2, 3, 4, 5])
+    assert np.allclose(result.shares[:5], expected[:20].reshape(5, 4, 2).mean(axis=1))
+    assert np.allclose(result.shares[5], expected[20])
+
+
+@pytest.mark.parametrize("name", ["em", "em of chroma"])
+def test_posteriors_belong_to_the_labels(name):
+    options, how = FITS[name]
+    frames = list(clip("holes"))
+    labeller = ClipLabeller(fit_clip(frames, FitOptions(**options), **how))
+    for frame in frames:
+        labels = labeller.label(frame).labels
+        posteriors = labeller.posteriors(frame)
+        assert posteriors.dtype == np.float32 and posteriors.shape == (H, W, options["k"])
+        visible = np.ones((H, W), bool) if frame.alpha is None else frame.alpha > 0
+        assert np.allclose(posteriors.sum(axis=2), visible, atol=1e-5)
+        assert np.array_equal(posteriors.argmax(axis=2)[visible], labels[visible])
+
+
+def test_what_cannot_be_honoured_is_refused():
+    frames = list(clip())
+    fit = fit_clip(frames, FitOptions("kmeans", 3))
+    for margin in (-0.1, 1.0, float("nan")):
+        with pytest.raises(OptionError, match="--smooth"):
+            ClipLabeller(fit, smooth=margin)
+    for still in (-1, 257, float("nan")):
+        with pytest.raises(OptionError, match="--still"):
+            ClipLabeller(fit, still=still)
+    with pytest.raises(OptionError, match="use one of them"):
+        ClipLabeller(fit, smooth=0.1, dithering=Dithering("bayer4"))
+    labeller = ClipLabeller(fit)
+    labeller.label(frames[0])
+    with pytest.raises(OptionError, match="no posteriors"):
+        labeller.posteriors(frames[0])
