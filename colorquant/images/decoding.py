@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -133,10 +133,20 @@ def check_readable(path: Path) -> None:
 
 def read_bytes(path: Path, most: int = -1) -> bytes:
     """The bytes of a file or a pipe, at most the first ``most`` if it is not negative. Raises ImageReadError."""
+    try:
+        with open_file(path) as stream:
+            return stream.read(most)
+    except ImageReadError:
+        raise
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A file or a pipe, opened. Raises ImageReadError."""
     check_readable(path)
     try:
-        with path.open("rb") as stream:
-            return stream.read(most)
+        return path.open("rb")
     except OSError as error:
         raise _unreadable(error) from error
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-import numpy as np
-
 from colorquant.errors import EngineError, ImageReadError
-from colorquant.images.alpha import apply_alpha
-from colorquant.types import UInt8Array
+from colorquant.images.decoding import open_file
+from colorquant.video.av_pixels import Converter, has_alpha, notes, orientation
+from colorquant.video.completeness import CUT_OFF, MissingFrames, damage
 from colorquant.video.frames import ClipInfo, ClipReading, Frame
-from colorquant.video.selection import TimedPixels, scaled_size, select
+from colorquant.video.selection import TimedPixels, select
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
-    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
 REMEDY = "pip install 'colorquant[video]'"
@@ -31,13 +32,8 @@ CONTAINERS = (
     *("ivf", "dv", "h264", "hevc", "m4v", "obu", "av1", "swf", "rm", "gxf", "wtv"),
     *("mp3", "wav", "flac", "aac", "aiff", "ac3", "eac3", "amr", "ape", "au", "caf", "w64", "wv", "tta"),  # audio
 )
-SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # with an index of key frames and exact times
-BT709, BT601 = 1, 5  # swscale's numbers of the matrices
-MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # of the frame's (H.273) by swscale's
-LIMITED, FULL = 1, 2
-HD = (1280, 576)  # a width from here on, or a height above it, is BT.709 where the file does not say
-HDR = {16: "PQ", 18: "HLG"}
-WIDE = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
+SEEKABLE = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "mkv", "webm")  # with an index of key frames and exact times
+WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders of alpha, by FFmpeg's own decoders of the same codec
 NOMINAL = Fraction(1, 25)  # the duration of a frame of which nothing is known, in seconds
 
 
@@ -56,15 +52,15 @@ class Video:
     def __init__(self, source: Path | bytes, reading: ClipReading) -> None:
         self._source = source
         self._reading = reading
-        with self._opened() as (container, stream):
-            first = next(self._decoded(container, stream), None)
-            if first is None:
-                raise ImageReadError("a video without a frame: give another file")
-            self._first_time = _time(first, stream) or Fraction(0)
-            self._rate = stream.average_rate or stream.guessed_rate or None
-            self._orientation = _orientation(first)
-            self._converter = _Converter(first, reading, self._orientation)
-            self._info = self._described(container, stream, first)
+        self._damage: str | None = None
+        with self._opened() as run:
+            first = next(self._decoded(run))
+            self._first_time = _time(first, run.stream) or Fraction(0)
+            self._rate = run.stream.average_rate or run.stream.guessed_rate or None
+            self._orientation = orientation(first)
+            self._info = self._described(run, first)
+            with self._file() as file:
+                self._damage = damage(file, run.container.format.name)
 
     @property
     def info(self) -> ClipInfo:
@@ -81,8 +77,8 @@ class Video:
         if start == self._first_time:
             return start
         found: Fraction | None = None
-        with self._opened() as (container, stream):
-            for packet in container.demux(stream):
+        with self._opened() as run:
+            for packet in run.container.demux(run.stream):
                 if packet.pts is None or packet.is_discard:
                     continue
                 time = packet.pts * packet.time_base
@@ -92,131 +88,134 @@ class Video:
                     break  # frames are shown no earlier than they are decoded
         return start if found is None else found
 
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        """The open container and its video stream."""
-        stream = io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")
-        with stream, open_container(stream) as container:
-            yield container, _video_stream(container)
+    def _file(self) -> BinaryIO:
+        return io.BytesIO(self._source) if isinstance(self._source, bytes) else open_file(self._source)
 
-    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        """The frames from where the container stands to its end. Raises ImageReadError where one is broken."""
+    @contextmanager
+    def _opened(self) -> Iterator[_Run]:
+        with self._file() as file, open_container(file) as container:
+            stream = _video_stream(container)
+            yield _Run(container, stream, _decoder(stream))
+
+    def _timed(self) -> Iterator[TimedPixels]:
+        """The frames with their times, from the beginning or from a key frame before ``reading.start``."""
+        start = self._reading.start
+        if start and self._info.format in SEEKABLE:
+            with self._opened() as run:
+                frames = self._timed_from(run, start)
+                try:
+                    first = next(frames)
+                except (ImageReadError, StopIteration):  # whatever is wrong is found from the beginning on
+                    first = None
+                if first is not None and first.time <= start:
+                    yield first
+                    yield from frames
+                    return
+        with self._opened() as run:
+            yield from self._timed_from(run, None)
+
+    def _timed_from(self, run: _Run, start: Fraction | None) -> Iterator[TimedPixels]:
+        """All frames, or those from a key frame before ``start``; each lasts until the next one begins."""
+        import av
+
+        convert = Converter((self._width, self._height), self._reading, self._orientation)
+        base = run.stream.time_base or Fraction(1, av.time_base)
+        if start is not None:
+            run.container.seek(int((self._first_time + start) / base), stream=run.stream)
+        nominal = lasts = 1 / self._rate if self._rate else NOMINAL
+        waiting: VideoFrame | None = None
+        time = Fraction(0)
+        try:
+            for frame in self._decoded(run, start):
+                stamp = _time(frame, run.stream)
+                if waiting is None:
+                    time = stamp - self._first_time if start is not None and stamp is not None else time
+                else:
+                    before, time = time, stamp - self._first_time if stamp is not None else time
+                    if time <= before:  # it has no time, or a wrong one
+                        time = before + nominal
+                    lasts = time - before
+                    yield TimedPixels(before, lasts, partial(convert, waiting))
+                waiting = frame
+        except ImageReadError:
+            if waiting is not None:  # it is whole
+                yield TimedPixels(time, lasts, partial(convert, waiting))
+            raise
+        if waiting is not None:
+            yield TimedPixels(time, waiting.duration * base or lasts, partial(convert, waiting))
+
+    def _decoded(self, run: _Run, start: Fraction | None = None) -> Iterator[VideoFrame]:
+        """The frames from where the container stands to its end: at ``start``, or its beginning.
+
+        Raises ImageReadError where one is broken or missing, and at the end of a file that was cut off.
+        """
         import av
 
         number = 0
+        interlaced = False  # then each field may be a packet
+        missing = MissingFrames()
         try:
-            for packet in container.demux(stream):
+            for packet in run.container.demux(run.stream):
                 if packet.is_corrupt:
-                    raise ImageReadError(f"frame {number + 1} is broken (its data are damaged): give a whole file")
-                for frame in packet.decode():
+                    raise _broken(number + 1, start)
+                if packet.pts is not None and _is_shown(packet, run.stream):
+                    missing.add_packet(packet.pts)
+                for frame in run.decoder.decode(packet):
                     number += 1
-                    if frame.is_corrupt:
-                        raise ImageReadError(f"frame {number} is broken (its data are damaged): give a whole file")
+                    interlaced |= frame.interlaced_frame
+                    lost = frame.pts is not None and missing.add_frame(frame.pts) and not interlaced
+                    if frame.is_corrupt or lost:
+                        raise _broken(number, start)
                     yield frame
         except av.FFmpegError as error:
-            raise ImageReadError(f"frame {number + 1} is broken ({error.strerror}): give a whole file") from error
+            raise _broken(number + 1, start, error.strerror) from error
+        if number == 0:
+            raise ImageReadError("has no frame, or ends before its first one: give a whole file")
+        wrong = CUT_OFF if missing.at_end() and not interlaced else self._damage
+        if wrong is not None:
+            raise ImageReadError(f"{wrong} ({number} frames can be read): give a whole file")
 
-    def _timed(self) -> Iterator[TimedPixels]:
-        """All frames with their times; each lasts until the next one begins."""
-        with self._opened() as (container, stream):
-            nominal = 1 / self._rate if self._rate else NOMINAL
-            waiting: tuple[VideoFrame, Fraction] | None = None
-            lasts = nominal
-            for frame in self._decoded(container, stream):
-                time = _time(frame, stream)
-                if waiting is None:
-                    time = Fraction(0)
-                else:
-                    time = None if time is None else time - self._first_time
-                    if time is None or time <= waiting[1]:  # no time, or one that is wrong
-                        time = waiting[1] + nominal
-                    lasts = time - waiting[1]
-                    yield TimedPixels(waiting[1], lasts, self._converting(waiting[0]))
-                waiting = frame, time
-            if waiting is not None:
-                frame, time = waiting
-                own = frame.duration * stream.time_base if frame.duration and stream.time_base else None
-                yield TimedPixels(time, own or lasts, self._converting(frame))
-
-    def _converting(self, frame: VideoFrame) -> Callable[[], tuple[UInt8Array, UInt8Array | None]]:
-        return lambda: self._converter(frame)
-
-    def _described(self, container: InputContainer, stream: VideoStream, first: VideoFrame) -> ClipInfo:
-        width, height = self._converter.upright_size
-        duration = _duration(container, stream)
-        frames = stream.frames or (round(duration * self._rate) if duration and self._rate else None)
-        start, end = self._reading.start or Fraction(0), self._reading.end
-        if duration is not None:
-            duration = max(Fraction(0), (duration if end is None else min(end, duration)) - start)
-            rate = self._reading.fps or self._rate
-            if frames is not None and rate and (self._reading.fps or start or end is not None):
-                frames = round(duration * rate)
-        elif start or end is not None or self._reading.fps:
+    def _described(self, run: _Run, first: VideoFrame) -> ClipInfo:
+        stream, reading = run.stream, self._reading
+        self._width, self._height = first.width, first.height
+        width, height = Converter((first.width, first.height), reading, self._orientation).upright_size
+        duration = _duration(run.container, stream)
+        rate = reading.fps or self._rate
+        frames = stream.frames or None
+        if duration is not None and (reading.start or reading.end is not None):
+            end = duration if reading.end is None else min(reading.end, duration)
+            duration = max(Fraction(0), end - (reading.start or 0))
             frames = None
+        if frames is None or reading.fps:
+            frames = None if duration is None or rate is None else round(duration * rate)
         suffix = "" if isinstance(self._source, bytes) else self._source.suffix.lower()[1:]
-        names = ["mkv", "webm"] if "matroska" in container.format.name else container.format.name.split(",")
+        names = run.container.format.name.split(",")
+        names = ["mkv", "webm"] if "matroska" in names else names
         return ClipInfo(
             width=width,
             height=height,
             frames=frames,
             duration=duration,
-            rate=self._reading.fps or self._rate,
+            rate=rate,
             format=suffix if suffix in names else names[0],
             codec=stream.codec_context.codec.canonical_name,
-            variable=self._reading.fps is None and _is_variable(stream),
-            tick=stream.time_base if self._reading.fps is None else 1 / self._reading.fps,
+            variable=reading.fps is None and _is_variable(stream),
+            tick=stream.time_base if reading.fps is None else 1 / reading.fps,
             pixel_aspect=_aspect(stream, turned=self._orientation[0]),
-            has_alpha=_has_alpha(first) and (self._reading.alpha == "keep" or "threshold" in self._reading.alpha),
-            has_audio=bool(container.streams.audio),
+            has_alpha=has_alpha(first) and (reading.alpha == "keep" or "threshold" in reading.alpha),
+            has_audio=bool(run.container.streams.audio),
             bytes_in=len(self._source) if isinstance(self._source, bytes) else self._source.stat().st_size,
-            notes=_notes(container, stream, first),
+            notes=(*_notes(run.container, stream), *notes(first)),
         )
 
 
-class _Converter:
-    """Converts decoded frames to upright sRGB pixels of the size of the first one, scaled."""
+@dataclass(frozen=True)
+class _Run:
+    """An open container, its video stream, and what decodes it."""
 
-    def __init__(self, first: VideoFrame, reading: ClipReading, orientation: _Orientation) -> None:
-        self._reading = reading
-        self._orientation = orientation
-        scaled_size(first.width, first.height, ClipReading(max_pixels=reading.max_pixels))
-        self._size = scaled_size(first.width, first.height, reading)
-        self._reformatter: VideoReformatter | None = None
-
-    @property
-    def upright_size(self) -> tuple[int, int]:
-        """The width and the height of converted frames."""
-        width, height = self._size
-        return (height, width) if self._orientation[0] else (width, height)
-
-    def __call__(self, frame: VideoFrame) -> tuple[UInt8Array, UInt8Array | None]:
-        """The pixels (h, w, 3) uint8 of a frame, and their alpha (h, w) uint8 or None."""
-        from av.video.reformatter import Interpolation, VideoReformatter
-
-        if self._reformatter is None:
-            self._reformatter = VideoReformatter()
-        width, height = self._size
-        smaller = width * height < frame.width * frame.height
-        matrix, levels = _matrix(frame)
-        converted = self._reformatter.reformat(
-            frame,
-            width=width,
-            height=height,
-            format="rgba" if _has_alpha(frame) else "rgb24",
-            src_colorspace=matrix,
-            src_color_range=levels,
-            dst_color_range=FULL,
-            interpolation=Interpolation.AREA if smaller else Interpolation.BICUBIC,
-        )
-        pixels: UInt8Array = np.asarray(converted.to_ndarray(), np.uint8)
-        if converted is frame:  # nothing was converted, and the decoder may use its memory again
-            pixels = pixels.copy()
-        pixels = _turned(pixels, self._orientation)
-        if pixels.shape[2] == 3:
-            return np.ascontiguousarray(pixels), None
-        alpha = np.ascontiguousarray(pixels[:, :, 3])
-        rgb = np.ascontiguousarray(pixels[:, :, :3])
-        return apply_alpha(rgb, None if alpha.min() == 255 else alpha, self._reading.alpha)
+    container: InputContainer
+    stream: VideoStream
+    decoder: VideoCodecContext
 
 
 @contextmanager
@@ -254,12 +253,34 @@ def _video_stream(container: InputContainer) -> VideoStream:
         if container.streams.audio:
             raise ImageReadError("is an audio file, without a video: give a video or an animation")
         raise ImageReadError("has no video: give a video or an animation")
-    stream = streams[0]
-    if stream.codec_context is None:
+    if streams[0].codec_context is None:
         raise ImageReadError("its codec is not known to this PyAV: convert it, for example to H.264")
-    stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
-    stream.codec_context.thread_count = 1
-    return stream
+    return streams[0]
+
+
+def _decoder(stream: VideoStream) -> VideoCodecContext:
+    """What decodes the stream: it does not conceal errors, as FFmpeg does by default."""
+    import av
+
+    decoder = stream.codec_context
+    if stream.metadata.get("alpha_mode") == "1" and decoder.name in WITH_ALPHA:  # FFmpeg's own decoder ignores alpha
+        with suppress(av.FFmpegError, ValueError):
+            decoder = cast("VideoCodecContext", av.CodecContext.create(WITH_ALPHA[decoder.name], "r"))
+    decoder.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
+    decoder.thread_count = 1
+    return decoder
+
+
+def _broken(number: int, start: Fraction | None, reason: str | None = None) -> ImageReadError:
+    place = "" if start is None else " from the key frame before --start on"
+    return ImageReadError(f"frame {number}{place} is broken ({reason or 'its data are damaged'}): give a whole file")
+
+
+def _is_shown(packet: Packet[VideoStream], stream: VideoStream) -> bool:
+    """Whether a packet gives a frame. Those of VP8 have a bit for that (RFC 6386, 9.1)."""
+    if packet.is_discard or not packet.size:
+        return False
+    return stream.codec_context.codec.canonical_name != "vp8" or bool(bytes(packet)[0] & 0x10)
 
 
 def _time(frame: VideoFrame, stream: VideoStream) -> Fraction | None:
@@ -288,27 +309,6 @@ def _is_variable(stream: VideoStream) -> bool:
     return abs(stream.base_rate / stream.average_rate - 1) > Fraction(1, 100)
 
 
-_Orientation = tuple[bool, bool, bool]
-
-
-def _orientation(frame: VideoFrame) -> _Orientation:
-    """How pixels are turned: whether rows and columns change places, and then whether rows and columns are reversed.
-
-    It is the frame's display matrix (ISO/IEC 14496-12, 8.3.2), to the next quarter turn.
-    """
-    from av.sidedata.sidedata import Type
-
-    side_data = cast("Mapping[Type, bytes]", frame.side_data)  # PyAV declares the type of one kind only
-    try:
-        matrix = bytes(side_data[Type.DISPLAYMATRIX])
-    except KeyError:
-        return False, False, False
-    a, b, _, c, d = struct.unpack("=5i", matrix[:20])
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        return True, b < 0, c < 0
-    return False, d < 0, a < 0
-
-
 def _aspect(stream: VideoStream, *, turned: bool) -> Fraction:
     """The width of a pixel by its height, when the frames are upright."""
     ratio = stream.sample_aspect_ratio
@@ -317,42 +317,13 @@ def _aspect(stream: VideoStream, *, turned: bool) -> Fraction:
     return 1 / ratio if turned else ratio
 
 
-def _turned(pixels: UInt8Array, orientation: _Orientation) -> UInt8Array:
-    exchanged, rows, columns = orientation
-    if exchanged:
-        pixels = pixels.swapaxes(0, 1)
-    return pixels[:: -1 if rows else 1, :: -1 if columns else 1]
-
-
-def _matrix(frame: VideoFrame) -> tuple[int | None, int | None]:
-    """Swscale's numbers of the colour matrix and the range of a frame; None for RGB."""
-    if frame.format.is_rgb or frame.format.name.startswith(("gray", "pal", "mono", "ya")):
-        return None, None
-    unknown = BT709 if frame.width >= HD[0] or frame.height > HD[1] else BT601
-    full = frame.color_range == FULL or frame.format.name.startswith("yuvj")
-    return MATRICES.get(frame.colorspace, unknown), FULL if full else LIMITED
-
-
-def _has_alpha(frame: VideoFrame) -> bool:
-    return any(component.is_alpha for component in frame.format.components)
-
-
-def _notes(container: InputContainer, stream: VideoStream, first: VideoFrame) -> tuple[str, ...]:
-    """What is changed or lost when the frames are read."""
-    notes: list[str] = []
+def _notes(container: InputContainer, stream: VideoStream) -> tuple[str, ...]:
+    """What is left out when the frames are read."""
+    found: list[str] = []
     if len(container.streams.video) > 1:
-        notes.append(f"of {len(container.streams.video)} video streams only number {stream.index} is read")
-    bits = max(component.bits for component in first.format.components)
-    if bits > 8:
-        notes.append(f"{bits} bits a channel reduced to 8")
-    if first.color_trc in HDR:
-        notes.append(f"its HDR curve ({HDR[first.color_trc]}) is read as if it were sRGB: no tone mapping")
-    if first.color_primaries in WIDE:
-        notes.append(f"its primaries ({WIDE[first.color_primaries]}) are read as those of sRGB")
+        found.append(f"of {len(container.streams.video)} video streams only number {stream.index} is read")
     ratio = stream.sample_aspect_ratio
     if ratio and ratio != 1:
         shape = f"{ratio.numerator}:{ratio.denominator}"
-        notes.append(f"its pixels are not square ({shape}): videos keep that, other files show them as square ones")
-    if first.interlaced_frame:
-        notes.append("its frames are interlaced, and stay so")
-    return tuple(notes)
+        found.append(f"its pixels are not square ({shape}): videos keep that, other files show them as square ones")
+    return tuple(found)

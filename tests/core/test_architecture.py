@@ -34,7 +34,7 @@ ALLOWED = {
     "scipy": {"analysis/agreement", "analysis/blurring"},
     "skimage": {"analysis/measures"},
     "imagequant": {"analysis/baselines"},
-    "av": {"video/av_audio", "video/av_reading", "video/av_writing"},
+    "av": {"video/av_audio", "video/av_pixels", "video/av_reading", "video/av_writing"},
     "oxipng": {"images"},
     "jinja2": {"report"},
     "markupsafe": {"report"},
