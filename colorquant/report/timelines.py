@@ -30,17 +30,19 @@ class Stretch:
 class ShareTimeline:
     """The share of each label over the whole clip, which ends at ``end`` seconds.
 
-    ``stretches`` are the segments of its fit, and ``cuts`` the times of the frames with which new scenes begin.
+    ``stretches`` are the segments of its fit, without those shorter than a value of the timeline. ``starts`` are the
+    times at which the segments begin, and ``cuts`` those of the frames with which new scenes begin.
     """
 
     stretches: tuple[Stretch, ...]
     end: float
+    starts: tuple[float, ...]
     cuts: tuple[float, ...] = ()
 
     @property
     def turns(self) -> tuple[float, ...]:
         """The times at which another fit begins."""
-        return tuple(float(stretch.edges[0]) for stretch in self.stretches[1:])
+        return self.starts[1:]
 
 
 def share_timeline(clip: QuantizedClip, columns: int) -> ShareTimeline:
@@ -60,7 +62,8 @@ def share_timeline(clip: QuantizedClip, columns: int) -> ShareTimeline:
             colors = segment.palette.hex
             stretches.append(Stretch(edges[np.append(starts, end)], shares[:, : len(colors)], colors))
     cuts = tuple(float(edges[min(round(cut / per_row), rows)]) for cut in clip.fit.cuts or ())
-    return ShareTimeline(tuple(stretches), float(edges[-1]), cuts)
+    begins = tuple(edges[bounds[:-1]].tolist())
+    return ShareTimeline(tuple(stretches), float(edges[-1]), begins, cuts)
 
 
 def _frames_per_row(frames: int, rows: int) -> float:

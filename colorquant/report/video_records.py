@@ -19,7 +19,7 @@ from colorquant.report.records import (
     shortened,
     size_words,
 )
-from colorquant.report.words import counted
+from colorquant.report.words import counted, percent
 
 STAGES = ("read", "count", "fit", "label", "write")  # whose wall times are reported
 SHOWN_SEGMENTS = 12  # segments that -v lists
@@ -261,14 +261,6 @@ def _fit_words(row: ClipRecord) -> list[str]:
     error = "no loss" if row["psnr"] is None else f"{row['psnr']:.2f} dB"
     flicker = [] if row["flickering"] is None else [f"{percent(row['flickering'])} flicker"]
     return [counted(used, "colour"), *dither, error, *flicker]
-
-
-def percent(share: float) -> str:
-    """A share from 0 to 1 in per cent, with two digits that count: 12 %, 1.3 %, 0.042 %, 0 %."""
-    value = 100 * share
-    if value >= 9.95 or value == 0:
-        return f"{value:.0f} %"
-    return f"{value:.{min(1 - math.floor(math.log10(value)), 4)}f} %" if value >= 0.0001 else "< 0.0001 %"
 
 
 def clip_detail_lines(row: ClipRecord) -> list[str]:

@@ -36,3 +36,11 @@ def counted(number: int, noun: str) -> str:
 def unit_words(space: Space) -> str:
     """The unit of numbers in a colour space: 8-bit levels, 256 to a band, or the space's own units."""
     return "8-bit levels" if space.level == 1 else f"units of {space.name}"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 in per cent, with two digits that count: 12 %, 1.3 %, 0.042 %, 0 %."""
+    value = 100 * share
+    if value >= 9.95 or value == 0:
+        return f"{value:.0f} %"
+    return f"{value:.{min(1 - math.floor(math.log10(value)), 4)}f} %" if value >= 0.0001 else "< 0.0001 %"

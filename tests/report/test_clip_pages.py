@@ -1,5 +1,7 @@
 """The page of a clip, and the previews on it."""
 
+import base64
+import dataclasses
 import io
 from fractions import Fraction
 
@@ -7,8 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.clip_files import indexed_frames, moving_frames, quantized_clip
+from support.html import check_self_contained
 
+from colorquant.clips.results import Steadiness
+from colorquant.report.clip_file import WrittenOutput
 from colorquant.report.html import clip_previews
+from colorquant.report.html.clip import clip_page
 from colorquant.report.html.clip_previews import PreviewWriter
 from colorquant.video.frames import ClipInfo, Frame, IndexedFrame
 
@@ -112,3 +118,96 @@ def test_stills_keep_alpha_and_the_lightness_of_pixels():
             rgba = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
             assert (rgba[0, :, 3] == 0).all()
             assert (rgba[1:] == (*color, 255)).all()
+
+
+def page_of(clip, frames):
+    return check_self_contained(clip_page(clip, preview_of(frames, clip)).decode())
+
+
+def test_the_page_of_a_clip_is_self_contained_and_the_same_each_time():
+    frames = moving_frames()
+    clip = quantized_clip(frames)
+    page = clip_page(clip, preview_of(frames, clip))
+    assert page == clip_page(clip, preview_of(frames, clip))
+    reader = check_self_contained(page.decode())
+    assert "2 colours by EM. 8 frames, 0.8 s, PSNR" in reader.words
+    assert "The player shows the whole clip." in reader.words
+    assert clip.command in reader.words
+    player = reader.json["player"]
+    assert (player["times"], player["end"], player["every"]) == ([number / 10 for number in range(8)], 0.8, 1)
+    assert len(player["stills"]) == 8
+    (stretch,) = player["shares"]["stretches"]
+    assert np.allclose(stretch["shares"], clip.labels.timeline.shares, atol=1e-4)
+    paths = [attributes for tag, attributes in reader.elements if tag == "path"]
+    assert [one["fill"] for one in paths] == list(reversed(stretch["colors"]))
+    copies = [attributes["data-copy"] for _, attributes in reader.elements if "data-copy" in attributes]
+    assert copies == [clip.color_of(0), clip.color_of(1)]
+
+
+def test_names_are_text():
+    frames = moving_frames(2)
+    hostile = "<img src=x onerror=alert(1)>&'\u2028\u202e.mp4"
+    reader = page_of(quantized_clip(frames, name=hostile, notes=(hostile,), command=hostile), frames)
+    assert [attributes for _, attributes in reader.elements if attributes.get("src") == "x"] == []
+    assert not {"\u2028", "\u202e"} & set(reader.words)
+    assert "<img src=x onerror=alert(1)>" in reader.words
+
+
+def test_the_page_says_what_was_left_out_and_what_was_changed(monkeypatch):
+    monkeypatch.setattr(clip_previews, "STILLS", 4)
+    monkeypatch.setattr(clip_previews, "has_pyav", lambda: False)
+    monkeypatch.setattr(clip_previews, "SIDE", 8)
+    frames = moving_frames()
+    clip = quantized_clip(frames, smooth=0.2, broken="frame 8 is broken (no data)", notes=("rotated by 90°",))
+    labels = dataclasses.replace(clip.labels, unsmoothed=Steadiness(0.3, 0.5, 4.0), unsmoothed_mse=80.0)
+    outputs = (WrittenOutput("a.mp4", 9), WrittenOutput("a-labels-000001.png", 99, 8))
+    words = page_of(dataclasses.replace(clip, labels=labels, outputs=outputs), frames).words
+    for said in (
+        "The player shows the clip with 8 × 6 of its pixels and one in 2 frames.",
+        "The clip ends early: frame 8 is broken (no data).",
+        "rotated by 90°",
+        "flickering without --smooth",
+        "bytes of a-labels-000001.png and 7 more",
+    ):
+        assert said in words
+
+
+def test_each_fit_has_its_colours_and_a_place_in_time():
+    frames = moving_frames()
+    frames[4:] = [255 - frame for frame in frames[4:]]
+    clip = quantized_clip(frames, segments=2)
+    reader = page_of(clip, frames)
+    assert [one["data-go"] for _, one in reader.elements if "data-go" in one] == ["0.0", "0.4"]
+    assert "frames 4 to 7, from 0.4 s" in reader.words
+    lines = [one for _, one in reader.elements if one.get("class") in ("cut", "turn")]
+    assert [one["style"] for one in lines] == ["left:50.0%"] * 2
+    assert len(reader.json["player"]["shares"]["stretches"]) == 2
+
+
+def test_the_page_of_a_long_clip_is_bounded():
+    frames = moving_frames(3)
+    clip = quantized_clip(frames, 2)
+    rows, k = 2000, 64
+    shares = np.random.default_rng(0).dirichlet(np.ones(k), rows)
+    timeline = dataclasses.replace(clip.labels.timeline, times=np.arange(rows) * 3.6, shares=shares)
+    labels = dataclasses.replace(clip.labels, frames=rows * 4, timeline=timeline, counts=np.arange(k)[::-1] * 100)
+    colors = np.random.default_rng(1).integers(0, 256, (k, 3)).astype(np.uint8)
+    palette = dataclasses.replace(clip.fit.segments[0].palette, colors=colors, counts=None)
+    segment = dataclasses.replace(clip.fit.segments[0], end=rows * 4, palette=palette)
+    fit = dataclasses.replace(clip.fit, segments=(segment,))
+    long = dataclasses.replace(clip, frames=rows * 4, duration=Fraction(7200), labels=labels, fit=fit)
+    page = clip_page(long, preview_of(frames, clip)).decode()
+    assert len(page) < 600_000
+    assert "2:00:00" in page
+
+
+def test_a_video_is_embedded_as_it_is(monkeypatch):
+    pytest.importorskip("av", reason="needs PyAV: the extra video")
+    monkeypatch.setattr(clip_previews, "STILLS", 2)
+    frames = moving_frames()
+    clip = quantized_clip(frames)
+    preview = preview_of(frames, clip)
+    reader = check_self_contained(clip_page(clip, preview).decode())
+    assert base64.b64decode(reader.json["player"]["video"]) == preview.video
+    assert reader.json["player"]["stills"] == []
+    assert "compressed as a small video" in reader.words

@@ -1,7 +1,6 @@
 """The pages of ``--html``: what is in them, and how they behave in a real browser."""
 
 import base64
-import html.parser
 import io
 import json
 import math
@@ -12,6 +11,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from support.html import Reader, check_self_contained
 from support.pages import COMMANDS
 from support.pictures import random_picture
 
@@ -30,59 +30,12 @@ from colorquant.report.plots import Plot, Series
 HOSTILE = "script><img src=x onerror=alert(1)>&'\"\u2028\u202e.png"
 
 
-class Reader(html.parser.HTMLParser):
-    """Elements with their attributes, and the text of the JSON."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.data, self.inside, self.words = "", "", ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self.inside = dict(attrs).get("id") or tag
-
-    def handle_endtag(self, tag):
-        self.inside = ""
-
-    def handle_data(self, data):
-        if self.inside == "data":
-            self.data += data
-        elif self.inside not in ("style", "script"):
-            self.words += data
-
-    @property
-    def json(self):
-        def refuse(name):
-            raise AssertionError(f"{name} in the page's JSON")
-
-        return json.loads(self.data, parse_constant=refuse)
-
-
 def page_of(run, tmp_path, command, *words):
     page = tmp_path / f"{command}.html"
     output = ("-o", tmp_path / "out.png") if command in ("kmeans", "em") else ()
     result = run(command, *words, *output, "--html", page, "-f", "-q")
     assert result.exit_code == 0, result.output
     return page
-
-
-def check_self_contained(text):
-    reader = Reader(text)
-    assert "://" not in text
-    assert {tag for tag, _ in reader.elements}.isdisjoint(
-        {"iframe", "object", "embed", "form", "base", "audio", "video"}
-    )
-    for tag, attributes in reader.elements:
-        for name in ("src", "href", "xlink:href", "srcset", "action", "poster"):
-            assert (attributes.get(name) or "data:").startswith(("data:", "#")), (tag, name)
-        assert not any(name.startswith("on") for name in attributes), tag
-        assert "url(" not in (attributes.get("style") or "")
-    assert "@import" not in text
-    assert "url(" not in text
-    return reader
 
 
 def decoded(uri):

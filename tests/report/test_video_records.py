@@ -17,9 +17,9 @@ from colorquant.report.video_records import (
     clip_line,
     clip_record,
     failed_clip,
-    percent,
     skipped_clip,
 )
+from colorquant.report.words import percent
 
 FORMATS = Path(__file__).resolve().parents[2] / "docs" / "formats.md"
 

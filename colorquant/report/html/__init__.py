@@ -82,7 +82,15 @@ def render(template: str, title: str, data: Mapping[str, Json], **content: objec
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["data_uri"] = data_uri
-    inlined = {name: Markup(loader.get_source(environment, f"page.{name}")[0]) for name in ("css", "js")}
+    inlined = {
+        name: Markup(loader.get_source(environment, file)[0])
+        for name, file in {
+            "css": "page.css",
+            "js": "page.js",
+            "player_css": "player.css",
+            "player_js": "player.js",
+        }.items()
+    }
     page = environment.get_template(template).render(
         title=title,
         data=Markup(embedded_json(data)),

@@ -62,10 +62,12 @@ def fit_facts(options: FitOptions, others: Mapping[str, object], chosen: ChosenK
     rows = [
         ("-k" if name == "k" else f"--{name.replace('_', '-')}", _option_words(value))
         for name, value in values.items()
-        if value is not None
+        if value is not None and value != ()
     ]
     return [("method", METHOD_NAMES[method]), *rows, ("bands clustered", ", ".join(projection_of(options).bands))]
 
 
 def _option_words(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
