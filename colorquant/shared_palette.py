@@ -94,12 +94,14 @@ def fit_palette(
     assign: str | None = None,
     progress: engines.Progress | None = None,
     dithering: Dithering | None = None,
+    start: FittedPalette | None = None,
 ) -> FittedPalette:
     """Fit one palette to a colour histogram, such as the sum of several images' histograms.
 
     ``paint``, ``assign`` and ``progress`` are those of :func:`quantize`. With ``dithering`` the colours suit images
-    that will be dithered so: they lie further out than the means of their clusters. Raises OptionError for an engine
-    that fits pixels, for an empty histogram, and as :func:`quantize` does.
+    that will be dithered so: they lie further out than the means of their clusters. The fit starts from the model of
+    the palette ``start``, if that has as many clusters in the same features. Raises OptionError for an engine that fits
+    pixels, for an empty histogram, and as :func:`quantize` does.
     """
     check_choices(options, paint, assign)
     options = engines.resolve(options)
@@ -114,7 +116,8 @@ def fit_palette(
     projection = projection_of(options)
     untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     weighted = WeightedFeatures.of(histogram, projection, merge=not untouched, protect=options.protect)
-    fit = assigned_fit(engines.fit(weighted, options, progress), weighted, assign)
+    model = None if start is None or not _can_start(start, options) else start.model
+    fit = assigned_fit(engines.fit(weighted, options, progress, start=model), weighted, assign)
     labelling = Labelling.of(weighted, fit)
     ordered = order_palette(labelling, fit.model, "mean" if untouched else paint, transparent=False)
     fitted = ordered.palette
@@ -136,6 +139,15 @@ def fit_palette(
         untouched=untouched,
         assign=assign if fit.fitted else "nearest",  # where each colour is a component, densities mean nothing
         chroma=ordered.points,
+    )
+
+
+def _can_start(palette: FittedPalette, options: FitOptions) -> bool:
+    """Whether a fit with ``options`` can start from the model of the palette."""
+    if palette.untouched or len(palette.model.points) != options.k:
+        return False
+    return palette.options.replace(alpha=None) == options.replace(alpha=None) and (
+        (palette.options.alpha == "palette") == (options.alpha == "palette")
     )
 
 

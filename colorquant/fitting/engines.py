@@ -18,7 +18,7 @@ from colorquant.color.spaces import SPACES, Projection
 from colorquant.errors import EngineError, OptionError
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.locking import are_enough, locked_colors, locked_rows
-from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, SearchStep
+from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Iteration, Model, SearchStep
 from colorquant.fitting.options import ALPHAS, COVARIANCES, FitOptions
 from colorquant.fitting.protection import PROTECTIONS
 from colorquant.fitting.transparency import keep_transparent
@@ -39,8 +39,9 @@ class Engine:
     ``module`` of this package holds ``function(weighted, options, progress)``. ``defaults`` maps each option that the
     engine supports, in addition to k, space and seed, to its default value. ``choices`` limits the values of some.
     ``reports_iterations`` says whether the engine reports each iteration, ``per_pixel`` whether it fits every visible
-    pixel, each with the same weight; its function then takes the image as a fourth argument. ``alpha`` says whether it
-    fits palettes over RGBA. ``library`` is what the module imports when it is first used.
+    pixel, each with the same weight; the fourth argument of its function is then the image, and else the model to start
+    from, or None. ``alpha`` says whether it fits palettes over RGBA. ``library`` is what the module imports when it is
+    first used.
     """
 
     module: str
@@ -233,36 +234,66 @@ def fit(
     options: FitOptions,
     progress: Progress | None = None,
     image: CountedImage | None = None,
+    *,
+    start: Model | None = None,
 ) -> Fit:
     """Fit the model that ``options`` describe (see :func:`resolve`) to ``weighted``, on one BLAS thread.
 
     ``image`` is the image that the colours come from; engines that fit every pixel need it, and raise OptionError
     without it. If there are no more distinct features than k, each becomes a cluster of its own, without a fit; so do
     the locked colours that are not among them.
+
+    The fit starts from the model ``start``, which needs k clusters in the same features, and from nothing else: it is
+    for colours that resemble those of another fit. Raises OptionError for another model, and where the engine fits
+    pixels.
     """
     options = resolve(options)
+    if start is not None:
+        _check_start(start, weighted, options)
     if len(weighted) <= options.k and (not options.lock or are_enough(options.k, weighted.histogram, options.lock)):
         return _one_cluster_each(weighted, options)
     if (weighty := weighted.weighty).all():
-        result = _fit_all(weighted, options, progress, image)
+        result = _fit_all(weighted, options, progress, image, start)
     else:
-        result = _fit_weighty(weighted, weighty, options, progress)
-    return keep_transparent(weighted, result, options, fit) if weighted.histogram.has_alpha else result
+        result = _fit_weighty(weighted, weighty, options, progress, start)
+    if not weighted.histogram.has_alpha:
+        return result
+    rest = None if start is None else _without_transparent(start, weighted)
+    return keep_transparent(weighted, result, options, lambda rows, fewer: fit(rows, fewer, start=rest))
+
+
+def _without_transparent(start: Model, weighted: WeightedFeatures) -> Model:
+    """The clusters of ``start`` but that which is nearest to fully transparent pixels."""
+    transparent = weighted.projection.features(np.zeros((1, 4), np.uint8))
+    nearest = int(np.square(start.points - transparent).sum(axis=1).argmin())
+    return start.reordered(np.delete(np.arange(len(start.points)), nearest))
+
+
+def _check_start(start: Model, weighted: WeightedFeatures, options: FitOptions) -> None:
+    """Raises OptionError if the fit cannot start from this model."""
+    if ENGINES[options.engine][options.method].per_pixel:
+        raise OptionError(f"--engine {options.engine} in {options.method} has a start of its own: use --engine numpy")
+    wanted = (options.k, weighted.features.shape[1])
+    if start.points.shape != wanted or isinstance(start, GaussianMixture) != (options.method == "em"):
+        raise OptionError(f"the start is not a model of {options.method} with (clusters, bands) {wanted}")
 
 
 def _fit_all(
-    weighted: WeightedFeatures, options: FitOptions, progress: Progress | None, image: CountedImage | None
+    weighted: WeightedFeatures,
+    options: FitOptions,
+    progress: Progress | None,
+    image: CountedImage | None,
+    start: Model | None,
 ) -> Fit:
     """Fit rows that all have weight, and are more than k, by the engine of ``options``."""
     engine = ENGINES[options.engine][options.method]
     module = import_module(f"colorquant.fitting.{engine.module}")
-    arguments: tuple[object, ...] = (weighted, options, progress or no_progress)
-    if engine.per_pixel:
-        if image is None:
-            raise OptionError(f"--engine {options.engine} fits every pixel, not a histogram: use --engine numpy")
-        arguments = (*arguments, image)
+    if engine.per_pixel and image is None:
+        raise OptionError(f"--engine {options.engine} fits every pixel, not a histogram: use --engine numpy")
     with one_thread():
-        result: Fit = getattr(module, engine.function)(*arguments)
+        result: Fit = getattr(module, engine.function)(
+            weighted, options, progress or no_progress, image if engine.per_pixel else start
+        )
     if options.lock:
         return replace(result, locked=locked_colors(options.lock, alpha=weighted.histogram.has_alpha))
     return result
@@ -283,9 +314,15 @@ def check_weights(options: FitOptions, histogram: ColorHistogram | None = None) 
         raise EngineError("the map of weights is black wherever the image is visible: nothing is left to fit")
 
 
-def _fit_weighty(weighted: WeightedFeatures, weighty: BoolArray, options: FitOptions, progress: Progress | None) -> Fit:
+def _fit_weighty(
+    weighted: WeightedFeatures,
+    weighty: BoolArray,
+    options: FitOptions,
+    progress: Progress | None,
+    start: Model | None,
+) -> Fit:
     """Fit the rows that have weight; the others only get a label."""
-    result = fit(weighted.rows(weighty), options, progress)
+    result = fit(weighted.rows(weighty), options, progress, start=start)
     labels = np.empty(len(weighted), np.int32)
     labels[weighty] = result.labels
     labels[~weighty] = result.model.predict(weighted.features[~weighty])

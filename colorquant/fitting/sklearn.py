@@ -11,7 +11,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.fitting.em.mixtures import default_reg_covar, random_start, standardized, unstandardized
 from colorquant.fitting.engines import Progress
 from colorquant.fitting.features import WeightedFeatures
-from colorquant.fitting.models import Centroids, Fit, GaussianMixture
+from colorquant.fitting.models import Centroids, Fit, GaussianMixture, Model
 from colorquant.fitting.options import FitOptions
 from colorquant.threads import one_thread
 from colorquant.types import FloatArray
@@ -19,8 +19,8 @@ from colorquant.types import FloatArray
 TYPES = {"spherical": "spherical", "diagonal": "diag", "full": "full", "tied": "tied"}
 
 
-def fit_kmeans(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
-    """Fit with Lloyd's algorithm of scikit-learn.
+def fit_kmeans(weighted: WeightedFeatures, options: FitOptions, progress: Progress, start: Model | None = None) -> Fit:
+    """Fit with Lloyd's algorithm of scikit-learn, once from ``start`` if it is given.
 
     scikit-learn stops by the Frobenius norm of all shifts, relative to the variance of the features. ``tol`` is
     converted, so that no centre moved further than ``tol`` in the last iteration.
@@ -32,8 +32,8 @@ def fit_kmeans(weighted: WeightedFeatures, options: FitOptions, progress: Progre
     variance = float(np.mean(np.var(weighted.features, axis=0)))  # KMeans multiplies its own tol by it
     kmeans = KMeans(
         options.k,
-        init={"pp": "k-means++", "random": "random"}[str(options.init)],
-        n_init=options.attempts,
+        init={"pp": "k-means++", "random": "random"}[str(options.init)] if start is None else start.points,
+        n_init=options.attempts if start is None else 1,
         max_iter=options.max_iter,
         tol=options.tol**2 / variance,
         random_state=options.seed,

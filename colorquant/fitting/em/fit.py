@@ -4,6 +4,9 @@ By default (``init`` kmeans) EM runs from several k-means partitions of coarse c
 distinct colour finish the best mixture. Where the user gives ``max_iter`` or ``tol``, it is the textbook's algorithm:
 those iterations over every colour, from one k-means partition. ``init`` random is the textbook's algorithm from random
 colours. ``init`` search looks for the most likely mixture by split-and-merge EM on cells.
+
+From a given mixture, EM runs on cells twice, from it and from a k-means partition that starts at its means, unless it
+already fits; the textbook's algorithm takes it as its start.
 """
 
 from __future__ import annotations
@@ -12,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from colorquant.fitting.em.mixtures import default_reg_covar, random_start, standardized, unstandardized
+from colorquant.fitting.em.mixtures import default_reg_covar, random_start, rescaled, standardized, unstandardized
 from colorquant.fitting.em.search import CELLS_PER_COMPONENT, EFFORTS, coarse_mixture
-from colorquant.fitting.em.start import hard_mixture, pyramid, settled_mixture
+from colorquant.fitting.em.start import continued_mixture, hard_mixture, pyramid, settled_mixture
 from colorquant.fitting.em.steps import (
     CovarianceConstraint,
     ExpandedFeatures,
@@ -92,8 +95,11 @@ class Frame:
         return Fit(self.outside(mixture), NO_LABELS, len(trace) - 1, converged, objectives, objectives[-1])
 
 
-def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
-    """Return the most likely of ``attempts`` fits; the module's docstring describes one."""
+def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress, start: Model | None = None) -> Fit:
+    """Return the most likely of ``attempts`` fits; the module's docstring describes one.
+
+    From ``start``, a mixture, there is only one.
+    """
     scaled, mean, deviation = weighted, np.zeros(1), np.ones(1)
     if options.standardize:
         scaled, mean, deviation = standardized(weighted)
@@ -109,11 +115,14 @@ def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> 
             event = replace(event, objective=event.objective - shift, model=in_bands(event.model))
         progress(event)
 
-    fits = [
-        fitted
-        for attempt in range(options.attempts or 1)
-        for fitted in _attempt(frame, options, options.seed + attempt, report)
-    ]
+    if isinstance(start, GaussianMixture):
+        fits = [_from_mixture(frame, options, frame.inside(rescaled(start, mean, deviation)), report)]
+    else:
+        fits = [
+            fitted
+            for attempt in range(options.attempts or 1)
+            for fitted in _attempt(frame, options, options.seed + attempt, report)
+        ]
     best = max(fits, key=lambda fitted: fitted.trace[-1])
     trace = tuple(value - shift for value in best.trace)
     best = replace(best, model=in_bands(best.model), trace=trace, objective=trace[-1], searched=_searches(options))
@@ -133,11 +142,10 @@ def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -
         tol = TOL if options.tol is None else options.tol
         start = (_kmeans_start if options.init == "kmeans" else _random_start)(frame, options.k, seed)
         return [frame.iterated(start, max_iter, tol, progress)]
-    usual = SEARCHED_TOL if options.init == "search" else SETTLED_TOL[frame.data.d]
-    tol = usual if options.tol is None else options.tol
+    tol = _settled_tol(frame, options)
     fits = []
     for effort in ("balanced", "best") if options.effort == "best" else (str(options.effort),):
-        levels = pyramid(frame.data, max(EFFORTS[effort].cells, CELLS_PER_COMPONENT * options.k))
+        levels = pyramid(frame.data, _cells(options, effort))
         if options.init == "search":
             start = coarse_mixture(levels, options.k, frame.constraint, EFFORTS[effort], seed, progress)
         else:
@@ -153,6 +161,33 @@ def _attempt(frame: Frame, options: FitOptions, seed: int, progress: Progress) -
             )
         fits.append(frame.iterated(start, max_iter, tol, progress))
     return fits
+
+
+def _from_mixture(frame: Frame, options: FitOptions, start: Mixture, progress: Progress) -> Fit:
+    """One fit from ``start``, in the units of the frame; the start itself where an iteration gains less than tol."""
+    max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
+    if not _searches(options):
+        return frame.iterated(start, max_iter, tol, progress)
+    tol = _settled_tol(frame, options)
+    first = frame.iterated(start, 1, tol, progress)
+    if first.trace[-1] - first.trace[0] < tol:
+        trace = first.trace[:1]
+        return Fit(frame.outside(start), NO_LABELS, 0, True, trace, trace[0])
+    levels = pyramid(frame.data, _cells(options, str(options.effort)))
+    rng = np.random.default_rng(options.seed)
+    settled = continued_mixture(levels, start, frame.constraint, max_iter=max_iter, tol=tol, rng=rng)
+    return frame.iterated(settled, max_iter, tol, progress)
+
+
+def _settled_tol(frame: Frame, options: FitOptions) -> float:
+    """The gain of log-likelihood per pixel that ends the iterations on cells and after them."""
+    usual = SEARCHED_TOL if options.init == "search" else SETTLED_TOL[frame.data.d]
+    return usual if options.tol is None else options.tol
+
+
+def _cells(options: FitOptions, effort: str) -> int:
+    """The number of the coarser cells."""
+    return max(EFFORTS[effort].cells, CELLS_PER_COMPONENT * options.k)
 
 
 def _random_start(frame: Frame, k: int, seed: int) -> Mixture:

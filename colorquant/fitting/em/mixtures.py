@@ -37,6 +37,11 @@ def unstandardized(model: GaussianMixture, mean: FloatArray, deviation: FloatArr
     )
 
 
+def rescaled(model: GaussianMixture, mean: FloatArray, deviation: FloatArray) -> GaussianMixture:
+    """Convert a mixture from the units of the colour space to z-scores: the inverse of :func:`unstandardized`."""
+    return unstandardized(model, -mean / deviation, 1 / deviation)
+
+
 def random_start(
     weighted: WeightedFeatures, k: int, covariance: str, reg_covar: float, rng: np.random.Generator
 ) -> GaussianMixture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -144,21 +144,63 @@ def settled_mixture(
     iteration gains less than ``tol`` log-likelihood per pixel. The mixture of the best :func:`merit` is iterated on the
     finer cells, not on the colours themselves. ``progress`` is called before each start.
     """
-    usable = [level for level in levels[1:] if len(level.weights) >= LEAST_CELLS * k]
-    cells = usable[-1] if usable else levels[0]
+    cells, finer = _cells(levels, k)
     points = make_points(np.ascontiguousarray(cells.points), cells.weights)
+
+    def drawn() -> Iterator[Mixture]:
+        for number in range(starts):
+            progress(SearchStep("start", number + 1, starts))
+            centers = kmeans_centers(points, k, rng, searched=number == 0)
+            yield hard_mixture(cells, assign(points, centers), k, constraint)
+
+    best = _best_iterated(cells, drawn(), constraint, max_iter=max_iter, tol=tol)
+    for level in finer:
+        best, _, _ = iterate(level, best, constraint, max_iter=max_iter, tol=tol)
+    return best
+
+
+def continued_mixture(
+    levels: list[ExpandedFeatures],
+    start: Mixture,
+    constraint: CovarianceConstraint,
+    *,
+    max_iter: int,
+    tol: float,
+    rng: np.random.Generator,
+) -> Mixture:
+    """The better of two mixtures on cells: EM from ``start``, and EM from a k-means partition around its means.
+
+    EM alone follows colours that change, but keeps no good partition of them. The other arguments are those of
+    :func:`settled_mixture`.
+    """
+    k = len(start.weights)
+    cells, finer = _cells(levels, k)
+    points = make_points(np.ascontiguousarray(cells.points), cells.weights)
+    centers = search(points, start.means.copy(), BREATHS, rng, lambda step: None)
+    starts = [start, hard_mixture(cells, assign(points, centers), k, constraint)]
+    best = _best_iterated(cells, starts, constraint, max_iter=max_iter, tol=tol)
+    for level in finer:
+        best, _, _ = iterate(level, best, constraint, max_iter=max_iter, tol=tol)
+    return best
+
+
+def _cells(levels: list[ExpandedFeatures], k: int) -> tuple[ExpandedFeatures, list[ExpandedFeatures]]:
+    """The coarsest of the ``levels`` that suits k components, and the finer cells, the coarser first."""
+    usable = [level for level in levels[1:] if len(level.weights) >= LEAST_CELLS * k]
+    return (usable[-1], usable[-2::-1]) if usable else (levels[0], [])
+
+
+def _best_iterated(
+    cells: ExpandedFeatures, starts: Iterable[Mixture], constraint: CovarianceConstraint, *, max_iter: int, tol: float
+) -> Mixture:
+    """The mixture of the best :func:`merit` among those that EM on cells makes of the ``starts``."""
     best, most = None, -np.inf
-    for number in range(starts):
-        progress(SearchStep("start", number + 1, starts))
-        centers = kmeans_centers(points, k, rng, searched=number == 0)
-        start = hard_mixture(cells, assign(points, centers), k, constraint)
+    for start in starts:
         mixture, trace, _ = iterate(cells, start, constraint, max_iter=max_iter, tol=tol)
         value = merit(cells, mixture, trace[-1], constraint)
         if best is None or value > most:
             best, most = mixture, value
     assert best is not None
-    for level in reversed(usable[:-1]):
-        best, _, _ = iterate(level, best, constraint, max_iter=max_iter, tol=tol)
     return best
 
 

@@ -2,6 +2,8 @@
 
 By default (``init`` split) a search on coarse cells finds the centres, and a few exact passes over every distinct
 colour finish them. ``init`` pp and random run the textbook's algorithm: Lloyd's iterations from such a start.
+From a given model, a shorter search begins at its centres, unless they already fit; the textbook's algorithm takes them
+as its start.
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ from colorquant.fitting.kmeans.steps import (
     totals,
 )
 from colorquant.fitting.locking import locked_colors, locked_rows
-from colorquant.fitting.models import Centroids, Fit, Iteration
+from colorquant.fitting.models import Centroids, Fit, Iteration, Model
 from colorquant.fitting.options import FitOptions
 from colorquant.types import FloatArray, IntArray
 
 MAX_ITER, TOL = 100, 0.01  # of the textbook's algorithm, and if the user gives only one of them
+WARM_SHARE = 3  # a search from given centres makes one breath for so many of those of a search from splits
+MOST_KEPT = 1e-3  # of the inertia: given centres stay where an exact pass would gain no more
 REPAIRS = 8  # rounds in which every centre gets a member and a colour of its own
 PP_CELLS = 1 << 15  # about the most cells from which k-means++ draws: it examines all of them for every centre
 
@@ -51,14 +55,18 @@ class Passes(NamedTuple):
     trace: tuple[float, ...]
 
 
-def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress) -> Fit:
-    """Return the best of ``attempts`` fits; the module's docstring describes one.
+def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress, start: Model | None = None) -> Fit:
+    """Return the best of ``attempts`` fits; the module's docstring describes one. From ``start`` there is only one.
 
     The locked colours are the first centres, whether they have members or not. Every other centre has a member and,
     rounded to 8 bits, a colour of its own.
     """
     locked = _locked(weighted, options.lock) if options.lock else None
     points = make_points(weighted.columns, weighted.weights, exact=options.init != "split", locked=locked)
+    if start is not None:
+        centers = start.points if locked is None else _around_locked(locked.centers, start.points)
+        warm = _repaired(points, _from_centers(points, weighted, options, centers, progress), weighted)
+        return replace(as_fit(warm), searched=options.init == "split" and points.fixed < options.k)
     best: Passes | None = None
     for attempt in range(options.attempts or 1):
         rng = np.random.default_rng([options.seed, attempt])
@@ -94,6 +102,35 @@ def _attempt(
         updates, gain = (max_iter, 0.0) if limited else (effort.updates, effort.gain)
         results.append(exact_passes(points, start, max_iter=updates, tol=tol, gain=gain, progress=progress))
     return results
+
+
+def _from_centers(
+    points: Points, weighted: WeightedFeatures, options: FitOptions, centers: FloatArray, progress: Progress
+) -> Passes:
+    """One fit that starts at ``centers`` (k, d), and keeps them where an exact pass would gain almost nothing."""
+    limited = options.max_iter is not None or options.tol is not None
+    max_iter, tol = options.max_iter or MAX_ITER, TOL if options.tol is None else options.tol
+    if options.init != "split":
+        return exact_passes(points, centers, max_iter=max_iter, tol=tol, progress=progress)
+    effort = EFFORTS[str(options.effort)]
+    kept = exact_passes(points, centers, max_iter=0, tol=tol, progress=progress)
+    clusters = cluster_sums(points, kept.labels, len(centers))
+    if clusters.full and kept.inertia - clusters.loss <= min(effort.gain, MOST_KEPT) * kept.inertia:
+        return kept._replace(converged=True)
+    shorter = replace(effort, breaths=-(-effort.breaths // WARM_SHARE))
+    tree = Octree.of(weighted.codes, points.w, leaves_wanted(options.k, effort)[1], bands=weighted.code_bands)
+    rng = np.random.default_rng([options.seed, 0])
+    start = coarse_centers(points, tree, options.k, shorter, rng=rng, centers=centers, progress=progress)
+    updates, gain = (max_iter, 0.0) if limited else (effort.updates, effort.gain)
+    return exact_passes(points, start, max_iter=updates, tol=tol, gain=gain, progress=progress)
+
+
+def _around_locked(locked: FloatArray, centers: FloatArray) -> FloatArray:
+    """The ``centers`` (k, d) in an order that has the ``locked`` ones (l, d) first, each in place of the nearest."""
+    others = centers
+    for center in locked:
+        others = np.delete(others, int(np.square(others - center).sum(axis=1).argmin()), axis=0)
+    return np.vstack([locked, others])
 
 
 def exact_passes(
