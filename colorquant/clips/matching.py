@@ -14,6 +14,7 @@ from colorquant.fitting.models import Centroids, GaussianMixture, Model
 from colorquant.shared_palette import FittedPalette
 from colorquant.types import BoolArray, FloatArray, IntArray, UInt8Array
 
+MOST_MATCHED = 2048  # entries: the assignment of so many takes a second
 LEAST_SHARE = 1e-9  # of the pixels, so that entries without pixels find their like as well
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from colorquant.shared_palette import FittedPalette
 from colorquant.types import FloatArray, IntArray
@@ -10,11 +11,15 @@ from colorquant.types import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Consecutive frames that share a fit: those with the numbers from ``first`` to ``end`` - 1, counted from 0."""
+    """Consecutive frames that share a fit: those with the numbers from ``first`` to ``end`` - 1, counted from 0.
+
+    ``time`` is that of the first one, in seconds from the first frame of the clip.
+    """
 
     first: int
     end: int
     palette: FittedPalette
+    time: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True, eq=False)

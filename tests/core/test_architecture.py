@@ -31,7 +31,7 @@ ALLOWED = {
     "rich": {"cli", "report"},
     "cv2": {"color/spaces", "fitting/opencv", "video/background"},
     "sklearn": {"fitting/sklearn"},
-    "scipy": {"analysis/agreement", "analysis/blurring"},
+    "scipy": {"analysis/agreement", "analysis/blurring", "clips/matching"},
     "skimage": {"analysis/measures"},
     "imagequant": {"analysis/baselines"},
     "av": {"video/av_audio", "video/av_pixels", "video/av_reading", "video/av_writing"},
