@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # a plain run loads none of them
     from colorquant.batch.video_settings import ClipSettings
     from colorquant.mapping.dithering import Dithering
     from colorquant.mapping.options import MappingOptions
+    from colorquant.video.background import BackgroundOptions
     from colorquant.video.frames import ClipReading
 
 DITHER_FLAGS = {
@@ -71,8 +72,11 @@ def clip_command(paths: ClipPaths, settings: ClipSettings) -> str:
     from colorquant.batch.video_settings import ClipSettings as Defaults
 
     words = ["colorquant", "video", _no_option(paths.name)]
-    words += _words("--method", settings.options.method, Defaults.method)
-    words += _color_words(settings.options, settings)
+    if settings.background is not None:
+        words += _background_words(settings.background)
+    else:
+        words += _words("--method", settings.options.method, Defaults.method)
+        words += _color_words(settings.options, settings)
     words += _reading_words(settings.reading)
     for name in ("every", "refit", "smooth", "still", "keep_partial", "crf"):
         words += _words(_flag(name), getattr(settings, name), getattr(Defaults, name))
@@ -86,6 +90,17 @@ def clip_command(paths: ClipPaths, settings: ClipSettings) -> str:
         output = CLIP_OUTPUTS[kind]
         words += [output.flag, path.suffix[1:] if output.beside else str(path.parent if output.folder else path)]
     return shlex.join(words + _drawing_words(settings.drawing if "figure" in paths.others else None))
+
+
+def _background_words(background: BackgroundOptions) -> list[str]:
+    """The flags of background subtraction."""
+    default = type(background)(background.method)
+    return [
+        *("--background", background.method),
+        *_words("--history", background.history, default.history),
+        *_words("--var-threshold", background.var_threshold, None),
+        *_words("--shadows", background.shadows, default.shadows),
+    ]
 
 
 def compare_command(

@@ -26,7 +26,7 @@ class ClipOutput:
     ``suffixes`` are the endings that its name may have; with those in ``per_frame`` there is a file for each frame, and
     with those in ``per_label`` one for each label. With ``beside`` the user gives only the ending, and the file is
     named after the painted frames; else the user names the file, or with ``folder`` the folder. ``methods`` are the
-    fits that it is possible for.
+    fits that it is possible for, and ``background`` says whether it is possible without one.
     """
 
     flag: str
@@ -36,11 +36,14 @@ class ClipOutput:
     beside: bool = False
     folder: bool = False
     methods: tuple[str, ...] = ("kmeans", "em")
+    background: bool = False
 
 
 _FRAMES = tuple(f".{kind}" for kind in sorted(PER_FRAME))
 CLIP_OUTPUTS: dict[str, ClipOutput] = {
-    "labels": ClipOutput("--labels", tuple(f".{kind}" for kind in LABEL_KINDS), per_frame=_FRAMES, beside=True),
+    "labels": ClipOutput(
+        "--labels", tuple(f".{kind}" for kind in LABEL_KINDS), per_frame=_FRAMES, beside=True, background=True
+    ),
     "posteriors": ClipOutput(
         "--posteriors",
         tuple(f".{kind}" for kind in POSTERIOR_KINDS),
@@ -49,9 +52,10 @@ CLIP_OUTPUTS: dict[str, ClipOutput] = {
         beside=True,
         methods=("em",),
     ),
-    "masks": ClipOutput("--masks", (".png",), per_frame=(".png",), per_label=(".png",), folder=True),
+    "masks": ClipOutput("--masks", (".png",), per_frame=(".png",), per_label=(".png",), folder=True, background=True),
     "palette": ClipOutput("--palette-out", tuple(PALETTE_FORMATS)),
     "figure": ClipOutput("--figure", FIGURE_SUFFIXES),
+    "html": ClipOutput("--html", (".html", ".htm")),
 }
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from colorquant.analysis.shared_k import check_shared
 from colorquant.batch.inputs import STDIN, FoundInputs, Input, InputKind, find_inputs
 from colorquant.batch.naming import OutputName, Plan, check_fields, check_names, one_of
-from colorquant.batch.video_job import ClipJob, ClipProgress
+from colorquant.batch.video_job import ClipJob
 from colorquant.batch.video_outputs import CLIP_OUTPUTS, ClipPaths
+from colorquant.batch.video_passes import ClipProgress
 from colorquant.batch.video_settings import ClipSettings
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
@@ -60,7 +61,22 @@ class ClipRequest:
     skip_existing: bool = False
 
     def __post_init__(self) -> None:
-        settings = self.settings
+        drawing = self._drawing()
+        settings = self.settings.replace(drawing=drawing)
+        object.__setattr__(self, "settings", settings if settings.background is not None else self._resolved(settings))
+        for kind in self.others:
+            output = CLIP_OUTPUTS[kind]
+            if settings.background is not None and not output.background:
+                raise OptionError(f"{output.flag} shows a fit, and --background makes none: leave one out")
+            if settings.options.method not in output.methods:
+                raise OptionError(f"{output.flag} is for --method {output.methods[0]}: leave it out, or add that")
+        if "palette" in self.others and settings.refit is not None:
+            raise OptionError("--palette-out writes one palette, and --refit makes several: leave one out")
+        if "labels" in self.others:
+            check_label_kind(self.others["labels"])
+
+    def _resolved(self, settings: ClipSettings) -> ClipSettings:
+        """The settings with all options of the fit. Raises OptionError where they do not go together."""
         options = resolve(settings.options)
         check_sums(options, "a clip")
         check_choices(options, settings.paint, settings.assign)
@@ -70,25 +86,19 @@ class ClipRequest:
         if auto is not None:
             auto = auto.beside(options)
             check_shared(auto, dithered=settings.dithering is not None)
-        drawing = self._drawing()
-        object.__setattr__(self, "settings", settings.replace(options=options, auto=auto, drawing=drawing))
-        for kind in self.others:
-            output = CLIP_OUTPUTS[kind]
-            if options.method not in output.methods:
-                raise OptionError(f"{output.flag} is for --method {output.methods[0]}: leave it out, or add that")
-        if "palette" in self.others and settings.refit is not None:
-            raise OptionError("--palette-out writes one palette, and --refit makes several: leave one out")
-        if "labels" in self.others:
-            check_label_kind(self.others["labels"])
+        return settings.replace(options=options, auto=auto)
 
     @property
     def k(self) -> int:
         """The largest number of labels."""
-        return self.settings.options.k
+        background = self.settings.background
+        return self.settings.options.k if background is None else background.k
 
     @property
     def tag(self) -> str:
-        """The part of the default names that stands for the run, such as em4."""
+        """The part of the default names that stands for the run, such as em4, or mog2."""
+        if self.settings.background is not None:
+            return self.settings.background.method
         return f"{self.settings.options.method}{'auto' if self.settings.auto is not None else self.k}"
 
     @property

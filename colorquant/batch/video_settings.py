@@ -13,6 +13,7 @@ from colorquant.video.frames import ClipReading
 if TYPE_CHECKING:
     from colorquant.analysis.auto_k import AutoK
     from colorquant.mapping.dithering import Dithering
+    from colorquant.video.background import BackgroundOptions
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ClipSettings:
     counted for the fit. ``refit`` is the value of ``--refit``: a number of frames, ``cuts``, or None for one fit.
     ``smooth`` and ``still`` are those of :class:`colorquant.clips.labelling.ClipLabeller`. With ``keep_partial`` a
     clip with a broken frame ends before that frame. ``crf`` is the quality of videos, None for the default. ``drawing``
-    selects the figure.
+    selects the figure. With ``background`` there is no fit: what moves is told apart from what stays.
     """
 
     options: FitOptions
@@ -39,6 +40,7 @@ class ClipSettings:
     still: float = 4.0
     keep_partial: bool = False
     crf: int | None = None
+    background: BackgroundOptions | None = None
     drawing: Drawing = Drawing("shares")  # noqa: RUF009  it is frozen
     method: ClassVar[str] = "em"  # of the options unless the user chooses
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from colorquant.batch.video_outputs import ClipPaths
 from colorquant.batch.video_settings import ClipSettings
 from colorquant.files import StagedFiles
 from colorquant.palette.palette import Palette
 from colorquant.report import figures
+from colorquant.report.clip_file import ClipFile, QuantizedClip
 from colorquant.video.frames import ClipInfo, Frame, FrameWriter, IndexedFrame
 from colorquant.video.writing import (
     CLIP_KINDS,
@@ -25,15 +26,29 @@ from colorquant.video.writing import (
 
 if TYPE_CHECKING:
     from colorquant.clips.labelling import ClipLabeller
-    from colorquant.report.clip_file import QuantizedClip
+    from colorquant.report.html.clip_previews import ClipPreview, PreviewWriter
 
 
-@dataclass(frozen=True)
+class Labeller(Protocol):
+    """Labels the frames of a clip, in their order."""
+
+    def label(self, frame: Frame) -> IndexedFrame:
+        """The next frame in the colours of a palette."""
+        ...
+
+
+@dataclass
 class ClipWriters:
-    """The open writers of one clip. ``posteriors`` is None where they are not requested."""
+    """The open writers of one clip.
+
+    ``posteriors`` has the writer of posteriors and who knows them, if they are requested. ``previewing`` makes the
+    ``preview`` of a page, which is there once all is finished.
+    """
 
     frames: tuple[FrameWriter, ...]
-    posteriors: PosteriorWriter | None = None
+    posteriors: tuple[PosteriorWriter, ClipLabeller] | None = None
+    previewing: PreviewWriter | None = None
+    preview: ClipPreview | None = None
 
     @classmethod
     def open(
@@ -46,10 +61,13 @@ class ClipWriters:
         settings: ClipSettings,
         *,
         k: int,
+        labeller: ClipLabeller | None,
+        frames: int | None,
     ) -> ClipWriters:
         """Open the writers of ``paths``, which ``stack`` closes; ``k`` is the number of labels.
 
-        Raises OutputError, OptionError and EngineError.
+        ``labeller`` knows the posteriors, if they are requested; ``frames`` is the number of frames, None where it is
+        unknown. Raises OutputError, OptionError and EngineError.
         """
         writers: list[FrameWriter] = []
         for kind, path in paths.painted.items():
@@ -72,37 +90,55 @@ class ClipWriters:
             writers.append(stack.enter_context(open_label_writer(ending, destination("labels"), k=k)))
         if "masks" in paths.others:
             writers.append(stack.enter_context(open_mask_writer(destination("masks"), k=k)))
-        posteriors = None
+        posteriors = previewing = None
         if "posteriors" in paths.others:
+            assert labeller is not None, "only fits have posteriors"
             ending = paths.others["posteriors"].suffix[1:]
-            posteriors = stack.enter_context(open_posterior_writer(ending, destination("posteriors"), k=k))
-        return cls(tuple(writers), posteriors)
+            writer_of_posteriors = open_posterior_writer(ending, destination("posteriors"), k=k)
+            posteriors = stack.enter_context(writer_of_posteriors), labeller
+        if "html" in paths.others:
+            from colorquant.report.html.clip_previews import PreviewWriter
+
+            previewing = stack.enter_context(PreviewWriter(info, frames))
+        return cls(tuple(writers), posteriors, previewing)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was changed when the frames were written, each sentence once."""
         return tuple(dict.fromkeys(note for writer in self.frames for note in writer.notes))
 
-    def write(self, frame: Frame, indexed: IndexedFrame, labeller: ClipLabeller) -> None:
+    def write(self, frame: Frame, indexed: IndexedFrame) -> None:
         """Write the next frame to all outputs. Raises OutputError."""
         for writer in self.frames:
             writer.write(indexed)
         if self.posteriors is not None:
-            self.posteriors.write(labeller.posteriors(frame))
+            writing, labeller = self.posteriors
+            writing.write(labeller.posteriors(frame))
+        if self.previewing is not None:
+            self.previewing.write(frame, indexed)
 
     def finish(self) -> None:
         """Complete all files. Raises OutputError."""
         for writer in self.frames:
             writer.finish()
         if self.posteriors is not None:
-            self.posteriors.finish()
+            self.posteriors[0].finish()
+        if self.previewing is not None:
+            self.preview = self.previewing.finish()
 
 
-def encode_others(file: QuantizedClip, paths: ClipPaths, staged: StagedFiles) -> None:
-    """Make the files that show the whole clip. Raises OutputError."""
+def encode_others(file: ClipFile, paths: ClipPaths, staged: StagedFiles, preview: ClipPreview | None) -> None:
+    """Make the files that show the whole clip; ``preview`` is for a page. Raises OutputError."""
+    if not isinstance(file, QuantizedClip):
+        return  # the request refuses the files that show a fit
     if "palette" in paths.others:
         path, palette = paths.others["palette"], file.fit.segments[0].palette
         staged.add(path, Palette(palette.colors, file.labels.counts, palette.alpha).encode(path.name))
     if "figure" in paths.others:
         path = paths.others["figure"]
         staged.add(path, figures.encode_clip(file, path.suffix.lower()))
+    if "html" in paths.others:
+        from colorquant.report.html.clip import clip_page
+
+        assert preview is not None, "a clip with a page is previewed"
+        staged.add(paths.others["html"], clip_page(file, preview))

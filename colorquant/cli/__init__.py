@@ -32,7 +32,7 @@ colorquant kmeans photo.jpg -k 16
 colorquant em photo.jpg -k 4 --space ycrcb -o out/
 colorquant kmeans photo.jpg --html page.html
 colorquant apply photo.jpg --palette '#1a1c2c,#f4f4f4,#ef7d57'
-colorquant video clip.mp4 -k 4 --labels mkv
+colorquant video clip.mp4 -k 4 --html page.html
 colorquant compare photo.jpg -k 4,8,16
 """
 

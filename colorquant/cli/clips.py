@@ -7,9 +7,24 @@ from functools import wraps
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from colorquant.cli import choices
-from colorquant.cli.groups import FIGURE, OUTPUT, OVER_TIME, READING, Decorator, Function, option
+from colorquant.cli.groups import (
+    BACKGROUND,
+    COLORS,
+    COLOUR,
+    DITHER,
+    FIGURE,
+    FIT,
+    OUTPUT,
+    OVER_TIME,
+    PALETTE,
+    READING,
+    Decorator,
+    Function,
+    option,
+)
 from colorquant.cli.lists import CommaList
 from colorquant.cli.options import (
     ANY_PATH,
@@ -156,6 +171,13 @@ def _outputs() -> tuple[Decorator, ...]:
         ),
         option(
             OUTPUT,
+            "--html",
+            type=ANY_PATH,
+            metavar="FILE.html",
+            help="Write a page with a player: before and after, and the share of each label over time.",
+        ),
+        option(
+            OUTPUT,
             "--palette-out",
             "palette",
             type=ANY_PATH,
@@ -193,3 +215,54 @@ def _outputs() -> tuple[Decorator, ...]:
 
 
 clip_output_options = stack(*_outputs())
+
+
+background_options = stack(
+    option(
+        BACKGROUND,
+        "--background",
+        type=click.Choice(choices.BACKGROUNDS),
+        help="Make no fit, but tell what moves from what stays, by a model of each pixel over time: MOG2, a mixture of "
+        "Gaussians, or KNN. Background is black, foreground white, and shadows are gray.",
+    ),
+    option(BACKGROUND, "--history", type=int, metavar="N", help="Frames that the model remembers.  [default: 500]"),
+    option(
+        BACKGROUND,
+        "--var-threshold",
+        type=float,
+        metavar="D2",
+        help="Squared distance from which on a colour is no background: in variances for mog2, in levels for knn.  "
+        "[default: 16 for mog2, 400 for knn]",
+    ),
+    option(
+        BACKGROUND,
+        "--shadows/--no-shadows",
+        default=None,
+        help="Tell shadows apart from the foreground.  [default: on]",
+    ),
+)
+FIT_GROUPS = (COLORS, PALETTE, COLOUR, DITHER, FIT, OVER_TIME)
+
+
+def taken_background(settings: dict[str, Any]) -> Any:
+    """Take the options of background subtraction out of ``settings``: a BackgroundOptions, or None for a fit.
+
+    Raises OptionError where an option of a fit was given with it, or one of its own without it.
+    """
+    from colorquant.errors import OptionError
+
+    method = settings.pop("background")
+    given = {name: settings.pop(name) for name in ("history", "var_threshold", "shadows")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if method is None:
+        for name in given:
+            raise OptionError(f"--{name.replace('_', '-')} is for --background: add --background mog2 or knn")
+        return None
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if getattr(parameter, "group", None) in FIT_GROUPS and source is ParameterSource.COMMANDLINE:
+            raise OptionError(f"{parameter.opts[0]} is for a fit, and --background makes none: leave one out")
+    from colorquant.video.background import BackgroundOptions
+
+    return BackgroundOptions(method, **given)

@@ -13,9 +13,9 @@ Decorator = Callable[[Function], Function]
 COMBINATIONS, COLORS, PALETTE = "Combinations", "How many colours", "Palette"
 COLOUR, DITHER, OUTPUT, FIGURE = "Colour", "Dithering", "Output files", "Figure"
 READING, FIT, TIMING, BATCH, MESSAGES = "Reading", "Fit", "Timing", "Batch", "Messages"
-OVER_TIME = "Over time"
+OVER_TIME, BACKGROUND = "Over time", "Background subtraction"
 ORDER = (  # of the groups in a help text: what most people need comes first
-    *(COMBINATIONS, COLORS, PALETTE, COLOUR, OVER_TIME, DITHER, OUTPUT, FIGURE, READING),
+    *(COMBINATIONS, COLORS, PALETTE, COLOUR, OVER_TIME, DITHER, BACKGROUND, OUTPUT, FIGURE, READING),
     *(FIT, TIMING, BATCH, MESSAGES),
 )
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from colorquant.cli.clips import clip_output_options, clip_reading_options, clips_argument, over_time_options
+from colorquant.cli.clips import (
+    background_options,
+    clip_output_options,
+    clip_reading_options,
+    clips_argument,
+    over_time_options,
+)
 from colorquant.cli.dithering import dither_options
 from colorquant.cli.fitting import assign_option, fit_options_of_methods
 from colorquant.cli.groups import GroupedCommand
@@ -22,6 +28,7 @@ colorquant video clip.mp4 --start 0:10 --end 0:20 -k 64 --scale 0.5 -o a.gif
 colorquant video party.gif -k 16 --method kmeans --dither bayer4 --write webp
 colorquant video film.mkv -k 8 --every 5 --smooth 0.5 --json
 colorquant video clips/ -r -k 16 --method kmeans -o out/ --write gif,mp4
+colorquant video street.mp4 --background mog2 --masks masks/ --write mp4
 """
 
 
@@ -31,6 +38,7 @@ colorquant video clips/ -r -k 16 --method kmeans -o out/ --write gif,mp4
 @assign_option
 @over_time_options
 @dither_options
+@background_options
 @clip_reading_options
 @clip_output_options
 @clip_batch_options

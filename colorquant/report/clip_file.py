@@ -14,7 +14,9 @@ from colorquant.video.frames import ClipInfo, ClipReading
 
 if TYPE_CHECKING:
     from colorquant.analysis.auto_k import ChosenK
+    from colorquant.clips.background import ForegroundLabels
     from colorquant.mapping.dithering import Dithering
+    from colorquant.video.background import BackgroundOptions
 
 
 @dataclass(frozen=True)
@@ -93,3 +95,11 @@ class QuantizedClip(ClipFile):
         """The colour of a label as hex: that of the first segment that has the label."""
         palettes = (segment.palette.hex for segment in self.fit.segments)
         return next(colors[label] for colors in palettes if label < len(colors))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BackgroundClip(ClipFile):
+    """A clip in which what moves was told apart from what stays; there is no fit. ``labels`` is what was measured."""
+
+    background: BackgroundOptions
+    labels: ForegroundLabels

@@ -10,7 +10,7 @@ from colorquant.clips.results import Segment, Steadiness
 from colorquant.color.difference import psnr
 from colorquant.fitting.options import FitOptions
 from colorquant.report.choice_records import AutoRecord, DitherRecord, auto_record, auto_words, dither_record
-from colorquant.report.clip_file import ClipFile, QuantizedClip
+from colorquant.report.clip_file import BackgroundClip, ClipFile, QuantizedClip
 from colorquant.report.records import (
     change_words,
     iteration_words,
@@ -20,6 +20,7 @@ from colorquant.report.records import (
     size_words,
 )
 from colorquant.report.words import counted, percent
+from colorquant.video.background import LABELS
 
 STAGES = ("read", "count", "fit", "label", "write")  # whose wall times are reported
 SHOWN_SEGMENTS = 12  # segments that -v lists
@@ -55,6 +56,16 @@ class UnsmoothedRecord(TypedDict):
     changed: float | None
     mse: float | None
     psnr: float | None
+
+
+class BackgroundRecord(TypedDict):
+    """How the background was modelled, and the number of pixels of each label in all frames."""
+
+    method: str
+    history: int
+    var_threshold: float
+    shadows: bool
+    pixels: dict[str, int]
 
 
 class ClipRecord(TypedDict, total=False):
@@ -102,6 +113,7 @@ class ClipRecord(TypedDict, total=False):
     still: float
     auto: AutoRecord
     dither: DitherRecord
+    background: BackgroundRecord
     counted: int
     colors_in: int
     palette: list[tuple[str, int]]
@@ -126,6 +138,8 @@ def clip_record(file: ClipFile) -> ClipRecord:
     row = _head(file)
     if isinstance(file, QuantizedClip):
         _add_fit(row, file)
+    if isinstance(file, BackgroundClip):
+        _add_background(row, file)
     total = sum(file.seconds.values())
     row["seconds"] = {stage: round(file.seconds[stage], 6) for stage in STAGES if stage in file.seconds}
     row["frames_per_second"] = round(file.frames / total, 3) if total > 0 else None
@@ -191,6 +205,19 @@ def _add_fit(row: ClipRecord, file: QuantizedClip) -> None:
         }
 
 
+def _add_background(row: ClipRecord, file: BackgroundClip) -> None:
+    """Add to the record how background and foreground were told apart, and with what result."""
+    options, counts = file.background, file.labels.counts.tolist()
+    row["background"] = {
+        "method": options.method,
+        "history": options.history,
+        "var_threshold": options.threshold,
+        "shadows": options.shadows,
+        "pixels": dict(zip(LABELS, counts, strict=False)),
+    }
+    row["transparent"] = file.labels.transparent
+
+
 def _options(options: FitOptions) -> ClipRecord:
     """The options of the fit by their names, without those that have no value."""
     values = dataclasses.asdict(options)
@@ -254,6 +281,10 @@ def clip_line(row: ClipRecord, width: int | None = None) -> str:
 
 def _fit_words(row: ClipRecord) -> list[str]:
     """The parts of a clip's line that are about its colours; an empty list for a clip without a fit."""
+    if "background" in row:
+        pixels = row["background"]["pixels"]
+        total = sum(pixels.values()) or 1
+        return [f"{percent(pixels[label] / total)} {label}" for label in pixels if label != LABELS[0]]
     if "palette" not in row:
         return []
     used = sum(count > 0 for _, count in row["palette"])

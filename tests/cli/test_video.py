@@ -10,7 +10,7 @@ from PIL import Image
 from support.clips import decoded
 from support.encoded_clips import animation, pictures, video
 
-from colorquant.batch import video_job
+from colorquant.batch import video_job, video_passes
 from colorquant.errors import ImageReadError
 from colorquant.video.frames import ClipInfo, Frame
 
@@ -85,7 +85,7 @@ def test_all_files_of_a_clip_agree(run, gif, tmp_path):
     assert len(row["outputs"]) == 6
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".gif"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".gif", ".png", ".webp"])
 def test_the_ending_of_the_output_decides(run, gif, tmp_path, suffix):
     target = tmp_path / f"out{suffix}"
     row = record(run("video", gif, "-k", 2, "-o", target, "--labels", "png", "--json"))
@@ -94,16 +94,16 @@ def test_the_ending_of_the_output_decides(run, gif, tmp_path, suffix):
 
 
 def test_several_kinds_have_the_default_name_in_the_folder(run, gif, tmp_path):
-    result = run("video", gif, "-k", 2, "-o", tmp_path / "out", "--write", "mkv,frames,gif")
+    result = run("video", gif, "-k", 2, "-o", tmp_path / "out", "--write", "webp,frames,gif")
     assert result.exit_code == 0, result.stderr
     numbered = [f"clip-em2-{number:06d}.png" for number in range(1, 6)]
-    assert written(tmp_path / "out") == [*numbered, "clip-em2.gif", "clip-em2.mkv"]
+    assert written(tmp_path / "out") == [*numbered, "clip-em2.gif", "clip-em2.webp"]
 
 
 def test_the_printed_command_gives_the_same_files(run, gif, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("-k", "3", "--method", "kmeans", "--space", "oklab", "--start", "0.04", "--scale", "0.5", "--every", "2")
-    more = ("--dither", "bayer2", "--fps", "30000/1001", "--write", "gif,mp4", "--labels", "npy", "--masks", "m")
+    more = ("--dither", "bayer2", "--fps", "30000/1001", "--write", "gif,png", "--labels", "npy", "--masks", "m")
     result = run("video", gif.name, *words, *more, "-v")
     assert result.exit_code == 0, result.stderr
     (command,) = (line.strip() for line in result.stderr.splitlines() if line.startswith("  colorquant video"))
@@ -115,6 +115,33 @@ def test_the_printed_command_gives_the_same_files(run, gif, tmp_path, monkeypatc
     assert again.exit_code == 0, again.stderr
     assert command in again.stderr
     assert {name: (tmp_path / name).read_bytes() for name in written(tmp_path)} == first
+
+
+def test_background_subtraction_makes_no_fit(run, gif, tmp_path, monkeypatch):
+    """What moves is white, in one pass; the printed command repeats it."""
+    monkeypatch.chdir(tmp_path)
+    words = ("--background", "mog2", "--history", 50, "--no-shadows", "--labels", "npy", "--masks", "m", "--write")
+    result = run("video", gif.name, *words, "gif", "-v", "--json")
+    assert result.exit_code == 0, result.stderr
+    row = json.loads(result.stdout)
+    labels = np.load("clip-mog2-labels.npy")
+    pixels = row["background"]["pixels"]
+    assert (labels.shape, set(np.unique(labels))) == ((FRAMES, 24, 32), {0, 1})
+    assert (pixels["background"], pixels["foreground"]) == tuple(np.bincount(labels.ravel()))
+    assert sorted(path.name for path in (tmp_path / "m").iterdir())[:2] == [
+        f"clip-mog2-mask-0-00000{number}.png" for number in (1, 2)
+    ]
+    (command,) = (line.strip() for line in result.stderr.splitlines() if line.startswith("  colorquant video"))
+    again = run(*shlex.split(command)[1:], "-f", "-v")
+    assert (again.exit_code, command in again.stderr) == (0, True)
+    assert "foreground" in again.stderr
+
+
+def test_a_page_and_a_figure_show_the_clip(run, gif, tmp_path):
+    result = run("video", gif, "-k", 3, "--html", tmp_path / "page.html", "--figure", tmp_path / "f.png")
+    assert result.exit_code == 0, result.stderr
+    assert "clip-em3.gif" in (tmp_path / "page.html").read_text()
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_number_of_colours_can_be_chosen(run, gif, tmp_path):
@@ -226,6 +253,14 @@ WRONG = {
     "timeout": (("--timeout", "3"), "add --isolate"),
     "twice": (("--skip-existing", "-f"), "leave one out"),
     "over the input": (("-o", "CLIP", "-f"), "would write over the input"),
+    "background": (("--background", "mog2", "-k", "3"), "-k is for a fit, and --background makes none"),
+    "background and refit": (("--background", "knn", "--smooth", "1"), "--smooth is for a fit"),
+    "background and palette": (("--background", "knn", "--palette-out", "p.gpl"), "--palette-out shows a fit"),
+    "background and posteriors": (("--background", "mog2", "--posteriors", "npy"), "--posteriors shows a fit"),
+    "background of nothing": (("--background", "median"), "'median' is not one of 'mog2', 'knn'"),
+    "history": (("--history", "9"), "--history is for --background"),
+    "no history": (("--background", "mog2", "--history", "0"), "--history 0 is out of range"),
+    "threshold": (("--background", "mog2", "--var-threshold", "-1"), "--var-threshold -1 is out of range"),
     "in place": (("--in-place",), "it is an option of kmeans"),
 }
 
@@ -328,14 +363,14 @@ def test_other_frames_in_the_second_pass_are_an_error(run, opened, tmp_path, sec
 
 
 def test_a_file_that_changes_between_the_passes_is_an_error(run, gif, tmp_path, monkeypatch):
-    counted = video_job.fit_clip
+    counted = video_passes.fit_clip
 
     def fit_and_write(*args, **settings):
         fit = counted(*args, **settings)
         gif.write_bytes(gif.read_bytes() + b"\0")
         return fit
 
-    monkeypatch.setattr(video_job, "fit_clip", fit_and_write)
+    monkeypatch.setattr(video_passes, "fit_clip", fit_and_write)
     result = run("video", gif, "-k", 2, "-o", tmp_path / "out")
     assert (result.exit_code, "the file changed while it was read" in result.stderr) == (1, True)
     assert written(tmp_path) == ["clip.gif"]
@@ -352,5 +387,5 @@ def test_both_passes_tell_how_far_they_are(gif, tmp_path):
     settings = ClipSettings(resolve(FitOptions("kmeans", k=2)))
     job = video_job.ClipJob(settings, shown=lambda *step: steps.append(step))
     job(Input(str(gif)), ClipPaths({"gif": tmp_path / "out.gif"}, name=str(gif), k=2))
-    passes = (video_job.COUNTING, video_job.WRITING)
+    passes = (video_passes.COUNTING, video_passes.WRITING)
     assert steps == [(words, number, FRAMES) for words in passes for number in range(1, FRAMES + 1)]

@@ -149,6 +149,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     from colorquant.palette.making import PAINTS
     from colorquant.report.figure_kinds import CLIP_FIGURES, FIGURES
     from colorquant.report.figures.compared import COMPARED, OVER_IMAGES
+    from colorquant.video.background import THRESHOLDS
     from colorquant.video.writing import CLIP_KINDS, LABEL_KINDS, POSTERIOR_KINDS
 
     assert choices.MAX_COLORS == options.MAX_COLORS
@@ -178,6 +179,7 @@ def test_the_choices_of_the_command_line_agree_with_the_tables():
     assert tuple(row.suffix for row in CLIP_KINDS.values() if not row.per_frame) == choices.CLIP_SUFFIXES
     assert tuple(LABEL_KINDS) == choices.CLIP_LABELS
     assert POSTERIOR_KINDS == choices.CLIP_POSTERIORS
+    assert tuple(THRESHOLDS) == choices.BACKGROUNDS
     assert tuple(CLIP_FIGURES) == choices.CLIP_FIGURES
     assert choices.TIMING_CRITERIA == {"max_iter": protocol.MAX_ITER, **protocol.TOL}
 
