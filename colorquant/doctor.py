@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 from colorquant._version import __version__
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from packaging.requirements import Requirement as Dependency
 
 OK, OPTIONAL, WRONG = "ok", "not there", "wrong"
@@ -35,6 +37,11 @@ MODULES = {  # of packages whose module has another name
     "scikit-image": "skimage",
     "scikit-learn": "sklearn",
 }
+CODECS = {  # of PyAV's FFmpeg: what is read, and what is written
+    "r": ("h264", "hevc", "vp8", "vp9", "libdav1d", "mpeg4", "mpeg2video", "prores", "ffv1"),
+    "w": ("libx264", "libvpx-vp9", "ffv1"),
+}
+NEEDED_CODECS = {"r": ("h264", "vp9", "ffv1"), "w": CODECS["w"]}
 DEVELOPERS_EXTRA = "dev"  # no command uses it
 TIME_LIMIT = 120  # seconds for one trial
 WIDTHS = (14, 22, 9)  # of the columns group, name and state: lines are printed before all of them are known
@@ -308,9 +315,30 @@ def _try_package(name: str) -> Iterator[str]:
         import_module("colorquant.images.optimizing").optimized(png)
     elif name == "matplotlib":
         import_module("matplotlib.figure").Figure().savefig(io.BytesIO(), format="png")
+    elif name == "av":
+        yield _try_codecs()
+        return
     else:
         import_module(MODULES.get(name, name.replace("-", "_")))
     yield "works"
+
+
+def _try_codecs() -> str:
+    """The codecs that PyAV reads, and those that it writes; raises SystemExit where one of those needed is missing."""
+    codecs = import_module("av.codec")
+    names = {mode: [name for name in wanted if _has_codec(codecs, name, mode)] for mode, wanted in CODECS.items()}
+    missing = [name for mode, wanted in NEEDED_CODECS.items() for name in wanted if name not in names[mode]]
+    if missing:
+        raise SystemExit(f"its FFmpeg was built without {', '.join(missing)}")
+    return f"reads {', '.join(names['r'])}; writes {', '.join(names['w'])}"
+
+
+def _has_codec(codecs: ModuleType, name: str, mode: str) -> bool:
+    try:
+        codecs.Codec(name, mode)
+    except codecs.UnknownCodecError:
+        return False
+    return True
 
 
 def _try_formats() -> Iterator[str]:

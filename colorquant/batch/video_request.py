@@ -20,12 +20,13 @@ from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting.engines import Progress, resolve
 from colorquant.images import SUFFIXES
+from colorquant.images.videos import VIDEO_SUFFIXES
 from colorquant.palette.files import check_room
 from colorquant.quantization import check_choices, check_dithering
 from colorquant.report.figure_kinds import CLIP_FIGURES, Drawing
 from colorquant.report.figures import check_installed
 from colorquant.shared_palette import check_sums
-from colorquant.video.opening import ANIMATION_SUFFIXES, VIDEO_SUFFIXES, is_clip
+from colorquant.video.opening import ANIMATION_SUFFIXES, is_clip
 from colorquant.video.writing import CLIP_KINDS, check_kind, check_label_kind
 
 if TYPE_CHECKING:

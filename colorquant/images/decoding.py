@@ -25,6 +25,7 @@ from colorquant.images.alpha import check_alpha
 from colorquant.images.metadata import DAMAGED, ORIENTATION, QUARTER_TURNS
 from colorquant.images.pillow import quiet_pillow
 from colorquant.images.pixels import STRIP, is_tiff
+from colorquant.images.videos import SIGNATURE, USE_VIDEO, has_video_suffix, is_video
 
 Result = TypeVar("Result")
 
@@ -93,11 +94,19 @@ def decode(
 
     ``formats`` are Pillow's names of those allowed. Raises ImageReadError where the file is not a whole image of them.
     """
-    data = source if isinstance(source, bytes) else read_bytes(Path(source))
+    data = source if isinstance(source, bytes) else _image_bytes(Path(source))
+    if is_video(data):
+        raise ImageReadError(USE_VIDEO)
     if not data:
         raise ImageReadError("the file is empty: give an image")
-    with pillow_errors(formats, reading), _loaded(data, formats, reading) as loaded:
-        return convert(loaded), len(data)
+    try:
+        with pillow_errors(formats, reading), _loaded(data, formats, reading) as loaded:
+            return convert(loaded), len(data)
+    except ImageReadError as error:
+        unknown = isinstance(error.__cause__, UnidentifiedImageError)
+        if unknown and not isinstance(source, bytes) and has_video_suffix(Path(source)):
+            raise ImageReadError("not an image of a known format: if it is a video, use colorquant video") from error
+        raise
 
 
 @contextmanager
@@ -117,6 +126,13 @@ def pillow_errors(formats: tuple[str, ...], reading: Reading) -> Iterator[None]:
     except Exception as error:  # Pillow raises many classes over damaged files
         reason = f" ({' '.join(str(error).split())})" if isinstance(error, (OSError, SyntaxError)) else ""
         raise ImageReadError(f"damaged or truncated image{reason}: give a whole file") from error
+
+
+def _image_bytes(path: Path) -> bytes:
+    """The bytes of a file; those of a video, which may be long, are not all read."""
+    if path.is_file() and is_video(first := read_bytes(path, SIGNATURE)):
+        return first
+    return read_bytes(path)
 
 
 def check_readable(path: Path) -> None:

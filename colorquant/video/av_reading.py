@@ -11,10 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from colorquant.errors import EngineError, ImageReadError
+from colorquant.errors import ImageReadError
 from colorquant.images.decoding import open_file
+from colorquant.images.videos import SAMPLE, why_unknown
 from colorquant.video.av_pixels import Converter, has_alpha, notes, orientation
 from colorquant.video.completeness import CUT_OFF, MissingFrames, damage
+from colorquant.video.extra import require_pyav
 from colorquant.video.frames import ClipInfo, ClipReading, Frame
 from colorquant.video.selection import TimedPixels, select
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-REMEDY = "pip install 'colorquant[video]'"
 # FFmpeg's names of the containers that are opened. Others run over playlists, devices, or still images.
 CONTAINERS = (
     *("mov", "matroska", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg", "mxf", "nut", "yuv4mpegpipe"),
@@ -39,10 +40,7 @@ NOMINAL = Fraction(1, 25)  # the duration of a frame of which nothing is known, 
 
 def open_video(source: Path | bytes, reading: ClipReading) -> Video:
     """Open a video and decode its first frame. Raises ImageReadError and EngineError as ``open_clip`` does."""
-    try:
-        import av  # noqa: F401
-    except ImportError as error:
-        raise EngineError(f"videos are read by PyAV, which is not installed: {REMEDY}") from error
+    require_pyav("reading a video")
     return Video(source, reading)
 
 
@@ -228,20 +226,11 @@ def open_container(stream: BinaryIO) -> Iterator[InputContainer]:
         container = av.open(stream, "r", container_options=options, metadata_errors="replace")
     except (av.FFmpegError, UnicodeError) as error:
         stream.seek(0)
-        raise ImageReadError(_why_not(stream.read(4096))) from error
+        raise ImageReadError(why_unknown(stream.read(SAMPLE))) from error
     try:
         yield container
     finally:
         container.close()
-
-
-def _why_not(first: bytes) -> str:
-    """Why a file that begins with these bytes cannot be opened."""
-    if first[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
-        return "its index (moov) is missing or damaged, as in a file that was cut off: give a whole file"
-    if first.isascii() and not any(byte < 9 or 13 < byte < 32 for byte in first):
-        return "is text, neither a video nor an animation: give another file"
-    return "neither a video nor an animation of a known format, or damaged: give another file"
 
 
 def _video_stream(container: InputContainer) -> VideoStream:

@@ -9,20 +9,13 @@ from colorquant.errors import ImageReadError
 from colorquant.images.alpha import check_alpha
 from colorquant.images.animation import is_animation_format, is_still, open_animation, still_format
 from colorquant.images.decoding import check_readable, read_bytes
+from colorquant.images.videos import SAMPLE, VIDEO_SUFFIXES, is_video, why_unknown
 from colorquant.video.animated import AnimatedImage
+from colorquant.video.extra import has_pyav
 from colorquant.video.frames import Clip, ClipReading
 from colorquant.video.selection import check_selection
 
 ANIMATION_SUFFIXES = frozenset((".gif", ".png", ".apng", ".webp"))
-VIDEO_SUFFIXES = frozenset(
-    f".{ending}"
-    for ending in (
-        *("mp4", "m4v", "mov", "qt", "3gp", "3g2", "mkv", "webm", "avi", "mpg", "mpeg", "m2v", "vob", "ts", "mts"),
-        *("m2ts", "wmv", "asf", "flv", "ogv", "ogg", "mxf", "nut", "y4m", "ivf", "dv", "h264", "264", "hevc", "h265"),
-        *("265", "obu"),
-    )
-)
-SIGNATURE = 64  # bytes from the beginning of a file that tell its format
 
 
 def is_clip(name: str) -> bool:
@@ -44,7 +37,7 @@ def open_clip(source: Path | bytes, reading: ClipReading = ClipReading()) -> Cli
         check_readable(source)
         if stat.S_ISFIFO(source.stat().st_mode):
             source = read_bytes(source)
-    first = source[:SIGNATURE] if isinstance(source, bytes) else read_bytes(source, SIGNATURE)
+    first = source[:SAMPLE] if isinstance(source, bytes) else read_bytes(source, SAMPLE)
     if not first:
         raise ImageReadError("the file is empty: give a video or an animation")
     if is_animation_format(first):
@@ -55,4 +48,6 @@ def open_clip(source: Path | bytes, reading: ClipReading = ClipReading()) -> Cli
     still = still_format(source)
     if still is not None:
         raise ImageReadError(f"is a still image ({still}): use colorquant kmeans or colorquant em")
+    if not is_video(first) and not has_pyav():
+        raise ImageReadError(why_unknown(first))
     return open_video(source, reading)

@@ -71,6 +71,7 @@ def test_this_installation_works(site):
     assert "OpenCV 4." in found["OpenCV", "cv2.ml"]["found"]
     assert found["extra metrics", "scikit-image"]["found"].endswith("works")
     assert found["extra plot", "matplotlib"]["found"].endswith("works")
+    assert found["extra video", "av"]["found"].endswith("writes libx264, libvpx-vp9, ffv1")
     assert found["extra optimize", "pyoxipng"]["found"].endswith("works")
     assert found["extra bench", "no-such-package"]["state"] == OPTIONAL
     assert found["extra bench", "no-such-package"]["remedy"] == "pip install 'no-such-package>=1.0'"

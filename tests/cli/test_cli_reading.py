@@ -149,3 +149,30 @@ def test_a_profiles_name_cannot_write_to_the_terminal(run, tmp_path):
     assert "colour profile (" in result.stderr
     assert "\x1b" not in result.stderr
     assert "\x07" not in result.stderr
+
+
+VIDEOS = {
+    "mp4": b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41",
+    "mov": b"\0\0\0\x08wide\0\0\1\0mdat",
+    "mkv": b"\x1a\x45\xdf\xa3\xa3\x42\x86\x81\1",
+    "avi": b"RIFF\0\1\0\0AVI LIST",
+    "ts": b"".join([b"G", bytes(187)] * 3),
+    "m2ts": b"".join([bytes(4), b"G", bytes(187)] * 3),
+}
+
+
+@pytest.mark.parametrize("command", ["kmeans", "em", "compare"])
+@pytest.mark.parametrize("kind", VIDEOS)
+def test_a_video_is_sent_to_the_command_for_it(run, tmp_path, kind, command):
+    path = tmp_path / "clip.png"
+    path.write_bytes(VIDEOS[kind])
+    result = run(command, path, "-k", "2")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {path}: a video, not an image: use colorquant video\n")
+
+
+def test_a_file_that_is_called_a_video_is_sent_there_too(run, tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_text("Not here.")
+    result = run("kmeans", path, "-k", "2")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {path}: not an image of a known format: if it is a video, use colorquant video\n"
