@@ -13,21 +13,24 @@ from colorquant.types import IntArray, UInt8Array, UInt32Array
 
 COLORS = 1 << 24
 LARGEST = (1 << 32) - 1  # of a count in the table
+SORTED = 1 << 18  # pixels that are sorted before there is a table: to read all of it takes longer
 
 
 class FrameCounter:
-    """Adds up the colour histograms of frames: opaque pixels in a table of all 2²⁴ colours, others by sorting.
+    """Adds up the colour histograms of frames: opaque pixels in a table of all 2²⁴ colours, if there are many.
 
-    With ``with_alpha``, frames that are not opaque are counted by pairs of colour and alpha, as palettes over RGBA need
-    it, and then so is the sum. Otherwise each colour is weighted by alpha, and fully transparent pixels do not count.
-    The sum is exactly that of the frames' :class:`ColorHistogram`. A counter takes 64 MB, and 128 MB more once it has
-    counted 2³² pixels, whatever the number of frames.
+    Few pixels, and those that are not opaque, are counted by sorting. With ``with_alpha``, frames that are not opaque
+    are counted by pairs of colour and alpha, as palettes over RGBA need it, and then so is the sum. Otherwise each
+    colour is weighted by alpha, and fully transparent pixels do not count. The sum is exactly that of the frames'
+    :class:`ColorHistogram`. The table takes 64 MB, and 128 MB more once it has counted 2³² pixels, whatever the number
+    of frames.
     """
 
     def __init__(self, *, with_alpha: bool = False) -> None:
         self.frames = 0
         self.with_alpha = with_alpha
         self._table: UInt32Array | None = None
+        self._sorted = 0  # pixels that were not counted in the table
         self._in_table = 0  # pixels, a bound for each count of the table
         self._carried: IntArray | None = None  # counts that were moved out of the table before it overflowed
         self._others = HistogramSum()
@@ -39,8 +42,10 @@ class FrameCounter:
             self._others.add(ColorHistogram.count_rgba(rgb, alpha))
             return
         visible = VisiblePixels.of(rgb, alpha)
-        if visible.alpha is not None:
+        few = self._table is None and self._sorted + visible.rgb.size // 3 <= SORTED
+        if visible.alpha is not None or few:
             self._others.add(ColorHistogram.count(visible.rgb, visible.alpha))
+            self._sorted += visible.rgb.size // 3
         else:
             self._count(pack(visible.rgb))
 

@@ -30,7 +30,9 @@ def assert_equal(one, other):
 
 @pytest.mark.parametrize("kind", ["opaque", "all 255", "holes", "soft", "hidden"])
 @pytest.mark.parametrize("with_alpha", [False, True])
-def test_the_total_is_the_sum_of_the_histograms_of_the_frames(kind, with_alpha):
+@pytest.mark.parametrize("few", [0, 500, 1 << 18])
+def test_the_total_is_the_sum_of_the_histograms_of_the_frames(kind, with_alpha, few, monkeypatch):
+    monkeypatch.setattr(frame_counting, "SORTED", few)
     counter, histograms = FrameCounter(with_alpha=with_alpha), []
     for rgb, alpha in zip(RGB, alphas(kind), strict=True):
         counter.add(rgb, alpha)
@@ -42,6 +44,7 @@ def test_the_total_is_the_sum_of_the_histograms_of_the_frames(kind, with_alpha):
 
 def test_counts_go_beyond_the_range_of_the_table(monkeypatch):
     monkeypatch.setattr(frame_counting, "LARGEST", 300)
+    monkeypatch.setattr(frame_counting, "SORTED", 0)
     counter = FrameCounter()
     for _ in range(4):
         for rgb in RGB:
