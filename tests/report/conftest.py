@@ -1,5 +1,7 @@
 """What the tests of pages and figures share."""
 
+import shutil
+
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -7,6 +9,12 @@ from support.pages import COMMANDS
 
 from colorquant.analysis import sweep as sweeps
 from colorquant.cli import cli
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 
 @pytest.fixture
@@ -26,3 +34,16 @@ def pages(thumbnail, tmp_path_factory):
         result = CliRunner().invoke(cli, [str(word) for word in line])
         assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser without windows, if there is one."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"needs a browser: one of {', '.join(BROWSERS)}")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield browser
+        browser.close()

@@ -1,7 +1,5 @@
 """The pages of ``--html`` in a real browser: by clicking, dragging and typing."""
 
-import shutil
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -17,24 +15,7 @@ from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
 from colorquant.palette.entries import hex_color
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 K = COMMANDS["em"][1]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"needs a browser: one of {', '.join(BROWSERS)}")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
