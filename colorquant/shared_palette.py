@@ -45,7 +45,8 @@ class FittedPalette(Palette):
     ``model`` has its clusters in the order of the palette, those without colours last. ``inertia`` or
     ``log_likelihood``, ``n_iter``, ``converged``, ``searched`` and ``untouched`` are those of the fit, as in
     :class:`Quantized`. ``assign``, a key of ASSIGNMENTS, says how a mixture labels, None by the highest posterior.
-    ``chroma`` (p, d) is that of each entry where every pixel keeps its own lightness, else None.
+    ``chroma`` (p, d) is that of each entry where every pixel keeps its own lightness, else None. ``variance`` is that
+    of the fit's features within the clusters, the mean over the bands, in squared units of the space.
     """
 
     options: FitOptions
@@ -58,6 +59,7 @@ class FittedPalette(Palette):
     untouched: bool = False
     assign: str | None = None
     chroma: FloatArray | None = None
+    variance: float = 0.0
 
     def features_of(self, histogram: ColorHistogram) -> WeightedFeatures:
         """The weighted features of the histogram of an image, as the model labels them."""
@@ -125,6 +127,7 @@ def fit_palette(
         from colorquant.mapping.outward import outward_palette
 
         fitted = outward_palette(labelling, ordered, options, paint)
+    inertia = inertia_of(fit, labelling)
     return FittedPalette(
         colors=fitted.colors,
         counts=fitted.counts,
@@ -133,12 +136,13 @@ def fit_palette(
         model=ordered.model,
         n_iter=fit.n_iter,
         converged=fit.converged,
-        inertia=inertia_of(fit, labelling),
+        inertia=inertia,
         log_likelihood=log_likelihood_of(fit, weighted),
         searched=fit.searched,
         untouched=untouched,
         assign=assign if fit.fitted else "nearest",  # where each colour is a component, densities mean nothing
         chroma=ordered.points,
+        variance=_variance(fit.model, inertia, weighted),
     )
 
 
@@ -149,6 +153,14 @@ def _can_start(palette: FittedPalette, options: FitOptions) -> bool:
     return palette.options.replace(alpha=None) == options.replace(alpha=None) and (
         (palette.options.alpha == "palette") == (options.alpha == "palette")
     )
+
+
+def _variance(model: Model, inertia: float | None, weighted: WeightedFeatures) -> float:
+    """The mean variance per band within the clusters: of a mixture, within its components."""
+    bands = int(weighted.features.shape[1])
+    if isinstance(model, GaussianMixture):
+        return float(model.weights @ np.trace(model.covariances, axis1=1, axis2=2)) / bands
+    return (inertia or 0.0) / max(float(weighted.weights.sum()), 1.0) / bands
 
 
 def _labelled(palette: FittedPalette, weighted: WeightedFeatures) -> Labelling:

@@ -118,11 +118,11 @@ over_time_options = stack(
     option(
         OVER_TIME,
         "--smooth",
-        type=click.FloatRange(min=0),
+        type=click.FloatRange(min=0, max=1, max_open=True),
         metavar="MARGIN",
         default=0.0,
-        help="A pixel keeps the label of the frame before unless another is better by this margin: fewer labels "
-        "flicker, and the error grows.  [default: 0, off]",
+        help="A pixel keeps the label of the frame before unless another is better by this margin, from 0 to below 1, "
+        "such as 0.5: fewer labels flicker, and the error grows.  [default: 0, off]",
     ),
     option(
         OVER_TIME,

@@ -105,14 +105,15 @@ SMOOTHED = ("kmeans in oklab", "chroma", "em", "em by the nearest mean", "em by 
 
 
 def advantage(palette, colors, new, old):
-    """How much better the new label suits, computed from the definition: for each row (s - t) / (s + t)."""
-    features = palette.features_of(CountedImage(colors[None]).histogram).projection.features(colors)
-    if isinstance(palette.model, GaussianMixture) and palette.assign is None:
-        suits = palette.model.posteriors(features).astype(np.float64)
+    """How much better the new label suits, computed from the definition: (p_new - p_old) / (p_new + p_old)."""
+    projection = palette.features_of(CountedImage(colors[None]).histogram).projection
+    features, model = projection.features(colors), palette.model
+    if isinstance(model, GaussianMixture) and palette.assign is None:
+        suits = model.posteriors(features).astype(np.float64)
     else:
-        difference = np.abs(features[:, None] - palette.model.points)
-        city_blocks = palette.assign == "nearest-l1"
-        suits = 1 / np.maximum(difference.sum(2) if city_blocks else np.sqrt((difference**2).sum(2)), 1e-12)
+        difference = np.abs(features[:, None] - model.points)
+        squares = difference.sum(2) ** 2 if palette.assign == "nearest-l1" else (difference**2).sum(2)
+        suits = np.exp((squares.min(axis=1, keepdims=True) - squares) / (2 * palette.variance))
     rows = np.arange(len(colors))
     return (suits[rows, new] - suits[rows, old]) / (suits[rows, new] + suits[rows, old])
 
@@ -148,6 +149,16 @@ def test_a_pixel_keeps_its_label_unless_another_is_better_by_the_margin(name, ki
     assert result.unsmoothed == plain.result().steadiness
     assert result.unsmoothed_mse == plain.result().mse
     assert result.steadiness.changed < result.unsmoothed.changed
+
+
+def test_the_variance_of_a_palette_is_that_of_the_pixels_around_their_centres():
+    frames = list(clip())
+    palette = fit_clip(frames, FitOptions("kmeans", 5)).segments[0].palette
+    colors = np.concatenate([frame.rgb.reshape(-1, 3) for frame in frames]).astype(float)
+    nearest = ((colors[:, None] - palette.model.points) ** 2).sum(axis=2).min(axis=1)
+    assert palette.variance == pytest.approx(nearest.mean() / 3)
+    mixture = fit_clip(frames, FitOptions("em", 1)).segments[0].palette
+    assert mixture.variance == pytest.approx(colors.var(axis=0).mean(), rel=1e-3)
 
 
 def test_a_palette_over_rgba_is_smoothed_too():
