@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from colorquant.batch.video_settings import ClipSettings
 from colorquant.batch.video_writing import ClipWriters, Labeller
-from colorquant.clips.fitting import fit_clip
+from colorquant.clips.fitting import Refit, fit_clip
 from colorquant.clips.results import ClipFit
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import ImageReadError
@@ -118,6 +118,7 @@ class ClipPasses:
             self.frames,
             settings.options,
             every=settings.every,
+            refit=None if settings.refit is None else Refit.of(settings.refit),
             paint=settings.paint,
             assign=settings.assign,
             dithering=settings.dithering,
@@ -125,9 +126,9 @@ class ClipPasses:
             progress=self._progress,
             counted=show,
         )
-        reading, counting = self.frames.times()
-        self.seconds |= {"read": reading, "count": counting}
-        self.seconds["fit"] = max(0.0, time.perf_counter() - start - reading - counting)
+        reading, _ = self.frames.times()
+        counting = max(0.0, time.perf_counter() - start - reading - fit.seconds)
+        self.seconds |= {"read": reading, "count": counting, "fit": fit.seconds}
         self._expected = fit.frames
         return fit, chosen[0] if chosen else None
 

@@ -16,6 +16,7 @@ from colorquant.batch.video_job import ClipJob
 from colorquant.batch.video_outputs import CLIP_OUTPUTS, ClipPaths
 from colorquant.batch.video_passes import ClipProgress
 from colorquant.batch.video_settings import ClipSettings
+from colorquant.clips.fitting import Refit, check_clip
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting.engines import Progress, resolve
@@ -25,7 +26,6 @@ from colorquant.palette.files import check_room
 from colorquant.quantization import check_choices, check_dithering
 from colorquant.report.figure_kinds import CLIP_FIGURES, Drawing
 from colorquant.report.figures import check_installed
-from colorquant.shared_palette import check_sums
 from colorquant.video.opening import ANIMATION_SUFFIXES, is_clip
 from colorquant.video.writing import CLIP_KINDS, check_kind, check_label_kind
 
@@ -79,7 +79,7 @@ class ClipRequest:
     def _resolved(self, settings: ClipSettings) -> ClipSettings:
         """The settings with all options of the fit. Raises OptionError where they do not go together."""
         options = resolve(settings.options)
-        check_sums(options, "a clip")
+        check_clip(options, every=settings.every, refit=None if settings.refit is None else Refit.of(settings.refit))
         check_choices(options, settings.paint, settings.assign)
         Projection.of(options.space, options.keep_luma)
         check_dithering(options, settings.dithering)

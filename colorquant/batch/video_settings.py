@@ -22,7 +22,7 @@ class ClipSettings:
 
     ``options`` are those of the fit; ``paint``, ``assign``, ``dithering`` and ``auto`` are as in
     :class:`colorquant.batch.settings.JobOptions`. ``reading`` says how a clip is read. One frame in ``every`` is
-    counted for the fit. ``refit`` is the value of ``--refit``: a number of frames, ``cuts``, or None for one fit.
+    counted for the fit. ``refit`` is the value of ``--refit``: a number of frames, ``cuts``, both, or None for one fit.
     ``smooth`` and ``still`` are those of :class:`colorquant.clips.labelling.ClipLabeller`. With ``keep_partial`` a
     clip with a broken frame ends before that frame. ``crf`` is the quality of videos, None for the default. ``drawing``
     selects the figure. With ``background`` there is no fit: what moves is told apart from what stays.

@@ -117,6 +117,13 @@ over_time_options = stack(
     ),
     option(
         OVER_TIME,
+        "--refit",
+        metavar="N|cuts",
+        help="Fit again after N frames, or where a new scene begins (cuts), or both (cuts,N). Each fit starts from the "
+        "one before, and its labels go on.  [default: one fit for all frames]",
+    ),
+    option(
+        OVER_TIME,
         "--smooth",
         type=click.FloatRange(min=0, max=1, max_open=True),
         metavar="MARGIN",

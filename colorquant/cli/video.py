@@ -27,6 +27,7 @@ colorquant video clip.mp4 -k 4 --space ycrcb -o out/ --labels mkv
 colorquant video clip.mp4 --start 0:10 --end 0:20 -k 64 --scale 0.5 -o a.gif
 colorquant video party.gif -k 16 --method kmeans --dither bayer4 --write webp
 colorquant video film.mkv -k 8 --every 5 --smooth 0.5 --json
+colorquant video film.mkv -k 8 --refit cuts
 colorquant video clips/ -r -k 16 --method kmeans -o out/ --write gif,mp4
 colorquant video street.mp4 --background mog2 --masks masks/ --write mp4
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -48,6 +49,17 @@ class Refit:
         if self.frames is not None and self.frames < 1:
             raise OptionError(f"--refit {self.frames} is out of range: use a number of frames from 1 on, or cuts")
 
+    @classmethod
+    def of(cls, value: str) -> Refit:
+        """The value of ``--refit``: a number of frames, ``cuts``, or both with a comma. Raises OptionError."""
+        words = [word.strip() for word in value.split(",")]
+        numbers = [word for word in words if word != "cuts"]
+        if len(numbers) > 1 or len(words) - len(numbers) > 1 or not all(map(str.isdecimal, numbers)):
+            raise OptionError(
+                f"--refit {value!r} cannot be read: use a number of frames, cuts, or both, as in cuts,250"
+            )
+        return cls(int(numbers[0]) if numbers else None, cuts=len(numbers) < len(words))
+
 
 def fit_clip(
     frames: Iterable[Frame],
@@ -91,7 +103,7 @@ def fit_clip(
     if not segments.done:
         raise EngineError("no frame has a visible pixel: there is nothing to fit")
     found = tuple(cuts) if refit is not None and refit.cuts else None
-    return ClipFit(tuple(segments.done), number, segments.counted, segments.colors, found)
+    return ClipFit(tuple(segments.done), number, segments.counted, segments.colors, found, segments.seconds)
 
 
 def check_clip(options: FitOptions, *, every: int = 1, refit: Refit | None = None) -> None:
@@ -134,6 +146,7 @@ class _Segments:
         self.done: list[Segment] = []
         self.frames = 0  # of the segment that is not finished
         self.counted = 0
+        self.seconds = 0.0  # wall time of the fits
 
     @property
     def colors(self) -> int:
@@ -158,7 +171,9 @@ class _Segments:
         if len(total):
             keys = pack(total.colors)
             self._seen = np.union1d(self._seen, keys if total.has_alpha else keys << np.uint32(8) | np.uint32(OPAQUE))
+            start = time.perf_counter()
             self.done.append(Segment(self._first, self._read, self._fitted(total), self._time))
+            self.seconds += time.perf_counter() - start
         elif self.done:
             self.done[-1] = replace(self.done[-1], end=self._read)
         if self.done:

@@ -36,10 +36,11 @@ class OutputRecord(TypedDict):
 
 
 class SegmentRecord(TypedDict, total=False):
-    """Consecutive frames that share a fit: those from number ``first`` to ``end`` - 1."""
+    """Consecutive frames that share a fit: those from number ``first``, at ``time``, to ``end`` - 1."""
 
     first: Required[int]
     end: Required[int]
+    time: Required[float]
     colors: Required[list[str]]
     n_iter: int | None
     converged: bool | None
@@ -231,6 +232,7 @@ def _segment(segment: Segment, options: FitOptions) -> SegmentRecord:
     row: SegmentRecord = {
         "first": segment.first,
         "end": segment.end,
+        "time": float(segment.time),
         "colors": list(palette.hex),
         "n_iter": palette.n_iter,
         "converged": palette.converged,

@@ -100,6 +100,32 @@ def test_several_kinds_have_the_default_name_in_the_folder(run, gif, tmp_path):
     assert written(tmp_path / "out") == [*numbered, "clip-em2.gif", "clip-em2.webp"]
 
 
+def test_scenes_that_change_are_fitted_again(run, tmp_path):
+    first, second = pictures(6), [255 - rgb for rgb in pictures(6)]
+    path = tmp_path / "scenes.gif"
+    path.write_bytes(animation([*first, *second], duration=40, loop=0))
+    words = ("-k", 4, "-o", tmp_path / "out.gif", "-f", "--json")
+    rows = {refit: record(run("video", path, *words, "--refit", refit)) for refit in ("cuts", "cuts,4", "8")}
+    assert rows["cuts"]["cuts"] == rows["cuts,4"]["cuts"] == [6]
+    assert rows["8"]["cuts"] is None
+    bounds = {
+        refit: [(part["first"], part["end"], part["time"]) for part in row["segments"]] for refit, row in rows.items()
+    }
+    assert bounds == {
+        "cuts": [(0, 6, 0), (6, 12, 0.24)],
+        "cuts,4": [(0, 4, 0), (4, 6, 0.16), (6, 10, 0.24), (10, 12, 0.4)],
+        "8": [(0, 8, 0), (8, 12, 0.32)],
+    }
+    assert {row["refit"] for row in rows.values()} == set(rows)
+    run("video", path, *words, "--refit", "cuts")
+    frames, _ = decoded(tmp_path / "out.gif")
+    for frame, part in ((frames[2], 0), (frames[9], 1)):
+        colors = {"#{:02x}{:02x}{:02x}".format(*color) for color in np.unique(frame.reshape(-1, 4), axis=0)[:, :3]}
+        assert colors <= set(rows["cuts"]["segments"][part]["colors"])
+    result = run("video", path, *words, "--refit", "cuts", "-v")
+    assert "--refit cuts" in result.stderr
+
+
 def test_the_printed_command_gives_the_same_files(run, gif, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("-k", "3", "--method", "kmeans", "--space", "oklab", "--start", "0.04", "--scale", "0.5", "--every", "2")
@@ -254,7 +280,11 @@ WRONG = {
     "twice": (("--skip-existing", "-f"), "leave one out"),
     "over the input": (("-o", "CLIP", "-f"), "would write over the input"),
     "background": (("--background", "mog2", "-k", "3"), "-k is for a fit, and --background makes none"),
-    "background and refit": (("--background", "knn", "--smooth", "1"), "--smooth is for a fit"),
+    "refit": (("--refit", "scenes"), "--refit 'scenes' cannot be read"),
+    "refit of nothing": (("--refit", "cuts,0"), "--refit 0 is out of range"),
+    "refit and palette": (("--refit", "2", "--palette-out", "p.gpl"), "--refit makes several"),
+    "background and refit": (("--background", "knn", "--refit", "cuts"), "--refit is for a fit"),
+    "background and smooth": (("--background", "knn", "--smooth", "1"), "--smooth is for a fit"),
     "background and palette": (("--background", "knn", "--palette-out", "p.gpl"), "--palette-out shows a fit"),
     "background and posteriors": (("--background", "mog2", "--posteriors", "npy"), "--posteriors shows a fit"),
     "background of nothing": (("--background", "median"), "'median' is not one of 'mog2', 'knn'"),
