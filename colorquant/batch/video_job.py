@@ -98,7 +98,7 @@ class _Work:
     staged: StagedFiles
     writers: ClipWriters = field(default_factory=lambda: ClipWriters(()))
 
-    def quantize(self) -> tuple[ClipFile, int]:
+    def quantize(self) -> tuple[QuantizedClip, int]:
         """Fit the clip and write its frames in the colours of the fit. Returns what is known of it, and its k."""
         settings = self.settings
         fit, chosen = self.passes.fit()
@@ -121,14 +121,15 @@ class _Work:
         )
         return file, fit.k
 
-    def subtract_background(self) -> tuple[ClipFile, int]:
+    def subtract_background(self) -> tuple[BackgroundClip, int]:
         """Write what moves in front of the background. Returns what is known of the clip, and its number of labels."""
         from colorquant.clips.background import ForegroundLabeller
 
         background = self.settings.background
         assert background is not None
         labeller = ForegroundLabeller(background)
-        frames = self.passes.label(labeller, lambda stack: self._open(stack, background.k, None, None), None)
+        expected = self.clip.info.frames
+        frames = self.passes.label(labeller, lambda stack: self._open(stack, background.k, None, expected), None)
         file = self._file(frames, self.writers.notes)
         return BackgroundClip(**vars(file), background=background, labels=labeller.result()), background.k
 

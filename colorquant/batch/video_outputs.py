@@ -54,8 +54,8 @@ CLIP_OUTPUTS: dict[str, ClipOutput] = {
     ),
     "masks": ClipOutput("--masks", (".png",), per_frame=(".png",), per_label=(".png",), folder=True, background=True),
     "palette": ClipOutput("--palette-out", tuple(PALETTE_FORMATS)),
-    "figure": ClipOutput("--figure", FIGURE_SUFFIXES),
-    "html": ClipOutput("--html", (".html", ".htm")),
+    "figure": ClipOutput("--figure", FIGURE_SUFFIXES, background=True),
+    "html": ClipOutput("--html", (".html", ".htm"), background=True),
 }
 
 

@@ -12,7 +12,7 @@ from colorquant.batch.video_settings import ClipSettings
 from colorquant.files import StagedFiles
 from colorquant.palette.palette import Palette
 from colorquant.report import figures
-from colorquant.report.clip_file import ClipFile, QuantizedClip
+from colorquant.report.clip_file import BackgroundClip, QuantizedClip
 from colorquant.video.frames import ClipInfo, Frame, FrameWriter, IndexedFrame
 from colorquant.video.writing import (
     CLIP_KINDS,
@@ -127,11 +127,12 @@ class ClipWriters:
             self.preview = self.previewing.finish()
 
 
-def encode_others(file: ClipFile, paths: ClipPaths, staged: StagedFiles, preview: ClipPreview | None) -> None:
+def encode_others(
+    file: QuantizedClip | BackgroundClip, paths: ClipPaths, staged: StagedFiles, preview: ClipPreview | None
+) -> None:
     """Make the files that show the whole clip; ``preview`` is for a page. Raises OutputError."""
-    if not isinstance(file, QuantizedClip):
-        return  # the request refuses the files that show a fit
     if "palette" in paths.others:
+        assert isinstance(file, QuantizedClip), "the request refuses a palette where there is no fit"
         path, palette = paths.others["palette"], file.fit.segments[0].palette
         staged.add(path, Palette(palette.colors, file.labels.counts, palette.alpha).encode(path.name))
     if "figure" in paths.others:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorquant.report.clip_file import QuantizedClip
+from colorquant.report.clip_file import BackgroundClip, QuantizedClip
 from colorquant.types import FloatArray
+from colorquant.video.background import LABELS
 
 MINUTES_FROM, HOURS_FROM = 120, 2 * 3600  # seconds from which a time axis has minutes, and hours
+FOREGROUND_COLORS = ("#d55e00", "#8a8f98")  # of foreground and of shadows, in charts: they are white and gray in masks
+TOPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)  # shares at which an axis can end
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)  # seconds
 
 
@@ -18,17 +21,19 @@ STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 
 class Stretch:
     """A part of a clip in which the labels keep their colours.
 
-    ``shares`` (t, k), 0 to 1, hold from ``edges`` (t + 1,) to the next, in seconds; ``colors`` are k hex codes.
+    ``shares`` (t, k), 0 to 1, hold from ``edges`` (t + 1,) to the next, in seconds; ``colors`` are k hex codes, and
+    ``names`` those of the labels.
     """
 
     edges: FloatArray
     shares: FloatArray
     colors: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class ShareTimeline:
-    """The share of each label over the whole clip, which ends at ``end`` seconds.
+    """The share of each label over the whole clip, which ends at ``end`` seconds; the axis ends at the share ``top``.
 
     ``stretches`` are the segments of its fit, without those shorter than a value of the timeline. ``starts`` are the
     times at which the segments begin, and ``cuts`` those of the frames with which new scenes begin.
@@ -38,6 +43,7 @@ class ShareTimeline:
     end: float
     starts: tuple[float, ...]
     cuts: tuple[float, ...] = ()
+    top: float = 1.0
 
     @property
     def turns(self) -> tuple[float, ...]:
@@ -45,25 +51,59 @@ class ShareTimeline:
         return self.starts[1:]
 
 
-def share_timeline(clip: QuantizedClip, columns: int) -> ShareTimeline:
-    """The shares over time of a clip; where it has more than ``columns`` values for a label, their means."""
+@dataclass(frozen=True)
+class _Part:
+    """The frames from number ``first`` on, and those of their labels that are shown, from ``label`` on."""
+
+    first: int
+    label: int
+    colors: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def share_timeline(clip: QuantizedClip | BackgroundClip, columns: int) -> ShareTimeline:
+    """The shares over time of a clip; where it has more than ``columns`` values for a label, their means.
+
+    Of background subtraction foreground and shadows are shown.
+    """
     timeline, frames = clip.labels.timeline, clip.labels.frames
     rows = len(timeline.times)
     step = max(1, math.ceil(rows / columns))
     edges = np.append(timeline.times, max(_end(clip), float(timeline.times[-1])))
     per_row = _frames_per_row(frames, rows)
-    bounds = [min(round(segment.first / per_row), rows) for segment in clip.fit.segments] + [rows]
+    parts = _parts(clip)
+    bounds = [min(round(part.first / per_row), rows) for part in parts] + [rows]
     stretches = []
-    for segment, first, end in zip(clip.fit.segments, bounds[:-1], bounds[1:], strict=True):
+    for part, first, end in zip(parts, bounds[:-1], bounds[1:], strict=True):
         if end > first:
             starts = np.arange(first, end, step)
             sums = np.add.reduceat(timeline.shares[first:end], starts - first, axis=0)
             shares = sums / np.diff(np.append(starts, end))[:, None]
-            colors = segment.palette.hex
-            stretches.append(Stretch(edges[np.append(starts, end)], shares[:, : len(colors)], colors))
-    cuts = tuple(float(edges[min(round(cut / per_row), rows)]) for cut in clip.fit.cuts or ())
+            shown = shares[:, part.label : part.label + len(part.colors)]
+            stretches.append(Stretch(edges[np.append(starts, end)], shown, part.colors, part.names))
+    found = clip.fit.cuts or () if isinstance(clip, QuantizedClip) else ()
+    cuts = tuple(float(edges[min(round(cut / per_row), rows)]) for cut in found)
     begins = tuple(edges[bounds[:-1]].tolist())
-    return ShareTimeline(tuple(stretches), float(edges[-1]), begins, cuts)
+    return ShareTimeline(tuple(stretches), float(edges[-1]), begins, cuts, _top(clip, stretches))
+
+
+def _parts(clip: QuantizedClip | BackgroundClip) -> list[_Part]:
+    """The parts of a clip in which the labels keep their colours."""
+    if isinstance(clip, BackgroundClip):
+        names = LABELS[1 : clip.background.k]
+        return [_Part(0, 1, FOREGROUND_COLORS[: len(names)], names)]
+    return [
+        _Part(segment.first, 0, segment.palette.hex, tuple(f"label {label}" for label in range(len(segment.palette))))
+        for segment in clip.fit.segments
+    ]
+
+
+def _top(clip: QuantizedClip | BackgroundClip, stretches: list[Stretch]) -> float:
+    """The share at which the axis ends: 1 where all labels are shown."""
+    if isinstance(clip, QuantizedClip):
+        return 1.0
+    most = max(float(stretch.shares.sum(axis=1).max()) for stretch in stretches)
+    return next(top for top in TOPS if top >= most - 1e-12)
 
 
 def _frames_per_row(frames: int, rows: int) -> float:
@@ -72,7 +112,7 @@ def _frames_per_row(frames: int, rows: int) -> float:
     return power if math.ceil(frames / power) == rows else frames / rows
 
 
-def _end(clip: QuantizedClip) -> float:
+def _end(clip: QuantizedClip | BackgroundClip) -> float:
     """The end of the last frame in seconds; where it is unknown, that frame lasts as long as the others."""
     times = clip.labels.timeline.times
     if clip.duration is not None:

@@ -58,6 +58,12 @@ class BackgroundOptions:
         return THRESHOLDS[self.method] if self.var_threshold is None else self.var_threshold
 
     @property
+    def words(self) -> str:
+        """The options in words: MOG2, history 500, threshold 16."""
+        shadows = "" if self.shadows else ", shadows are foreground"
+        return f"{self.method.upper()}, history {self.history}, threshold {self.threshold:g}{shadows}"
+
+    @property
     def k(self) -> int:
         """The number of labels: 3, or 2 without shadows."""
         return len(LABELS) if self.shadows else len(LABELS) - 1

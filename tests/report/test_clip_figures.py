@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
-from support.clip_files import moving_frames, quantized_clip
+from support.clip_files import background_clip, moving_frames, quantized_clip
 
 from colorquant.clips.results import Timeline
 from colorquant.report.timelines import share_timeline, stacked, time_label, time_ticks, time_words
+from colorquant.video.background import BackgroundOptions
 
 
 def clip_with(rows, frames=None, k=2, **changes):
@@ -115,3 +116,21 @@ def test_the_title_can_be_chosen():
     titled = clip_with(3, drawing=Drawing("shares", title="Figure 3"))
     assert b"<!-- Figure 3 -->" in figures.encode_clip(titled, ".svg")
     assert b"clip.mp4" not in figures.encode_clip(titled, ".svg")
+
+
+@pytest.mark.parametrize("shadows", [True, False])
+def test_of_background_subtraction_the_foreground_is_drawn(shadows):
+    clip, indexed = background_clip(moving_frames(12), BackgroundOptions(shadows=shadows))
+    timeline = share_timeline(clip, 100)
+    (stretch,) = timeline.stretches
+    assert stretch.names == ("foreground", "shadow")[: 1 + shadows]
+    foreground = [float((one.labels == 1).mean()) for one in indexed]
+    assert stretch.shares[:, 0] == pytest.approx(foreground)
+    assert max(foreground) > 0
+    assert stretch.shares.sum(axis=1).max() <= timeline.top <= 0.5
+    pytest.importorskip("matplotlib", reason="needs matplotlib: the extra plot")
+    from colorquant.report import figures
+
+    drawn = figures.encode_clip(clip, ".svg")
+    assert ElementTree.fromstring(drawn).tag.endswith("svg")
+    assert b"Foreground over time: MOG2, history 500" in drawn

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from PIL import Image
-from support.clip_files import indexed_frames, moving_frames, quantized_clip
+from support.clip_files import background_clip, indexed_frames, moving_frames, quantized_clip
 from support.html import check_self_contained
 
 from colorquant.clips.results import Steadiness
@@ -211,3 +211,19 @@ def test_a_video_is_embedded_as_it_is(monkeypatch):
     assert base64.b64decode(reader.json["player"]["video"]) == preview.video
     assert reader.json["player"]["stills"] == []
     assert "compressed as a small video" in reader.words
+
+
+def test_the_page_of_background_subtraction_shows_the_masks():
+    frames = moving_frames(12)
+    clip, indexed = background_clip(frames)
+    with PreviewWriter(clip.info, 12) as writer:
+        for frame, one in zip(frames, indexed, strict=True):
+            writer.write(Frame(frame, None, one.time, one.duration), one)
+        preview = writer.finish()
+    assert np.array_equal(pixels(preview.stills[7].after), indexed[7].rgb)
+    reader = check_self_contained(clip_page(clip, preview).decode())
+    assert "Background subtraction by MOG2. 12 frames, 1.2 s; " in reader.words
+    assert "--var-threshold" in reader.words
+    assert "Palette" not in reader.words
+    (stretch,) = reader.json["player"]["shares"]["stretches"]
+    assert stretch["names"] == ["foreground", "shadow"]

@@ -6,15 +6,17 @@ from fractions import Fraction
 
 import numpy as np
 
+from colorquant.clips.background import ForegroundLabeller
 from colorquant.clips.results import ClipFit, ClipLabels, Segment, Steadiness, Timeline
 from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
-from colorquant.report.clip_file import QuantizedClip, WrittenOutput
+from colorquant.report.clip_file import BackgroundClip, QuantizedClip, WrittenOutput
 from colorquant.shared_palette import fit_palette
 from colorquant.types import UInt8Array
-from colorquant.video.frames import ClipInfo, IndexedFrame
+from colorquant.video.background import BackgroundOptions
+from colorquant.video.frames import ClipInfo, Frame, IndexedFrame
 
 FPS = 10
 
@@ -78,3 +80,23 @@ def indexed_frames(fit: ClipFit, frames: Sequence[UInt8Array]) -> list[IndexedFr
             time, duration = Fraction(number, FPS), Fraction(1, FPS)
             indexed.append(IndexedFrame(labels, segment.palette.colors, time, duration))
     return indexed
+
+
+def background_clip(
+    frames: Sequence[UInt8Array],
+    options: BackgroundOptions = BackgroundOptions(),  # noqa: B008  it is frozen
+) -> tuple[BackgroundClip, list[IndexedFrame]]:
+    """The clip of ``frames`` after background subtraction, and its frames."""
+    labeller = ForegroundLabeller(options)
+    duration = Fraction(1, FPS)
+    indexed = [labeller.label(Frame(frame, None, number * duration, duration)) for number, frame in enumerate(frames)]
+    height, width = frames[0].shape[:2]
+    clip = BackgroundClip(
+        name="clip.mp4",
+        info=ClipInfo(width, height, len(frames), len(frames) * duration, Fraction(FPS), "mp4", "h264"),
+        frames=len(frames),
+        duration=len(frames) * duration,
+        background=options,
+        labels=labeller.result(),
+    )
+    return clip, indexed

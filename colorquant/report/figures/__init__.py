@@ -18,7 +18,7 @@ from colorquant.report.words import base_name
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from colorquant.report.clip_file import QuantizedClip
+    from colorquant.report.clip_file import BackgroundClip, QuantizedClip
     from colorquant.report.quantized_file import QuantizedFile
 
 SUFFIXES = (".png", ".svg", ".pdf")
@@ -123,7 +123,7 @@ def _drawn(file: QuantizedFile) -> Callable[[Figure], None]:
     return fill
 
 
-def encode_clip(clip: QuantizedClip, suffix: str) -> bytes:
+def encode_clip(clip: QuantizedClip | BackgroundClip, suffix: str) -> bytes:
     """The file of a clip's figure, which ``clip.drawing`` selects; otherwise as :func:`encode`."""
     from colorquant.report.figures import canvas
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorquant.report.clip_file import QuantizedClip
+from colorquant.report.clip_file import BackgroundClip, QuantizedClip
 from colorquant.report.figures import canvas
 from colorquant.report.timelines import Stretch, share_timeline, stacked, time_label, time_ticks
 from colorquant.report.words import METHOD_NAMES, counted
@@ -21,9 +21,9 @@ LISTED = 16  # most labels in the legend
 TICKS = 8
 
 
-def shares(figure: Figure, clip: QuantizedClip) -> str:
+def shares(figure: Figure, clip: QuantizedClip | BackgroundClip) -> str:
     """The share of each label over time as an area in its colour, the largest label at the bottom."""
-    timeline = share_timeline(clip, min(COLUMNS, max(50, POINTS // clip.fit.k)))
+    timeline = share_timeline(clip, min(COLUMNS, max(50, POINTS // len(clip.labels.counts))))
     axes = figure.add_subplot()
     for stretch in timeline.stretches:
         _areas(axes, stretch)
@@ -34,8 +34,13 @@ def shares(figure: Figure, clip: QuantizedClip) -> str:
         axes.plot(time, 1.0, "v", color=canvas.INK, ms=5, clip_on=False, transform=axes.get_xaxis_transform())
     ticks = time_ticks(timeline.end, TICKS)
     axes.set_xticks([time for time, _ in ticks], [words for _, words in ticks])
-    axes.set(xlim=(0, timeline.end), ylim=(0, 1), xlabel=time_label(timeline.end), ylabel="share of the pixels")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    axes.set(
+        xlim=(0, timeline.end), ylim=(0, timeline.top), xlabel=time_label(timeline.end), ylabel="share of the pixels"
+    )
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    if isinstance(clip, BackgroundClip):
+        _foreground_legend(axes, clip, timeline.stretches[0])
+        return f"Foreground over time: {clip.background.words}"
     _legend(axes, clip)
     return f"Shares of the labels over time: {_words(clip)}"
 
@@ -69,6 +74,17 @@ def _legend(axes: Axes, clip: QuantizedClip) -> None:
         patch = Patch(facecolor=color, edgecolor=canvas.FAINT, linewidth=0.6)
         rows.append(canvas.KeyRow(patch, None, (str(label), share) if several else (str(label), color, share)))
     canvas.key(axes, ("label", "share") if several else ("label", "colour", "share"), rows)
+
+
+def _foreground_legend(axes: Axes, clip: BackgroundClip, stretch: Stretch) -> None:
+    from matplotlib.patches import Patch
+
+    counts = clip.labels.counts.tolist()
+    rows = [
+        canvas.KeyRow(Patch(facecolor=color), None, (name, f"{100 * count / max(sum(counts), 1):.1f} %"))
+        for name, color, count in zip(stretch.names, stretch.colors, counts[1:], strict=True)
+    ]
+    canvas.key(axes, ("label", "share"), rows[::-1])
 
 
 def _words(clip: QuantizedClip) -> str:

@@ -141,7 +141,7 @@ function secondsWords(time, end) {
 function sharesAt(shares, time) {
   const stretch = shares.stretches[lastAtMost(shares.stretches.map(({ edges }) => edges[0]), time)];
   const row = stretch.shares[Math.min(lastAtMost(stretch.edges, time), stretch.shares.length - 1)];
-  return row.map((share, label) => ({ label, share, color: stretch.colors[label] }));
+  return row.map((share, label) => ({ name: stretch.names[label], share, color: stretch.colors[label] }));
 }
 
 function startPlayer(section, about) {
@@ -160,11 +160,11 @@ function startPlayer(section, about) {
     find(section, "moment").textContent = `${words}, frame ${number * about.every}`;
     cursor.style.left = `${(100 * time) / about.shares.end}%`;
     cursor.dataset.time = time;
-    list.replaceChildren(...sharesAt(about.shares, time).slice(0, most).map(({ label, share, color }) => {
+    list.replaceChildren(...sharesAt(about.shares, time).slice(0, most).map(({ name, share, color }) => {
       const row = element("li", { "data-share": share });
       row.append(
         element("i", { class: "swatch", style: `--c:${color}` }),
-        element("span", {}, `label ${label}`),
+        element("span", {}, name),
         element("b", { style: `--c:${color};--bar:${share}` }),
         element("span", { class: "share" }, `${(100 * share).toFixed(1)} %`),
       );

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorquant.report.clip_file import QuantizedClip
+from colorquant.report.clip_file import BackgroundClip, QuantizedClip
 from colorquant.report.html import Json
 from colorquant.report.timelines import ShareTimeline, Stretch, share_timeline, stacked, time_ticks, time_words
 from colorquant.report.words import percent
@@ -50,8 +50,13 @@ class Strip:
     many: bool
     timeline: ShareTimeline
 
+    @property
+    def top(self) -> str:
+        """The share at the upper end of the areas."""
+        return f"{100 * self.timeline.top:g} %"
+
     def data(self) -> dict[str, Json]:
-        """What the page's script reads: for each stretch its edges, shares (rounded) and colours."""
+        """What the page's script reads: for each stretch its edges, shares (rounded), colours and names."""
         return {
             "end": self.timeline.end,
             "stretches": [
@@ -59,23 +64,25 @@ class Strip:
                     "edges": np.round(stretch.edges, 4).tolist(),
                     "shares": np.round(stretch.shares, 4).tolist(),
                     "colors": list(stretch.colors),
+                    "names": list(stretch.names),
                 }
                 for stretch in self.timeline.stretches
             ],
         }
 
 
-def share_strip(clip: QuantizedClip) -> Strip:
+def share_strip(clip: QuantizedClip | BackgroundClip) -> Strip:
     """The strip of a clip."""
-    timeline = share_timeline(clip, min(COLUMNS, max(60, POINTS // clip.fit.k)))
+    labels = len(clip.labels.counts)
+    timeline = share_timeline(clip, min(COLUMNS, max(60, POINTS // labels)))
     end = timeline.end
-    areas = [area for stretch in timeline.stretches for area in _areas(stretch, end)]
+    areas = [area for stretch in timeline.stretches for area in _areas(stretch, timeline)]
     return Strip(
         areas=tuple(areas),
         ticks=tuple(Mark(_per_cent(time, end), words) for time, words in time_ticks(end, TICKS)),
         cuts=tuple(_per_cent(time, end) for time in timeline.cuts),
         turns=tuple(_per_cent(time, end) for time in timeline.turns),
-        many=clip.fit.k > MANY,
+        many=labels > MANY,
         timeline=timeline,
     )
 
@@ -84,14 +91,18 @@ def _per_cent(time: float, end: float) -> float:
     return round(100 * time / end, 3)
 
 
-def _areas(stretch: Stretch, end: float) -> list[Area]:
+def _areas(stretch: Stretch, timeline: ShareTimeline) -> list[Area]:
     """The areas of a stretch, that of the last label, which is at the top, first."""
-    edges = np.round(stretch.edges / end * WIDTH, 2)
-    heights = np.round((1 - stacked(stretch.shares)) * HEIGHT, 1)
+    edges = np.round(stretch.edges / timeline.end * WIDTH, 2)
+    heights = np.round((1 - stacked(stretch.shares) / timeline.top) * HEIGHT, 1)
     lengths = np.diff(stretch.edges)
     means = lengths @ stretch.shares / lengths.sum()
     return [
-        Area(color, _path(edges, heights[:, label + 1]), f"label {label}, {color}: {percent(float(means[label]))}")
+        Area(
+            color,
+            _path(edges, heights[:, label + 1]),
+            f"{stretch.names[label]}, {color}: {percent(float(means[label]))}",
+        )
         for label, color in reversed(list(enumerate(stretch.colors)))
     ]
 
