@@ -34,10 +34,10 @@ def is_video(data: bytes) -> bool:
         return True
     if data[:4] == b"RIFF":
         return data[8:12] == b"AVI "
-    return data.startswith(SIGNATURES) or _is_transport_stream(data)
+    return data.startswith(SIGNATURES) or is_transport_stream(data)
 
 
-def _is_transport_stream(data: bytes) -> bool:
+def is_transport_stream(data: bytes) -> bool:
     """Whether three packets begin with the byte that begins each, after a time stamp of 4 bytes in those of 192."""
     return any(data[length - 188 : SIGNATURE : length].startswith(b"GGG") for length in TRANSPORT_PACKETS)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from colorquant.errors import ImageReadError
 from colorquant.images.decoding import open_file
-from colorquant.images.videos import SAMPLE, why_unknown
+from colorquant.images.videos import SAMPLE, SIGNATURE, is_transport_stream, why_unknown
 from colorquant.video.av_pixels import Converter, has_alpha, notes, orientation
 from colorquant.video.completeness import CUT_OFF, MissingFrames, damage
 from colorquant.video.extra import require_pyav
@@ -56,9 +56,11 @@ class Video:
             self._first_time = _time(first, run.stream) or Fraction(0)
             self._rate = run.stream.average_rate or run.stream.guessed_rate or None
             self._orientation = orientation(first)
-            self._info = self._described(run, first)
             with self._file() as file:
                 self._damage = damage(file, run.container.format.name)
+                file.seek(0)
+                kind = _format(run.container, source, file.read(SIGNATURE))
+            self._info = self._described(run, first, kind)
 
     @property
     def info(self) -> ClipInfo:
@@ -173,7 +175,7 @@ class Video:
         if wrong is not None:
             raise ImageReadError(f"{wrong} ({number} frames can be read): give a whole file")
 
-    def _described(self, run: _Run, first: VideoFrame) -> ClipInfo:
+    def _described(self, run: _Run, first: VideoFrame, kind: str) -> ClipInfo:
         stream, reading = run.stream, self._reading
         self._width, self._height = first.width, first.height
         width, height = Converter((first.width, first.height), reading, self._orientation).upright_size
@@ -186,16 +188,13 @@ class Video:
             frames = None
         if frames is None or reading.fps:
             frames = None if duration is None or rate is None else round(duration * rate)
-        suffix = "" if isinstance(self._source, bytes) else self._source.suffix.lower()[1:]
-        names = run.container.format.name.split(",")
-        names = ["mkv", "webm"] if "matroska" in names else names
         return ClipInfo(
             width=width,
             height=height,
             frames=frames,
             duration=duration,
             rate=rate,
-            format=suffix if suffix in names else names[0],
+            format=kind,
             codec=stream.codec_context.codec.canonical_name,
             variable=reading.fps is None and _is_variable(stream),
             tick=stream.time_base if reading.fps is None else 1 / reading.fps,
@@ -222,8 +221,10 @@ def open_container(stream: BinaryIO) -> Iterator[InputContainer]:
     import av
 
     options = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"}
+    kind = "mpegts" if is_transport_stream(stream.read(SIGNATURE)) else None  # FFmpeg does not recognize short ones
+    stream.seek(0)
     try:
-        container = av.open(stream, "r", container_options=options, metadata_errors="replace")
+        container = av.open(stream, "r", format=kind, container_options=options, metadata_errors="replace")
     except (av.FFmpegError, UnicodeError) as error:
         stream.seek(0)
         raise ImageReadError(why_unknown(stream.read(SAMPLE))) from error
@@ -289,6 +290,17 @@ def _duration(container: InputContainer, stream: VideoStream) -> Fraction | None
         return Fraction(parts[0]) * 3600 + Fraction(parts[1]) * 60 + Fraction(parts[2])
     except (ValueError, IndexError, ZeroDivisionError):
         return None if container.duration is None else Fraction(container.duration, av.time_base)
+
+
+def _format(container: InputContainer, source: Path | bytes, first: bytes) -> str:
+    """The format of the file that begins with ``first``; its ending tells FFmpeg's names of relatives apart."""
+    suffix = "" if isinstance(source, bytes) else source.suffix.lower()[1:]
+    names = container.format.name.split(",")
+    if "matroska" in names:
+        return "webm" if b"webm" in first else "mkv"
+    if "mov" in names and suffix not in names:
+        return "mov" if container.metadata.get("major_brand", "qt").strip() == "qt" else "mp4"
+    return suffix if suffix in names else names[0]
 
 
 def _is_variable(stream: VideoStream) -> bool:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    import av
 
 HEIGHT, WIDTH = 24, 32
 
@@ -37,27 +41,86 @@ def video(
     rate: int = 25,
     pixels: str = "yuv420p",
     rotation: int | None = None,
+    flip: bool = False,
+    audio: bool = False,
+    attributes: Mapping[str, object] | None = None,
     **options: str,
 ) -> bytes:
-    """A video of frames (h, w, 3 or 4) uint8. ``times`` are those of the frames in units of ``time_base``."""
+    """A video of frames: (h, w, 3 or 4) uint8, or the planes Y, U and V, each (h, w) of ``pixels``.
+
+    ``times`` are those of the frames in units of ``time_base``. The display matrix turns by ``rotation`` degrees
+    counterclockwise, with ``flip`` mirrored. ``attributes`` are those of the codec context.
+    """
     import av
 
     stream = io.BytesIO()
     with av.open(stream, "w", format={"mkv": "matroska"}.get(kind, kind)) as container:
         video = container.add_stream(codec, rate=rate, options=options)
-        video.height, video.width = frames[0].shape[:2]
+        video.height, video.width = frames[0].shape[-2:] if frames[0].shape[0] == 3 else frames[0].shape[:2]
         video.pix_fmt = pixels
         video.codec_context.thread_count = 1
         if rotation is not None:
-            video.set_display_rotation(rotation)
+            video.set_display_rotation(rotation, hflip=flip)
+        for name, value in (attributes or {}).items():
+            setattr(video.codec_context, name, value)
+        sound = container.add_stream("aac", rate=8000, layout="mono") if audio else None
         if times is not None:
             video.codec_context.time_base = time_base
-        for number, pixels_of_frame in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels_of_frame, "rgb24" if pixels_of_frame.shape[2] == 3 else "rgba")
+        for number, values in enumerate(frames):
+            frame = _planes(values, pixels) if values.shape[0] == 3 else _rgb(values)
             frame.pts = number if times is None else times[number]
             frame.time_base = Fraction(1, rate) if times is None else time_base
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
+        if sound is not None:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            silence.sample_rate = 8000
+            container.mux(sound.encode(silence))
+            container.mux(sound.encode(None))
+    return stream.getvalue()
+
+
+def _rgb(values: np.ndarray) -> av.VideoFrame:
+    import av
+
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(values), "rgb24" if values.shape[2] == 3 else "rgba")
+
+
+def _planes(values: np.ndarray, pixels: str) -> av.VideoFrame:
+    import av
+
+    frame = av.VideoFrame(values.shape[2], values.shape[1], pixels)
+    for plane, levels in zip(frame.planes, values, strict=True):
+        rows = np.zeros((plane.height, plane.line_size), np.uint8)
+        stored = levels.view(np.uint8)
+        rows[:, : stored.shape[1]] = stored
+        plane.update(rows)
+    return frame
+
+
+def sound(kind: str = "mp3", *, cover: np.ndarray | None = None) -> bytes:
+    """An audio file of silence, with a cover picture (h, w, 3) or without."""
+    import av
+    from av.stream import Disposition
+
+    stream = io.BytesIO()
+    codec = {"mp3": "libmp3lame", "mp4": "aac", "wav": "pcm_s16le"}[kind]
+    with av.open(stream, "w", format=kind) as container:
+        audio = container.add_stream(codec, rate=16000, layout="mono")
+        if cover is not None:
+            picture = container.add_stream("png", rate=1)
+            picture.height, picture.width = cover.shape[:2]
+            picture.pix_fmt = "rgb24"
+            picture.disposition = Disposition.attached_pic
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), "s16", "mono")
+        silence.sample_rate = 16000
+        if cover is not None:
+            container.mux(picture.encode(_rgb(cover)))
+            container.mux(picture.encode(None))
+        frames = av.AudioResampler(audio.codec_context.format, "mono", 16000).resample(silence)
+        for frame in frames:
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
     return stream.getvalue()
 
 
