@@ -106,7 +106,8 @@ class StagedFiles:
         for temporary, _target, _path in self._staged:
             _discard(temporary)
         for claim in self._claims.values():
-            claim.stream.close()
+            with suppress(OSError):  # a full disk was reported when the file was filled
+                claim.stream.close()
 
     def add(self, path: Path, data: bytes) -> None:
         """Write ``data`` to the temporary file for ``path``. Raises OutputError."""

@@ -85,6 +85,58 @@ def _blue_first(frame: IndexedFrame) -> UInt8Array:
 DEFAULT_CRF = {"mp4": 16, "mkv": 16, "webm": 20}
 
 
+class _Sink:
+    """The file that FFmpeg writes to. It keeps the first error, and then takes what comes without writing it.
+
+    An error that is raised inside FFmpeg's callbacks would reach standard error, too.
+    """
+
+    def __init__(self, temporary: Path) -> None:
+        self._path = temporary
+        self._stream = temporary.open("w+b", buffering=0)
+        self._position = 0
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write at the position, if nothing failed so far."""
+        if self.error is None:
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[self._stream.write(view) :]
+            except OSError as error:
+                self.error = error
+        self._position += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Change the position; also beyond what could be written."""
+        base = (0, self._position, self._path.stat().st_size)[whence]
+        self._position = base + offset
+        return self._stream.seek(self._position)
+
+    def tell(self) -> int:
+        """The position in bytes."""
+        return self._position
+
+    def reopened(self, _url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
+        """The file once more, to be read while it is written."""
+        return self._path.open("rb")
+
+    def check(self) -> None:
+        """Raises the OSError of a write that failed."""
+        if self.error is not None:
+            raise self.error
+
+    def empty(self) -> None:
+        """Remove what was written."""
+        self._stream.truncate(self.seek(0))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
 class VideoFile:
     """A video of frames, and of the audio of its source, which is written to a temporary file; a ``FrameWriter``."""
 
@@ -103,9 +155,10 @@ class VideoFile:
             self._make_even()
         source = destination.source if audio and destination.info.has_audio else None
         with ExitStack() as closing:
-            self._temporary = destination.staged.reserve(self._path)
+            temporary = destination.staged.reserve(self._path)
             with self._reported():
-                self._file: BinaryIO = closing.enter_context(self._temporary.open("w+b"))
+                self._file = _Sink(temporary)
+                closing.callback(self._file.close)
                 self._begin(closing, None if source is None else AudioSource(source, destination.reading))
                 closing.callback(self._container.close)
             self._closing = closing.pop_all()
@@ -122,12 +175,11 @@ class VideoFile:
             if source is None:
                 raise
             self._notes.append(f"audio is left out: {self._path.suffix} cannot hold it")
-            self._file.seek(0)
-            self._file.truncate()
+            self._file.empty()
             self._open(None)
 
     def _open(self, source: AudioSource | None) -> None:
-        self._container = _container(self._file, self._temporary, self._encoding.container)
+        self._container = _container(self._file, self._encoding.container)
         self._stream = self._added_stream()
         self._audio = None if source is None else AudioCopy(source, self._container, self._notes)
         self._container.start_encoding()
@@ -155,6 +207,7 @@ class VideoFile:
             if self._audio is not None:
                 self._audio.copy(until=self._end if self._cut_audio else None)
             self._container.close()
+            self._file.check()
             self._file.close()
 
     def __enter__(self) -> Self:
@@ -215,6 +268,7 @@ class VideoFile:
             assert packet.pts is not None, "each frame has a time"
             packet.duration = self._durations.pop(packet.pts)
             self._container.mux(packet)
+        self._file.check()
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -228,20 +282,19 @@ class VideoFile:
         except OSError as error:
             raise unwritable(self._path, error) from error
         except FFmpegError as error:
+            if self._file.error is not None:
+                raise unwritable(self._path, self._file.error) from error
             raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
 
 
-def _container(stream: BinaryIO, temporary: Path, kind: str) -> OutputContainer:
+def _container(file: _Sink, kind: str) -> OutputContainer:
     """The container, written to an open file; an MP4 is read again so that its index can be moved to the front."""
     import av
-
-    def reopened(_url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
-        return temporary.open("rb")
 
     options = {"fflags": "+bitexact", "avoid_negative_ts": "disabled"}
     if kind == "mp4":
         options["movflags"] = "+faststart"
-    return av.open(stream, "w", format=kind, container_options=options, io_open=reopened)
+    return av.open(file, "w", format=kind, container_options=options, io_open=file.reopened)
 
 
 def _tick(destination: Destination) -> Fraction:
