@@ -99,6 +99,7 @@ def encode_entries(
     *,
     chunks: bytes = SRGB,
     keep_order: bool = False,
+    fast: bool = False,
 ) -> bytes:
     """Encode ``labels`` (h, w) of entries with colours ``palette`` (p, 3) and ``alpha`` (p,), both uint8, as PNG.
 
@@ -106,7 +107,7 @@ def encode_entries(
     """
     if len(palette) > 256:
         return encode_rgb(palette[labels], alpha[labels], chunks)
-    return encode_indexed(labels, palette, alpha, chunks, keep_order=keep_order)
+    return encode_indexed(labels, palette, alpha, chunks, keep_order=keep_order, fast=fast)
 
 
 def encode_rgb(rgb: UInt8Array, alpha: UInt8Array | None, chunks: bytes = SRGB) -> bytes:

@@ -72,13 +72,14 @@ def encode_indexed(
     return _png(indices, INDEXED, bits, chunks, values=len(colors), fast=fast)
 
 
-def encode_grayscale(levels: npt.NDArray[np.integer | np.bool_], chunks: bytes = b"") -> bytes:
+def encode_grayscale(levels: npt.NDArray[np.integer | np.bool_], chunks: bytes = b"", *, fast: bool = False) -> bytes:
     """Encode levels (h, w) as a grayscale PNG without a filter, which suits label maps and masks.
 
     The PNG has 1 bit per pixel for bool, 8 for uint8 and 16 for uint16. ``chunks`` are written before the pixels.
+    ``fast`` takes a third of the time or less, for files that are 5 % larger.
     """
     bits = 1 if levels.dtype == np.bool_ else 8 * levels.dtype.itemsize
-    return _png(levels, GRAYSCALE, bits, chunks, values=int(levels.max(initial=0)) + 1)
+    return _png(levels, GRAYSCALE, bits, chunks, values=int(levels.max(initial=0)) + 1, fast=fast)
 
 
 def _png(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 THREADS = 4  # a constant: with another number an encoder writes other bytes
 LOOKAHEAD = 64 << 20  # bytes, about, of the frames that an encoder keeps to look ahead
 FEWEST_AHEAD, MOST_AHEAD = 10, 40  # frames
-SRGB, BT_709, LIMITED = 13, 1, 1  # of the tables in ITU-T H.273: transfer; primaries and matrix; and FFmpeg's range
+SRGB, BT_709, BT_601, LIMITED = 13, 1, 6, 1  # of ITU-T H.273: a transfer, primaries, a matrix; and FFmpeg's range
 BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: no version of the encoder in the file
 SPLIT = 16  # pixels: FFV1 cannot cut smaller frames into slices
 DEFAULT_RATE = Fraction(25)  # frames per second
@@ -244,7 +244,7 @@ class VideoFile:
         context.sample_aspect_ratio = _rational(info.pixel_aspect) or Fraction(1)
         context.color_primaries, context.color_trc = BT_709, SRGB
         if encoding.yuv:
-            context.colorspace, context.color_range = BT_709, LIMITED
+            context.colorspace, context.color_range = BT_601, LIMITED
         return stream
 
     def _picture(self, frame: IndexedFrame) -> VideoFrame:

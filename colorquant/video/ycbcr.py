@@ -1,7 +1,8 @@
 """Frames in the colours of a palette as the planes Y, Cb and Cr of a video, with a quarter of the chroma (4:2:0).
 
-The matrix is that of ITU-R BT.709 in the limited range: Y from 16 to 235, Cb and Cr from 16 to 240 (section 3 of the
-recommendation). A palette has few colours, so that they are converted in full precision, and rounded once.
+The matrix is that of ITU-R BT.601 in the limited range: Y from 16 to 235, Cb and Cr from 16 to 240 (section 2.5 of the
+recommendation). FFmpeg and OpenCV decode BT.709 as exactly, but browsers that convert with libyuv do not: they show a
+pure blue 12 levels too dark, and with this matrix 2. The colours are converted in full precision, and rounded once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from colorquant.types import AnyArray, Float32Array, UInt8Array
 from colorquant.video.frames import IndexedFrame
 
-RED, BLUE = 0.2126, 0.0722  # shares of luma
+RED, BLUE = 0.299, 0.114  # shares of luma
 MATRIX = np.array(
     [
         [RED, 1 - RED - BLUE, BLUE],
