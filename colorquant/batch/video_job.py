@@ -144,6 +144,7 @@ class _Work:
             k=k,
             labeller=labeller,
             frames=frames,
+            ends_early=lambda: bool(self.passes.frames.broken),
         )
         return self.writers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,11 +64,13 @@ class ClipWriters:
         k: int,
         labeller: ClipLabeller | None,
         frames: int | None,
+        ends_early: Callable[[], bool],
     ) -> ClipWriters:
         """Open the writers of ``paths``, which ``stack`` closes; ``k`` is the number of labels.
 
         ``labeller`` knows the posteriors, if they are requested; ``frames`` is the number of frames, None where it is
-        unknown. Raises OutputError, OptionError and EngineError.
+        unknown. ``ends_early`` is that of :class:`colorquant.video.writing.Destination`. Raises OutputError,
+        OptionError and EngineError.
         """
         writers: list[FrameWriter] = []
         for kind, path in paths.painted.items():
@@ -79,6 +82,7 @@ class ClipWriters:
                 source=source,
                 reading=settings.reading,
                 crf=None if CLIP_KINDS[kind].crf is None else settings.crf,
+                ends_early=ends_early,
             )
             writers.append(stack.enter_context(writer))
 

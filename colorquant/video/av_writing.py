@@ -17,7 +17,7 @@ from colorquant.types import AnyArray, UInt8Array
 from colorquant.video.av_audio import AudioCopy, AudioSource
 from colorquant.video.frame_files import NO_FRAME, LabelType, label_values
 from colorquant.video.frames import ClipInfo, IndexedFrame
-from colorquant.video.ycbcr import alpha_of, planes
+from colorquant.video.ycbcr import alpha_of, planes, planes_with_alpha
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from colorquant.video.writing import Destination
 
+H264 = "libx264"
 THREADS = 4  # a constant: with another number an encoder writes other bytes
 LOOKAHEAD = 64 << 20  # bytes, about, of the frames that an encoder keeps to look ahead
 FEWEST_AHEAD, MOST_AHEAD = 10, 40  # frames
@@ -57,11 +58,13 @@ def _h264(container: str, info: ClipInfo, crf: int) -> Encoding:
     ahead = LOOKAHEAD // (info.width * info.height * 3 // 2)
     options = {"preset": "faster", "tune": "animation", "crf": str(crf), "bf": "0"}
     options["rc-lookahead"] = str(min(max(ahead, FEWEST_AHEAD), MOST_AHEAD))
-    return Encoding(container, "libx264", "yuv420p", lambda frame: planes(frame, even=True), options, True, True)
+    return Encoding(container, H264, "yuv420p", lambda frame: planes(frame, even=True), options, True, True)
 
 
 def _vp9(info: ClipInfo, crf: int) -> Encoding:
     options = {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "1"}
+    if info.has_alpha:
+        return Encoding("webm", "libvpx-vp9", "yuva420p", planes_with_alpha, options, yuv=True)
     return Encoding("webm", "libvpx-vp9", "yuv420p", lambda frame: planes(frame, even=False), options, yuv=True)
 
 
@@ -144,7 +147,7 @@ class VideoFile:
         self, destination: Destination, encoding: Encoding, notes: Sequence[str] = (), *, audio: bool = False
     ) -> None:
         self._path, self._encoding, self._info = destination.path, encoding, destination.info
-        self._cut_audio = destination.ends_early or destination.reading.end is not None
+        self._has_end, self._ends_early = destination.reading.end is not None, destination.ends_early
         self._tick = _tick(destination)
         self._last: int | None = None  # the time of the last frame, in ticks
         self._end = Fraction(0)  # of the last frame, in seconds
@@ -153,6 +156,10 @@ class VideoFile:
         self._notes = list(notes)
         if encoding.even:
             self._make_even()
+        if destination.info.pixel_aspect != 1 and encoding.codec != H264:
+            self._notes.append(
+                f"{self._path.suffix} is written with square pixels, unlike the clip: only H.264 keeps those"
+            )
         source = destination.source if audio and destination.info.has_audio else None
         with ExitStack() as closing:
             temporary = destination.staged.reserve(self._path)
@@ -205,7 +212,8 @@ class VideoFile:
         with self._reported():
             self._mux(self._stream.encode(None))
             if self._audio is not None:
-                self._audio.copy(until=self._end if self._cut_audio else None)
+                cut = self._has_end or self._ends_early()
+                self._audio.copy(until=self._end if cut else None)
             self._container.close()
             self._file.check()
             self._file.close()
@@ -241,7 +249,8 @@ class VideoFile:
         stream.time_base = context.time_base = self._tick
         context.thread_count = THREADS
         context.flags |= BITEXACT
-        context.sample_aspect_ratio = _rational(info.pixel_aspect) or Fraction(1)
+        if encoding.codec == H264:  # PyAV tells the encoder only, and the others do not write it
+            context.sample_aspect_ratio = _rational(info.pixel_aspect) or Fraction(1)
         context.color_primaries, context.color_trc = BT_709, SRGB
         if encoding.yuv:
             context.colorspace, context.color_range = BT_601, LIMITED
@@ -314,11 +323,10 @@ def video_writer(kind: str, destination: Destination) -> VideoFile:
     crf = DEFAULT_CRF[kind] if destination.crf is None else destination.crf
     if kind == "mkv" and crf == 0:
         return VideoFile(destination, _ffv1("bgra" if info.has_alpha else "bgr0", info, _blue_first), audio=True)
-    encoding = _vp9(info, crf) if kind == "webm" else _h264("mp4" if kind == "mp4" else "matroska", info, crf)
-    notes = []
-    if info.has_alpha:
-        notes.append(f"{kind} has no transparency here: the frames are laid over black")
-    return VideoFile(destination, encoding, notes, audio=True)
+    if kind == "webm":
+        return VideoFile(destination, _vp9(info, crf), audio=True)
+    notes = ["H.264 has no transparency: the frames are laid over black"] if info.has_alpha else []
+    return VideoFile(destination, _h264("mp4" if kind == "mp4" else "matroska", info, crf), notes, audio=True)
 
 
 def label_video_writer(destination: Destination, *, dtype: LabelType) -> VideoFile:

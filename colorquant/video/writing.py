@@ -19,6 +19,10 @@ from colorquant.video.frames import ClipInfo, ClipReading, FrameWriter
 DIGITS = 6  # of the number of a frame in the name of its file, where the clip has no more frames
 
 
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Destination:
     """What a writer is given: where the frames go, and what they come from.
@@ -28,8 +32,8 @@ class Destination:
     ``info`` describes the clip as it is read. ``source`` is the clip itself, whose audio is copied, and ``reading`` how
     its frames were read; with None there is no audio. ``crf`` is the quality of a video, within the range of its kind:
     the smaller, the better and the larger, and 0 is lossless; None is the default.
-    ``digits`` is the length of the numbers of frames. ``ends_early`` says that frames at the end of the clip are not
-    written, so that the audio ends with the last one that is.
+    ``digits`` is the length of the numbers of frames. ``ends_early`` is asked at the end, whether frames at the
+    end of the clip are missing; then the audio ends with the last one that was written.
     """
 
     path: Path
@@ -39,7 +43,7 @@ class Destination:
     reading: ClipReading = field(default_factory=ClipReading)
     crf: int | None = None
     digits: int = DIGITS
-    ends_early: bool = False
+    ends_early: Callable[[], bool] = _never
 
 
 def _video(kind: str) -> Callable[[Destination], FrameWriter]:
@@ -97,7 +101,7 @@ class ClipKind:
 CLIP_KINDS: dict[str, ClipKind] = {
     "mp4": ClipKind(_video("mp4"), ".mp4", pyav=True, alpha="none", audio=True, crf=(1, 51)),
     "mkv": ClipKind(_video("mkv"), ".mkv", pyav=True, alpha="none", audio=True, crf=(0, 51)),
-    "webm": ClipKind(_video("webm"), ".webm", pyav=True, alpha="none", audio=True, crf=(1, 63)),
+    "webm": ClipKind(_video("webm"), ".webm", pyav=True, audio=True, crf=(1, 63)),
     "gif": ClipKind(_gif, ".gif", alpha="binary"),
     "png": ClipKind(_apng, ".png"),
     "webp": ClipKind(_webp, ".webp"),
@@ -130,7 +134,7 @@ def open_writer(
     reading: ClipReading = ClipReading(),  # noqa: B008  frozen
     crf: int | None = None,
     digits: int = DIGITS,
-    ends_early: bool = False,
+    ends_early: Callable[[], bool] = _never,
 ) -> FrameWriter:
     """The writer of painted frames to a file of ``kind``, a key of CLIP_KINDS; see :class:`Destination`.
 

@@ -21,7 +21,7 @@ MATRIX = np.array(
     ]
 ) * (np.array([[219], [224], [224]]) / 255)
 OFFSET = np.array([16, 128, 128])
-Planes = tuple[UInt8Array, UInt8Array, UInt8Array]
+Planes = tuple[UInt8Array, ...]
 
 
 def on_black(frame: IndexedFrame) -> UInt8Array:
@@ -46,12 +46,25 @@ def planes(frame: IndexedFrame, *, even: bool) -> Planes:
     Each value of chroma is the mean of four pixels. With ``even`` an odd height or width becomes even: the last row or
     column is repeated.
     """
-    if frame.painted is None and alpha_of(frame) is None:
+    opaque = alpha_of(frame) is None
+    luma, *chroma = _planes(frame, on_black(frame) if frame.painted is not None or not opaque else None)
+    return _evened(luma) if even else luma, *chroma
+
+
+def planes_with_alpha(frame: IndexedFrame) -> Planes:
+    """The planes of :func:`planes`, not laid over anything, and alpha (h, w)."""
+    alpha = alpha_of(frame)
+    opaque = np.full(frame.labels.shape, 255, np.uint8)
+    return *_planes(frame, frame.rgb), opaque if alpha is None else alpha
+
+
+def _planes(frame: IndexedFrame, rgb: UInt8Array | None) -> Planes:
+    """Y, Cb and Cr of ``rgb`` (h, w, 3); with None those of the entries of the frame's labels."""
+    if rgb is None:
         y, cb, cr = (channel[frame.labels] for channel in _converted(frame.colors))
     else:
-        y, cb, cr = _converted(on_black(frame))
-    luma = np.rint(y).astype(np.uint8)
-    return _evened(luma) if even else luma, _quarter(cb), _quarter(cr)
+        y, cb, cr = _converted(rgb)
+    return np.rint(y).astype(np.uint8), _quarter(cb), _quarter(cr)
 
 
 def _converted(rgb: UInt8Array) -> tuple[Float32Array, Float32Array, Float32Array]:
