@@ -11,6 +11,7 @@ from colorquant.report.clip_file import BackgroundClip, QuantizedClip
 from colorquant.types import FloatArray
 from colorquant.video.background import LABELS
 
+SOONER = 1e-6  # seconds by which a time may differ from the same one elsewhere
 MINUTES_FROM, HOURS_FROM = 120, 2 * 3600  # seconds from which a time axis has minutes, and hours
 FOREGROUND_COLORS = ("#d55e00", "#8a8f98")  # of foreground and of shadows, in charts: they are white and gray in masks
 TOPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)  # shares at which an axis can end
@@ -53,9 +54,9 @@ class ShareTimeline:
 
 @dataclass(frozen=True)
 class _Part:
-    """The frames from number ``first`` on, and those of their labels that are shown, from ``label`` on."""
+    """The frames from ``start`` (seconds) on, and those of their labels that are shown, from ``label`` on."""
 
-    first: int
+    start: float
     label: int
     colors: tuple[str, ...]
     names: tuple[str, ...]
@@ -66,34 +67,44 @@ def share_timeline(clip: QuantizedClip | BackgroundClip, columns: int) -> ShareT
 
     Of background subtraction foreground and shadows are shown.
     """
-    timeline, frames = clip.labels.timeline, clip.labels.frames
+    timeline = clip.labels.timeline
     rows = len(timeline.times)
     step = max(1, math.ceil(rows / columns))
     edges = np.append(timeline.times, max(_end(clip), float(timeline.times[-1])))
-    per_row = _frames_per_row(frames, rows)
     parts = _parts(clip)
-    bounds = [min(round(part.first / per_row), rows) for part in parts] + [rows]
+    bounds = [*np.searchsorted(timeline.times, [part.start - SOONER for part in parts]).tolist(), rows]
     stretches = []
     for part, first, end in zip(parts, bounds[:-1], bounds[1:], strict=True):
         if end > first:
-            starts = np.arange(first, end, step)
-            sums = np.add.reduceat(timeline.shares[first:end], starts - first, axis=0)
-            shares = sums / np.diff(np.append(starts, end))[:, None]
+            taken = np.append(np.arange(first, end, step), end)
+            sums = np.add.reduceat(timeline.shares[first:end], taken[:-1] - first, axis=0)
+            shares = sums / np.diff(taken)[:, None]
             shown = shares[:, part.label : part.label + len(part.colors)]
-            stretches.append(Stretch(edges[np.append(starts, end)], shown, part.colors, part.names))
-    found = clip.fit.cuts or () if isinstance(clip, QuantizedClip) else ()
-    cuts = tuple(float(edges[min(round(cut / per_row), rows)]) for cut in found)
-    begins = tuple(edges[bounds[:-1]].tolist())
-    return ShareTimeline(tuple(stretches), float(edges[-1]), begins, cuts, _top(clip, stretches))
+            stretches.append(Stretch(edges[taken], shown, part.colors, part.names))
+    starts = tuple(part.start for part in parts)
+    return ShareTimeline(tuple(stretches), float(edges[-1]), starts, _cuts(clip), _top(clip, stretches))
+
+
+def _cuts(clip: QuantizedClip | BackgroundClip) -> tuple[float, ...]:
+    """The times of the cuts of a clip: another fit begins at each."""
+    if isinstance(clip, BackgroundClip) or not clip.fit.cuts:
+        return ()
+    cuts = set(clip.fit.cuts)
+    return tuple(float(segment.time) for segment in clip.fit.segments if segment.first in cuts)
 
 
 def _parts(clip: QuantizedClip | BackgroundClip) -> list[_Part]:
     """The parts of a clip in which the labels keep their colours."""
     if isinstance(clip, BackgroundClip):
         names = LABELS[1 : clip.background.k]
-        return [_Part(0, 1, FOREGROUND_COLORS[: len(names)], names)]
+        return [_Part(0.0, 1, FOREGROUND_COLORS[: len(names)], names)]
     return [
-        _Part(segment.first, 0, segment.palette.hex, tuple(f"label {label}" for label in range(len(segment.palette))))
+        _Part(
+            float(segment.time),
+            0,
+            segment.palette.hex,
+            tuple(f"label {label}" for label in range(len(segment.palette))),
+        )
         for segment in clip.fit.segments
     ]
 
@@ -104,12 +115,6 @@ def _top(clip: QuantizedClip | BackgroundClip, stretches: list[Stretch]) -> floa
         return 1.0
     most = max(float(stretch.shares.sum(axis=1).max()) for stretch in stretches)
     return next(top for top in TOPS if top >= most - 1e-12)
-
-
-def _frames_per_row(frames: int, rows: int) -> float:
-    """How many frames a row of a timeline stands for: a power of two, if the number of rows allows it."""
-    power = 2 ** math.ceil(math.log2(frames / rows)) if frames > rows else 1
-    return power if math.ceil(frames / power) == rows else frames / rows
 
 
 def _end(clip: QuantizedClip | BackgroundClip) -> float:

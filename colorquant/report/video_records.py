@@ -327,8 +327,8 @@ def _steadiness_lines(row: ClipRecord) -> list[str]:
     flickering, changed = row["flickering"], row["changed"]
     if flickering is None or changed is None:
         return []
-    words = f"from frame to frame {percent(changed)} of the labels change, {percent(flickering)} of the pixels flicker"
-    lines = [f"{words} (their colour moves by less than {row['still']:g} levels)"]
+    words = f"{percent(changed)} of the labels change from frame to frame"
+    lines = [f"{words}, {percent(flickering)} flicker: their colour moves by less than {row['still']:g} levels"]
     before = row.get("unsmoothed")
     if before is not None and before["flickering"] is not None and before["mse"] is not None:
         error = f"mse {before['mse']:.2f} → {row['mse']:.2f}"
@@ -343,7 +343,7 @@ def _fit_lines(row: ClipRecord) -> list[str]:
     segments = row["segments"]
     counts = f"{counted(row['colors_in'], 'distinct colour')} in {counted(row['counted'], 'frame')}"
     if len(segments) == 1:
-        return [f"{counts} · {_objective_words(segments[0])} · {iteration_words(segments[0])}"]
+        return [counts, f"{_objective_words(segments[0])} · {iteration_words(segments[0])}"]
     lines = [f"{counts}, {counted(len(segments), 'fit')}:"]
     for segment in segments[:SHOWN_SEGMENTS]:
         colors = segment["colors"]

@@ -54,7 +54,10 @@ def test_segments_begin_where_their_frames_do():
     assert timeline.turns == timeline.cuts == (pytest.approx(0.4),)
     assert timeline.stretches[0].colors != timeline.stretches[1].colors
     clip = clip_with(100, 400)  # a row is four frames
-    segments = [dataclasses.replace(clip.fit.segments[0], first=first, end=first + 200) for first in (0, 200)]
+    segments = [
+        dataclasses.replace(clip.fit.segments[0], first=first, end=first + 200, time=Fraction(first, 10))
+        for first in (0, 200)
+    ]
     fit = dataclasses.replace(clip.fit, segments=tuple(segments))
     assert share_timeline(dataclasses.replace(clip, fit=fit), 1000).turns == (pytest.approx(20),)
 

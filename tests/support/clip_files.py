@@ -41,7 +41,7 @@ def quantized_clip(
     parts = []
     for first, end in itertools.pairwise(bounds):
         histogram = ColorHistogram.count(np.concatenate(list(frames[first:end])))
-        parts.append(Segment(first, end, fit_palette(histogram, options)))
+        parts.append(Segment(first, end, fit_palette(histogram, options), Fraction(first, FPS)))
     fit = ClipFit(tuple(parts), len(frames), len(frames), 321, cuts=tuple(bounds[1:-1]) if segments > 1 else None)
     indexed = indexed_frames(fit, frames)
     counts = np.array([np.bincount(one.labels.reshape(-1), minlength=fit.k) for one in indexed])
