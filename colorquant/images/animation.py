@@ -9,7 +9,6 @@ specification (W3C, third edition, section 11.3.6) and the container specificati
 from __future__ import annotations
 
 import io
-import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -142,12 +141,13 @@ def resized(rgb: UInt8Array, alpha: UInt8Array | None, size: tuple[int, int]) ->
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of the canvas: ``file`` is an image file of its pixels, ``left`` and ``top`` its place on the canvas.
+    """A part of the canvas: ``decode`` returns its pixels, RGB or RGBA, with notes on them.
 
-    ``disposal`` is KEEP, CLEAR or RESTORE. With ``over`` it is composited over what is there, else it replaces it.
+    ``left`` and ``top`` are its place. ``disposal`` is KEEP, CLEAR or RESTORE. With ``over`` it is composited over what
+    is there, else it replaces it.
     """
 
-    file: Callable[[], bytes]
+    decode: Callable[[], tuple[Image.Image, tuple[str, ...]]]
     left: int
     top: int
     width: int
@@ -157,26 +157,21 @@ class _Part:
     duration: Fraction
 
 
-def _composed(
-    parts: list[_Part], size: tuple[int, int], reading: Reading
-) -> Iterator[tuple[UInt8Array, UInt8Array | None]]:
+def _composed(parts: list[_Part], size: tuple[int, int]) -> Iterator[tuple[UInt8Array, UInt8Array | None]]:
     """Draw the parts one after the other onto a canvas of ``size`` (width, height), and yield it after each."""
     width, height = size
     canvas = Image.new("RGBA", size)
     for part in parts:
-        picture = read_image(part.file(), reading)
+        pixels, _ = part.decode()
         before = canvas.copy() if part.disposal == RESTORE else None
-        if picture.alpha is None:
-            canvas.paste(Image.fromarray(picture.rgb), (part.left, part.top))
-        else:
-            pixels = Image.fromarray(np.dstack([picture.rgb, picture.alpha]))
-            if part.over:
-                canvas.alpha_composite(pixels.crop((0, 0, width - part.left, height - part.top)), (part.left, part.top))
-            else:
-                canvas.paste(pixels, (part.left, part.top))
-        bands = np.asarray(canvas)
-        opacity = np.ascontiguousarray(bands[:, :, 3])
-        yield np.ascontiguousarray(bands[:, :, :3]), None if opacity.min() == 255 else opacity
+        if pixels.mode == "RGB" or not part.over:
+            canvas.paste(pixels, (part.left, part.top))
+        elif part.left < width and part.top < height:
+            visible = (0, 0, min(part.width, width - part.left), min(part.height, height - part.top))
+            canvas.alpha_composite(pixels.crop(visible), (part.left, part.top))
+        alpha = canvas.getchannel("A")
+        opaque = alpha.getextrema() == (255, 255)
+        yield np.array(canvas.convert("RGB")), None if opaque else np.array(alpha)
         if before is not None:
             canvas = before
         elif part.disposal == CLEAR:
@@ -203,7 +198,7 @@ def _gif(data: bytes, reading: Reading) -> Animation:
                 loops, animated = repeats + 1 if repeats else 0, True
             at = after
         elif data[at] == 0x2C:  # an image
-            part, at = _gif_part(data, at, table, control)
+            part, at = _gif_part(data, at, table, control, reading)
             parts.append(part)
             control = (0, 0, 0)
         elif data[at] == 0:  # some programs write empty blocks
@@ -217,26 +212,29 @@ def _gif(data: bytes, reading: Reading) -> Animation:
     if len(parts) == 1:
         width, height = max(width, parts[0].left + parts[0].width), max(height, parts[0].top + parts[0].height)
     check_size((width, height), reading)
-    return _animation("GIF", (width, height), parts, loops, data, reading)
+    return _animation("GIF", (width, height), parts, loops, data)
 
 
-def _gif_part(data: bytes, at: int, table: bytes, control: tuple[int, int, int]) -> tuple[_Part, int]:
+def _gif_part(data: bytes, at: int, table: bytes, control: tuple[int, int, int], reading: Reading) -> tuple[_Part, int]:
     """The image whose descriptor is at ``at``, and the place after it."""
     left, top, width, height, flags = struct.unpack_from("<HHHHB", data, at + 1)
     own_table, start = _color_table(data, at + 10, flags)
     table = own_table or table
     _, after = _sub_blocks(data, start + 1)
+    check_size((width, height), reading)
     settings, delay, transparent = control
     bits = max(1, (len(table) // 3 - 1).bit_length())
 
-    def file() -> bytes:
+    def decode() -> tuple[Image.Image, tuple[str, ...]]:
         header = struct.pack("<6sHHBBB", b"GIF89a", width, height, (0x80 | bits - 1) if table else 0, 0, 0)
         extension = struct.pack("<BBBBHBB", 0x21, 0xF9, 4, 1, 0, transparent, 0) if settings & 1 else b""
         descriptor = struct.pack("<BHHHHB", 0x2C, 0, 0, width, height, flags & 0x40)
-        return b"".join([header, table, extension, descriptor, data[start:after], b"\x3b"])
+        file = b"".join([header, table, extension, descriptor, data[start:after], b"\x3b"])
+        with pillow_errors(("GIF",), reading), Image.open(io.BytesIO(file), formats=("GIF",)) as image:
+            return image.convert("RGBA" if settings & 1 else "RGB"), ()
 
     disposal = {2: CLEAR, 3: RESTORE, 4: RESTORE}.get(settings >> 2 & 7, KEEP)  # some programs write 4 for 3
-    return _Part(file, left, top, width, height, disposal, True, Fraction(delay, 100)), after
+    return _Part(decode, left, top, width, height, disposal, True, Fraction(delay, 100)), after
 
 
 def _color_table(data: bytes, at: int, flags: int) -> tuple[bytes, int]:
@@ -279,7 +277,7 @@ def _png(data: bytes, reading: Reading) -> Animation:
             sequence += 1
         if name == b"fcTL":
             rows = []
-            part = _png_part(body, rows, header, shared)
+            part = _png_part(body, rows, header, shared, reading)
             parts.append(replace(part, over=True) if opaque else part)
         elif name in (b"IDAT", b"fdAT") and parts:
             rows.append(body[4:] if name == b"fdAT" else body)
@@ -288,19 +286,22 @@ def _png(data: bytes, reading: Reading) -> Animation:
     for part in parts:
         if part.left + part.width > width or part.top + part.height > height:
             raise ImageReadError("damaged animation: a frame lies outside its canvas: give a whole file")
-    return _animation("APNG", (width, height), parts, plays, data, reading)
+    return _animation("APNG", (width, height), parts, plays, data)
 
 
-def _png_part(control: memoryview, rows: list[memoryview], header: bytes, shared: bytes) -> _Part:
+def _png_part(control: memoryview, rows: list[memoryview], header: bytes, shared: bytes, reading: Reading) -> _Part:
     """The frame with this fcTL chunk; ``rows`` will hold its compressed data."""
     width, height, left, top, numerator, denominator, dispose, blend = struct.unpack(">xxxxIIIIHHBB", control)
 
-    def file() -> bytes:
+    def decode() -> tuple[Image.Image, tuple[str, ...]]:
         start = chunk(b"IHDR", struct.pack(">II", width, height) + header[8:])
-        return b"".join([PNG_SIGNATURE, start, shared, chunk(b"IDAT", b"".join(rows)), chunk(b"IEND", b"")])
+        file = b"".join([PNG_SIGNATURE, start, shared, chunk(b"IDAT", b"".join(rows)), chunk(b"IEND", b"")])
+        picture = read_image(file, reading)
+        pixels = picture.rgb if picture.alpha is None else np.dstack([picture.rgb, picture.alpha])
+        return Image.fromarray(pixels), picture.notes
 
     duration = Fraction(numerator, denominator or 100)
-    return _Part(file, left, top, width, height, min(dispose, RESTORE), blend == 1, duration)
+    return _Part(decode, left, top, width, height, min(dispose, RESTORE), blend == 1, duration)
 
 
 def _checked_chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
@@ -371,17 +372,12 @@ def _still(name: str, data: bytes, reading: Reading) -> Animation:
     return Animation(name, width, height, (STILL,), 1, alpha, len(data), picture.notes, decode)
 
 
-def _animation(
-    name: str, size: tuple[int, int], parts: list[_Part], loops: int, data: bytes, reading: Reading
-) -> Animation:
+def _animation(name: str, size: tuple[int, int], parts: list[_Part], loops: int, data: bytes) -> Animation:
     """The animation that consists of these parts; the first one is decoded, for the notes on its pixels."""
-    reading = replace(reading, max_pixels=max(reading.max_pixels, math.prod(size)))
-    first = read_image(parts[0].file(), reading)
-    alpha = first.alpha is not None or (parts[0].width, parts[0].height) != size
+    first, notes = parts[0].decode()
+    alpha = first.mode == "RGBA" or (parts[0].width, parts[0].height) != size
     alpha = alpha or any(part.disposal == CLEAR for part in parts[:-1]) or not all(part.over for part in parts)
     durations = tuple(part.duration for part in parts)
     if len(parts) == 1 and not durations[0]:
         durations = (STILL,)
-    return Animation(
-        name, *size, durations, loops, alpha, len(data), first.notes, lambda: _composed(parts, size, reading)
-    )
+    return Animation(name, *size, durations, loops, alpha, len(data), notes, lambda: _composed(parts, size))
