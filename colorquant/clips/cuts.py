@@ -23,15 +23,15 @@ from colorquant.video.frames import Frame
 CELLS = 8  # per channel
 SAMPLED = 64  # rows and columns of pixels, about, that are counted
 REACH = 4  # frames on each side of a cut; also the least length of a scene but the last, and more than a flash has
-WINDOW = 12  # distances of consecutive frames before a cut, at most, that tell how much moves there
+WINDOW = 12  # frames before a cut whose median distance from each other tells how much moves
 LEAST = 0.2  # distance, from 0 to 1, that any cut has
-FACTOR = 2.0  # by which a cut exceeds the median distance of consecutive frames, both before and after it
+FACTOR = 2.0  # by which a cut exceeds that distance, and the greatest one within REACH before and after it
 
 
 def find_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
     """Each frame, and whether a new scene begins with it; the first one does not count as a cut.
 
-    It reads REACH frames ahead. Raises what ``frames`` raises, and passes on all frames before that.
+    It reads REACH frames ahead. Raises what ``frames`` raises.
     """
     cuts = CutFinder()
     waiting: deque[Frame] = deque()
@@ -76,13 +76,10 @@ class CutFinder:
         strength = min(float(np.abs(after - before).sum(axis=1).min()) / 2 for before in self._before)
         if strength < LEAST:
             return False
+        behind = [_distance(one, other) for one, other in pairwise(self._before)]
         ahead = [_distance(one, other) for one, other in pairwise(after)]
-        return strength >= FACTOR * max(_median(self._distances), _median(ahead))
-
-
-def _median(distances: Iterable[float]) -> float:
-    """The median of some distances, 0 where there is none."""
-    return float(np.median([*distances] or [0.0]))
+        usual = float(np.median(self._distances)) if self._distances else 0.0
+        return strength >= FACTOR * max(usual, *behind, *ahead, 0.0)
 
 
 def coarse_histogram(frame: Frame) -> FloatArray:

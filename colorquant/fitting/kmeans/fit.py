@@ -36,6 +36,7 @@ from colorquant.types import FloatArray, IntArray
 
 MAX_ITER, TOL = 100, 0.01  # of the textbook's algorithm, and if the user gives only one of them
 WARM_SHARE = 3  # a search from given centres makes one breath for so many of those of a search from splits
+WARM_LEAST = 3  # breaths, unless a search from splits makes fewer
 MOST_KEPT = 1e-3  # of the inertia: given centres stay where an exact pass would gain no more
 REPAIRS = 8  # rounds in which every centre gets a member and a colour of its own
 PP_CELLS = 1 << 15  # about the most cells from which k-means++ draws: it examines all of them for every centre
@@ -117,7 +118,7 @@ def _from_centers(
     clusters = cluster_sums(points, kept.labels, len(centers))
     if clusters.full and kept.inertia - clusters.loss <= min(effort.gain, MOST_KEPT) * kept.inertia:
         return kept._replace(converged=True)
-    shorter = replace(effort, breaths=-(-effort.breaths // WARM_SHARE))
+    shorter = replace(effort, breaths=max(-(-effort.breaths // WARM_SHARE), min(effort.breaths, WARM_LEAST)))
     tree = Octree.of(weighted.codes, points.w, leaves_wanted(options.k, effort)[1], bands=weighted.code_bands)
     rng = np.random.default_rng([options.seed, 0])
     start = coarse_centers(points, tree, options.k, shorter, rng=rng, centers=centers, progress=progress)
