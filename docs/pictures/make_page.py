@@ -1,4 +1,4 @@
-"""Make the pictures of pages: photograph the tops of two in a browser, in few colours. Needs playwright and chromium.
+"""Make the pictures of pages: photograph the tops of some in a browser, in few colours. Needs playwright and chromium.
 
 python docs/pictures/make_page.py
 """
@@ -17,9 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs" / "pictures"
 SAMPLE = "sample_images/malaga.png"
 PIXEL = (0.72, 0.62)  # where the pointer is, as shares of the width and height of the image on the page
+MOMENT = 0.46  # of the clip, as a share of its length
 COLORS = "96"
 COMMANDS = {  # the picture's name, the command, and the size of the browser's window
     "malaga-page.png": (("kmeans", SAMPLE, "-k", "8"), (1280, 1140)),
+    "clip-page.png": (("video", "sample_images/clip.mp4", "--method", "kmeans", "-k", "8"), (1280, 1060)),
     "malaga-compare-page.png": (("compare", SAMPLE, "-k", "4,16"), (1080, 1640)),
 }
 
@@ -37,6 +39,18 @@ def point_at_a_pixel(page: Page) -> None:
     page.mouse.move(box["x"] + PIXEL[0] * box["width"], box["y"] + PIXEL[1] * box["height"])
 
 
+def go_to_a_moment(page: Page) -> None:
+    """Show a frame in which most shapes are seen."""
+    strip = page.locator("[data-timeline]")
+    box = strip.bounding_box()
+    assert box is not None
+    strip.click(position={"x": MOMENT * box["width"], "y": 40})
+    page.locator("h1").click()
+
+
+STEPS = {"kmeans": point_at_a_pixel, "video": go_to_a_moment}
+
+
 def main() -> None:
     """Write each page, photograph its top, and reduce the photograph's colours."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -45,12 +59,13 @@ def main() -> None:
         )
         for name, (words, (width, height)) in COMMANDS.items():
             page_file, photograph = Path(folder) / f"{name}.html", Path(folder) / name
-            output = ("-o", f"{folder}/out.png") if words[0] == "kmeans" else ()
+            ending = {"kmeans": "png", "video": "mp4"}.get(words[0])
+            output = ("-o", f"{folder}/out.{ending}") if ending else ()
             colorquant(*words, *output, "--html", str(page_file))
             page = browser.new_page(viewport={"width": width, "height": height})
             page.goto(page_file.as_uri())
-            if words[0] == "kmeans":
-                point_at_a_pixel(page)
+            if words[0] in STEPS:
+                STEPS[words[0]](page)
             page.wait_for_timeout(300)
             page.screenshot(path=photograph)
             colorquant("kmeans", str(photograph), "-k", COLORS, "--space", "oklab", "-o", str(PICTURES / name))
