@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,17 +46,20 @@ def video(
     flip: bool = False,
     audio: bool = False,
     attributes: Mapping[str, object] | None = None,
+    muxer: Mapping[str, str] | None = None,
     **options: str,
 ) -> bytes:
     """A video of frames: (h, w, 3 or 4) uint8, or the planes Y, U and V, each (h, w) of ``pixels``.
 
     ``times`` are those of the frames in units of ``time_base``. The display matrix turns by ``rotation`` degrees
-    counterclockwise, with ``flip`` mirrored. ``attributes`` are those of the codec context.
+    counterclockwise, with ``flip`` mirrored. ``attributes`` are those of the codec context, ``muxer`` has the options
+    of the container.
     """
     import av
 
-    stream = io.BytesIO()
-    with av.open(stream, "w", format={"mkv": "matroska"}.get(kind, kind)) as container:
+    place = tempfile.TemporaryDirectory()  # to move its index, FFmpeg opens a file again
+    path = Path(place.name, f"clip.{kind}")
+    with place, av.open(path, "w", format={"mkv": "matroska"}.get(kind, kind), options=dict(muxer or {})) as container:
         video = container.add_stream(codec, rate=rate, options=options)
         video.height, video.width = frames[0].shape[-2:] if frames[0].shape[0] == 3 else frames[0].shape[:2]
         video.pix_fmt = pixels
@@ -77,7 +82,8 @@ def video(
             silence.sample_rate = 8000
             container.mux(sound.encode(silence))
             container.mux(sound.encode(None))
-    return stream.getvalue()
+        container.close()
+        return path.read_bytes()
 
 
 def _rgb(values: np.ndarray) -> av.VideoFrame:
