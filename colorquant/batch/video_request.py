@@ -26,6 +26,7 @@ from colorquant.palette.files import check_room
 from colorquant.quantization import check_choices, check_dithering
 from colorquant.report.figure_kinds import CLIP_FIGURES, Drawing
 from colorquant.report.figures import check_installed
+from colorquant.video.gif_writing import check_gif
 from colorquant.video.opening import ANIMATION_SUFFIXES, is_clip
 from colorquant.video.writing import CLIP_KINDS, check_kind, check_label_kind
 
@@ -150,6 +151,9 @@ class ClipRequest:
     def _check_kind(self, kind: str, crf: int | None) -> None:
         settings = self.settings
         check_kind(kind, crf=crf)
+        if kind == "gif" and settings.background is None:
+            kept = Projection.of(settings.options.space, settings.options.keep_luma).keep_luma
+            check_gif(width=1, height=1, colors=self.k, keeps_lightness=kept)
         if settings.options.alpha is not None and CLIP_KINDS[kind].alpha == "none":
             able = ", ".join(name for name, row in CLIP_KINDS.items() if row.alpha != "none")
             raise OptionError(f"--alpha {settings.options.alpha}: {kind} has no alpha, write one of {able}")
