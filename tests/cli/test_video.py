@@ -284,7 +284,7 @@ WRONG = {
     "refit of nothing": (("--refit", "cuts,0"), "--refit 0 is out of range"),
     "refit and palette": (("--refit", "2", "--palette-out", "p.gpl"), "--refit makes several"),
     "background and refit": (("--background", "knn", "--refit", "cuts"), "--refit is for a fit"),
-    "background and smooth": (("--background", "knn", "--smooth", "1"), "--smooth is for a fit"),
+    "background and smooth": (("--background", "knn", "--smooth", "0.5"), "--smooth is for a fit"),
     "background and palette": (("--background", "knn", "--palette-out", "p.gpl"), "--palette-out shows a fit"),
     "background and posteriors": (("--background", "mog2", "--posteriors", "npy"), "--posteriors shows a fit"),
     "background of nothing": (("--background", "median"), "'median' is not one of 'mog2', 'knn'"),
