@@ -241,6 +241,17 @@ def test_truncated_anywhere_they_are_refused(kind):
         assert frames_of(data[:length]) in ([None, whole] if kind == "png" and length > len(data) - 12 else [None])
 
 
+@pytest.mark.parametrize("kind", ["gif", "png"])
+def test_frames_of_a_truncated_animation_are_read(kind):
+    data = ANIMATIONS[kind]
+    whole = [frame.rgb.tobytes() for frame in open_clip(data).frames()]
+    frames = []
+    with pytest.raises(ImageReadError, match=r"truncated|broken"):
+        frames.extend(frame.rgb.tobytes() for frame in open_clip(data[:-30]).frames())
+    assert 1 < len(frames) < 4
+    assert frames == whole[: len(frames)]
+
+
 def changed(data: bytes, rng) -> bytes:
     damaged = bytearray(data)
     damaged[rng.integers(len(data))] ^= 1 << rng.integers(8)
