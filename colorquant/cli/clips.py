@@ -113,7 +113,7 @@ over_time_options = stack(
         metavar="N",
         default=1,
         show_default=True,
-        help="Count every Nth frame only for the fit.",
+        help="Count only every Nth frame for the fit.",
     ),
     option(
         OVER_TIME,

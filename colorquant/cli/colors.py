@@ -23,7 +23,7 @@ class OneK(click.types.IntParamType):
 
             raise WrongUsage(
                 f"-k {value}: {ctx.info_name} takes one number of colours; to compare several, use "
-                f"colorquant compare -k {value}",
+                f"colorquant compare -k {value}" + " on some of the frames" * (ctx.info_name == "video"),
                 ctx,
             )
         return super().convert(value, param, ctx)
@@ -76,7 +76,9 @@ def number_options(method: str | None) -> tuple[Decorator, ...]:
         criteria, usual = CRITERIA[method], choices.AUTO_DEFAULTS[method]
     fewest = "the fewest colours that reach psnr:35 (dB)"
     targets = f"{fewest}, de:2 (mean CIEDE2000) or ssim:0.95; the most that fit into a PNG of size:50k bytes"
+    noun = "picture"
     if method is None:  # a clip, which is not one picture
+        noun = "clip"
         targets = f"{fewest} or de:2 (mean CIEDE2000)"
     return (
         option(
@@ -87,7 +89,7 @@ def number_options(method: str | None) -> tuple[Decorator, ...]:
             metavar="K|auto",
             default=16,
             show_default=True,
-            help=f"Number of colours, 1 to {choices.MAX_COLORS}, or auto: as many as the picture needs.",
+            help=f"Number of colours, 1 to {choices.MAX_COLORS}, or auto: as many as the {noun} needs.",
         ),
         option(
             COLORS,
@@ -102,6 +104,6 @@ def number_options(method: str | None) -> tuple[Decorator, ...]:
             COLORS,
             "--best-effort",
             is_flag=True,
-            help="If no number of colours reaches the target, write the picture that comes nearest.",
+            help=f"If no number of colours reaches the target, write the {noun} that comes nearest.",
         ),
     )

@@ -66,7 +66,7 @@ class Console:
         """Move the progress bar by one image, or by one of its cells or runs, finished or failed."""
 
     def show_frames(self, words: str, done: int, total: int | None) -> None:
-        """Show, for a single clip, how many frames a pass over it has done, and of how many, if there is a terminal."""
+        """Show how many frames a pass over the current clip has done, and of how many, if there is a terminal."""
 
     def show_progress(self, step: Iteration | SearchStep) -> None:
         """Show a step of a fit's search, its start, or an iteration, if there is a terminal."""
@@ -141,7 +141,8 @@ class TerminalConsole(Console):
             self.bar.advance(self.task)
 
     def show_frames(self, words: str, done: int, total: int | None) -> None:
-        if self.bar:
+        if self.bar:  # of the clips
+            self.show_current(f"{words} {done:,}{'' if total is None else f'/{total:,}'}")
             return
         if words != self.frames_words:  # the next pass
             self.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 import click
@@ -46,7 +46,7 @@ def explain(error: click.UsageError, commands: Iterable[str]) -> str:
     if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Argument):
         if error.param.name == "palettes":
             return f"{context.command_path} needs palettes: name files, images, or built-in palettes; {see}"
-        return f"{context.command_path} needs images: name files, folders, or - for standard input; {see}"
+        return f"{context.command_path} needs {error.param.name}: name files, folders, or - for standard input; {see}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
         return f"{context.command_path} needs {error.param.opts[0]} {error.param.make_metavar(context)}: {see}"
     message = error.format_message()
@@ -56,9 +56,13 @@ def explain(error: click.UsageError, commands: Iterable[str]) -> str:
 
 def unknown_command(name: str, commands: Sequence[str]) -> str:
     """The message for a command that does not exist."""
+    from colorquant.images.videos import has_video_suffix
+
     close = get_close_matches(name.lower(), commands, 1)
     if close:
         return f"there is no command {name}. Did you mean {close[0]}?"
+    if has_video_suffix(Path(name)):
+        return f"{name} is not a command: name one before the clips, as in colorquant video {name}"
     if _is_picture(name):
         return f"{name} is not a command: name one before the images, as in colorquant kmeans {name}"
     return f"there is no command {name}: use one of {', '.join(commands)}"

@@ -74,7 +74,8 @@ def run_videos(
         with batch.open_executor(jobs, threaded=True, isolate=isolate, timeout=timeout) as executor:
             job = request.job()
             if not isolate:
-                job = request.job(console.show_progress, console.show_frames, console.show_trial)
+                shown = console.show_frames if jobs == 1 else None
+                job = request.job(console.show_progress, shown, console.show_trial)
             summary.collect(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))
     if summary.failures:
         raise click.exceptions.Exit(1)

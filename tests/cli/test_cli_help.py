@@ -95,6 +95,9 @@ def test_each_shell_gets_a_script(shell):
 WRONG = {
     "covariance": (["kmeans", "PHOTO", "--covariance", "full"], "it is an option of em"),
     "several k": (["kmeans", "PHOTO", "-k", "4,8"], "use colorquant compare -k 4,8"),
+    "several k of video": (["video", "CLIP", "-k", "4,8"], "use colorquant compare -k 4,8 on some of the frames"),
+    "no clips": (["video"], "colorquant video needs clips: name files, folders, or - for standard input"),
+    "a video and no command": (["film.mkv"], "before the clips, as in colorquant video film.mkv"),
     "several k of em": (["em", "PHOTO", "-k", "4,8"], "use colorquant compare -k 4,8"),
     "command": (["kmean", "PHOTO"], "Did you mean kmeans?"),
     "capitals": (["KMEANS", "PHOTO"], "Did you mean kmeans?"),

@@ -1,7 +1,12 @@
 """``colorquant video`` from the command line to the files that it writes."""
 
 import json
+import os
+import pty
 import shlex
+import subprocess
+import sys
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -419,3 +424,20 @@ def test_both_passes_tell_how_far_they_are(gif, tmp_path):
     job(Input(str(gif)), ClipPaths({"gif": tmp_path / "out.gif"}, name=str(gif), k=2))
     passes = (video_passes.COUNTING, video_passes.WRITING)
     assert steps == [(words, number, FRAMES) for words in passes for number in range(1, FRAMES + 1)]
+
+
+def test_a_terminal_shows_both_passes(gif, tmp_path):
+    leader, follower = pty.openpty()
+    words = ["video", gif, "-k", "2", "-o", tmp_path / "out.gif"]
+    command = [sys.executable, "-m", "colorquant", *map(str, words)]
+    with subprocess.Popen(command, stderr=follower, env={**os.environ, "TERM": "xterm"}) as running:
+        os.close(follower)
+        shown = b""
+        with suppress(OSError):  # the other end is closed
+            while part := os.read(leader, 65536):
+                shown += part
+    os.close(leader)
+    assert running.returncode == 0, shown
+    text = shown.decode()
+    assert text.index("counting colours") < text.index("writing frames") < text.index("out.gif: 5 frames")
+    assert "5/5 frames" in text
