@@ -22,8 +22,8 @@ from colorquant.video.writing import open_writer
 SIDE = 640  # longest side of a preview
 STILLS = 120  # most pictures, where the preview is not a video
 STILL_PIXELS = 10_000_000  # most pixels of all of them
-FRAMES = 1500  # most frames of a video
-VIDEO_PIXELS = 120_000_000  # most pixels of all of them: at CRF some 10 MB
+FRAMES = 900  # most frames of a video
+VIDEO_PIXELS = 60_000_000  # most pixels of all of them: at CRF some 2 MB, and 15 MB if they are nothing but noise
 CRF = 28
 
 
@@ -150,13 +150,13 @@ class _Video:
         self._times: list[Fraction] = []
         self._middle, self._every, self._most = shown // 2, every, 2 * shown
         self._waiting: IndexedFrame | None = None
-        self._poster: Still | None = None
+        self._poster: tuple[Frame, IndexedFrame] | None = None
 
     def add(self, before: Frame, after: IndexedFrame) -> None:
         if len(self._times) == self._most:
             return  # the clip has many more frames than it had when they were counted
         if len(self._times) <= self._middle:
-            self._poster = _still(before, after)
+            self._poster = before, after
         self._write(after.time)
         self._times.append(after.time)
         both = np.concatenate([before.rgb, after.rgb])
@@ -173,10 +173,8 @@ class _Video:
         self._write(end)
         self._writer.finish()
         self._staged.commit()
-        video, cut = self._path.read_bytes(), len(self._times) == self._most
-        return ClipPreview(
-            self.width, self.height, self._every, tuple(self._times), end, self._poster, video=video, cut=cut
-        )
+        video, cut, poster = self._path.read_bytes(), len(self._times) == self._most, _still(*self._poster)
+        return ClipPreview(self.width, self.height, self._every, tuple(self._times), end, poster, video=video, cut=cut)
 
 
 def _are_few(info: ClipInfo, frames: int) -> bool:
