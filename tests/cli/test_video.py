@@ -175,6 +175,16 @@ def test_a_page_and_a_figure_show_the_clip(run, gif, tmp_path):
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("words", [("-k", 3), ("--background", "mog2", "--no-shadows")], ids=["fit", "background"])
+def test_the_same_command_makes_the_same_page_and_figure(run, gif, tmp_path, words):
+    files = (tmp_path / "page.html", tmp_path / "f.svg")
+    made = []
+    for _ in range(2):
+        assert run("video", gif, *words, "--html", files[0], "--figure", files[1], "-f", "-q").exit_code == 0
+        made.append([path.read_bytes() for path in files])
+    assert made[0] == made[1]
+
+
 def test_the_number_of_colours_can_be_chosen(run, gif, tmp_path):
     row = record(run("video", gif, "-k", "auto", "--method", "kmeans", "--target", "psnr:20", "--json"))
     assert row["auto"]["criterion"] == "psnr"
