@@ -5,7 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from support.sample_clip import draw_frames
+from make_clip import draw_frames
 
 from colorquant.clips.background import ForegroundLabeller
 from colorquant.errors import OptionError

@@ -1,10 +1,13 @@
 """The sample clip is what its script draws, with the classes of its pixels."""
 
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
-from support.sample_clip import SAMPLES, draw_frames, script
+from make_clip import CLASSES, COLOURS, NOISE, Scene, draw_frames, read_classes
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_images"
 
 
 def test_frames_have_the_size_of_the_clip_and_noise_of_their_own():
@@ -14,7 +17,7 @@ def test_frames_have_the_size_of_the_clip_and_noise_of_their_own():
     assert first.dtype == labels.dtype == np.uint8
     still = labels[150:, 200:] == 0
     change = (second[150:, 200:].astype(int) - first[150:, 200:])[still]
-    assert change.std() == pytest.approx(script()["NOISE"] * 2**0.5, rel=0.05)
+    assert change.std() == pytest.approx(NOISE * 2**0.5, rel=0.05)
     assert abs(change.mean()) < 0.1
 
 
@@ -27,20 +30,20 @@ def test_the_same_frames_on_every_run_and_at_any_size():
 
 
 def test_each_shape_has_its_colour_and_one_enters_while_another_leaves():
-    names, colours = script()["CLASSES"], np.array(script()["COLOURS"])
-    scene = script()["Scene"](0.5)
+    colours = np.array(COLOURS)
+    scene = Scene(0.5)
     present = []
     for seconds in (0.0, 9.0):
         picture, labels = scene.draw(seconds)
         for label in np.unique(labels):
             of_shape = picture[labels == label].mean(axis=0)
             assert np.abs(colours - of_shape).sum(axis=1).argmin() == label
-        present.append({names[label] for label in np.unique(labels)})
+        present.append({CLASSES[label] for label in np.unique(labels)})
     assert present == [{"background", "ball", "balloon", "wedge"}, {"background", "ball", "block", "wedge"}]
 
 
 def test_the_animation_has_the_classes():
-    read = script()["read_classes"](SAMPLES / "clip-labels.gif")
+    read = read_classes(SAMPLES / "clip-labels.gif")
     for (_, labels), classes in zip(draw_frames(count=4, noise=0), islice(read, 4), strict=True):
         assert np.array_equal(labels, classes)
 
