@@ -1,7 +1,8 @@
 """Make the pictures of docs/labs.md: run its commands, and make what they wrote small.
 
-    python docs/pictures/make_labs.py
+    python docs/pictures/make_labs.py [HEADING...]
 
+With headings it makes only the pictures of these sections, such as "A video".
 In the document, ``<!-- made of FILE -->`` after a picture names the file that it is made of.
 """
 
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +23,13 @@ from PIL import Image
 
 from colorquant import FitOptions, quantize
 from colorquant.quantization import encode_png
+from colorquant.video.opening import open_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "labs.md"
 LARGEST = 62_000  # bytes
 WIDTHS, COLORS = (800, 720, 640, 560, 480, 400), 48
+FRAME = 137  # of a video
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,13 @@ def _blocks(text: str) -> list[Block]:
 
 
 def small(path: Path) -> bytes:
-    """The picture in a file as it is where it has a small palette, else narrower and in COLORS colours."""
+    """The picture in a file as it is where it has a small palette, else narrower and in COLORS colours.
+
+    Of a video it is the frame with the number FRAME.
+    """
+    if path.suffix == ".mp4":
+        frame = next(islice(open_clip(path).frames(), FRAME, None))
+        return encode_png(quantize(frame.rgb, FitOptions("kmeans", COLORS, "oklab")))
     with Image.open(path) as opened:
         if opened.mode != "RGB" and path.stat().st_size <= LARGEST:
             return path.read_bytes()
@@ -71,7 +81,9 @@ def small(path: Path) -> bytes:
 
 def main() -> None:
     """Run every block that has a picture, in a folder of its own."""
-    for block in (block for blocks in experiments().values() for block in blocks if block.pictures):
+    sections = experiments()
+    titles = sys.argv[1:] or sections
+    for block in (block for title in titles for block in sections[title] if block.pictures):
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "sample_images").symlink_to(ROOT / "sample_images")
             for words in block.commands:
