@@ -7,12 +7,16 @@ FUZZ_SECONDS := 60
 COMPILE := $(BIN)/python -m compileall -q colorquant
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test test-slow fuzz lint format bench bench-full bench-setup samples clean
+.PHONY: demo demo-video test test-slow fuzz lint format bench bench-full bench-setup samples clean
 
 demo: $(VENV)/installed  ## quantize the sample picture with EM and with k-means
 	$(BIN)/colorquant em sample_images/malaga.png -k 4 --space ycrcb -o out/ --force
 	$(BIN)/colorquant kmeans sample_images/malaga.png -k 16 -o out/ --force
 	@echo "The results lie in out/: malaga-em4.png and malaga-kmeans16.png"
+
+demo-video: $(VENV)/installed-video  ## segment the sample clip, as a video and as an animation, with a page
+	$(BIN)/colorquant video sample_images/clip.mp4 -k 5 --covariance full --standardize --protect small -o out/ --write mp4,gif --html out/clip.html --force
+	@echo "The results lie in out/: clip-em5.mp4, clip-em5.gif, and the page clip.html with a player"
 
 test: lint  ## lint, then all tests but the slow ones
 	@$(COMPILE)

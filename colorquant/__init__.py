@@ -1,4 +1,4 @@
-"""Colour quantization and colour segmentation of images with k-means and Gaussian mixtures.
+"""Colour quantization and colour segmentation of images and videos with k-means and Gaussian mixtures.
 
     import colorquant as cq
     q = cq.quantize("photo.jpg", k=16)
