@@ -138,16 +138,18 @@ class ClipPasses:
         Returns the number of frames. Raises ImageReadError where they are others than those of the fit, and
         OutputError.
         """
-        number, writing = 0, 0.0
+        number, labelling, writing = 0, 0.0, 0.0
         with ExitStack() as stack:
             writers = open_writers(stack)
             for number, frame in enumerate(self.frames, 1):
                 if fit is not None and number > fit.frames:
                     break
-                indexed = labeller.label(frame)
                 start = time.perf_counter()
+                indexed = labeller.label(frame)
+                labelled = time.perf_counter()
                 writers.write(frame, indexed)
-                writing += time.perf_counter() - start
+                labelling += labelled - start
+                writing += time.perf_counter() - labelled
                 self._show(WRITING, number)
             if fit is not None and number != fit.frames:
                 raise ImageReadError(
@@ -157,9 +159,8 @@ class ClipPasses:
             start = time.perf_counter()
             writers.finish()
             writing += time.perf_counter() - start
-        reading, using = self.frames.times()
-        self.seconds["read"] += reading
-        self.seconds |= {"label": max(0.0, using - writing), "write": writing}
+        self.seconds["read"] += self.frames.times()[0]
+        self.seconds |= {"label": labelling, "write": writing}
         return number
 
     def _show(self, words: str, number: int) -> None:

@@ -54,8 +54,8 @@ def _areas(axes: Axes, stretch: Stretch) -> None:
         lower, upper = heights[:, label], heights[:, label + 1]
         axes.fill_between(times, lower, upper, facecolor=color, edgecolor="none", linewidth=0)
     for label in range(1, len(stretch.colors)):
-        here = stretch.shares[:, label - 1 : label + 1].min(axis=1) > 0
-        line = np.where(np.repeat(here, 2), heights[:, label], np.nan)
+        between = (stretch.shares[:, label] > 0) & (heights[::2, label] > 0)  # areas above and below the line
+        line = np.where(np.repeat(between, 2), heights[:, label], np.nan)
         axes.plot(times, line, color=canvas.INK, lw=2.2 * thin, solid_joinstyle="miter")
         axes.plot(times, line, color="white", lw=thin, solid_joinstyle="miter")
 
