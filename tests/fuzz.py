@@ -20,10 +20,11 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from support import damage
+from support.encoded_clips import animation, pictures, video
 from support.forked import Ended, run, warm
 
 SECONDS = 20
@@ -38,6 +39,8 @@ COMMANDS = (  # a file is as good as another to most of them, so they come by we
     (4, ("kmeans", "{file}", "-k", "3", "--space", "gray", *FAST)),
     (6, ("em", "{file}", "-k", "3", "--max-iter", "5", *FAST)),
     (2, ("em", "{file}", "-k", "2", "--space", "ycrcb", "--max-iter", "5", *FAST)),
+    (10, ("video", "{file}", "-k", "3", "--method", "kmeans", "--effort", "fast", "-q", "-o", "out.gif")),
+    (2, ("video", "{file}", "-k", "2", "--keep-partial", "--labels", "npy", "--effort", "fast", "-q", "-o", "out.mkv")),
     (6, ("compare", "whole.png", "--truth", "{file}", "-k", "2", "--method", "kmeans", "--json", "-q")),
 )
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 16, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
@@ -45,10 +48,17 @@ NUMBERS = (0, 1, 2, 3, 4, 7, 8, 16, 127, 128, 255, 256, 32767, 32768, 65535, 655
 
 def corpus(folders: list[Path]) -> list[Callable[[], bytes]]:
     """Functions that return a file's bytes; the generated files come as often as those of the folders."""
-    made = [*damage.samples().values(), *damage.bombs().values()]
+    made = [*damage.samples().values(), *damage.bombs().values(), *clips()]
     paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     small = [path.read_bytes for path in paths if 0 < path.stat().st_size <= LARGEST]
     return [(lambda data=data: data) for data in made] * max(1, len(small) // len(made)) + small
+
+
+def clips() -> list[bytes]:
+    """Small videos and animations."""
+    frames = pictures(6)
+    videos = [video(frames), video(frames, "mkv"), video(frames, "avi", "mpeg4"), video(frames, "webm", "libvpx")]
+    return [*videos, *(animation(frames, kind) for kind in ("GIF", "PNG", "WEBP"))]
 
 
 def mutated(data: bytes, other: bytes, chance: random.Random) -> bytes:
@@ -96,8 +106,8 @@ def _with_checksums(data: bytes) -> bytes:
     return bytes(fixed)
 
 
-def fault(ended: Ended, folder: Path, before: set[str]) -> str | None:
-    """What is wrong with the end of a run; None where nothing is."""
+def fault(ended: Ended, folder: Path, before: set[str], command: Sequence[str]) -> str | None:
+    """What is wrong with the end of a run of ``command``; None where nothing is."""
     left = {path.name for path in folder.iterdir()} - before
     lines = ended.stderr.splitlines()
     if ended.code is None:
@@ -110,7 +120,7 @@ def fault(ended: Ended, folder: Path, before: set[str]) -> str | None:
         return "a temporary file is left"
     if ended.code == 0:
         return f"said: {lines[0]}" if lines else None
-    if left:
+    if left and "--keep-partial" not in command:
         return f"refused, but {', '.join(sorted(left))} written"
     if len(lines) != 1 or not re.match(r"Error: \S", lines[0]) or "unexpected" in lines[0]:
         return f"said: {' / '.join(lines[-2:])}"
@@ -145,7 +155,7 @@ def fuzz(files: list[Callable[[], bytes]], seconds: float, seed: int, findings: 
                 ended = run([*words, "-f"], folder=folder, limits=LIMITS, seconds=5 * SECONDS)
             ends[ended.code] += 1
             slowest = max(slowest, ended.seconds)
-            wrong = fault(ended, folder, before)
+            wrong = fault(ended, folder, before, command)
             for path in folder.iterdir():
                 if path.name not in before:
                     path.unlink()

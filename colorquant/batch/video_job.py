@@ -77,6 +77,8 @@ class ClipJob:
             if _state(item.source) != before:
                 raise ImageReadError("the file changed while it was read: run again once it is complete")
             start = time.perf_counter()
+            old = _older_frames(paths, file.frames, k)
+            file = replace(file, notes=(*file.notes, *old), warnings=(*file.warnings, *old))
             file = replace(file, outputs=_written(paths, file.frames, k, staged))
             encode_others(file, paths, staged, work.writers.preview)
             file = replace(file, outputs=_written(paths, file.frames, k, staged))
@@ -190,3 +192,9 @@ def _written(paths: ClipPaths, frames: int, k: int, staged: StagedFiles) -> tupl
         if found:
             written.append(WrittenOutput(str(found[0]), sum(sizes[path] for path in found), len(found)))
     return tuple(written)
+
+
+def _older_frames(paths: ClipPaths, frames: int, k: int) -> tuple[str, ...]:
+    """Warnings about numbered files of a longer run that would follow those of this one."""
+    following = [next(files.each(frames=1, k=k, first=frames)) for files in paths.outputs().values() if files.per_frame]
+    return tuple(f"{path} is left of a longer run, and perhaps more after it" for path in following if path.exists())

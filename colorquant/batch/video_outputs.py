@@ -67,12 +67,12 @@ class ClipFiles:
     per_frame: bool = False
     per_label: bool = False
 
-    def each(self, *, frames: int, k: int) -> Iterator[Path]:
-        """All files, for so many frames and labels."""
+    def each(self, *, frames: int, k: int, first: int = 0) -> Iterator[Path]:
+        """All files, for so many labels, and so many frames from the number ``first`` on."""
         labels = [numbered(self.path, label, k) for label in range(k)] if self.per_label else [self.path]
         for path in labels:
             if self.per_frame:
-                yield from (frame_path(path, number, DIGITS) for number in range(frames))
+                yield from (frame_path(path, number, DIGITS) for number in range(first, first + frames))
             else:
                 yield path
 

@@ -25,6 +25,10 @@ OTHER_NAMES = {
     "--floyd": "--dither",
     "--nofs": "--dither",
     "--quality": "--target",
+    "--framerate": "--fps",
+    "--resize": "--scale",
+    "--from": "--start",
+    "--to": "--end",
 }
 
 

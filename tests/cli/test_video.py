@@ -245,6 +245,8 @@ def test_existing_files_stay_unless_they_may_be_replaced(run, gif, tmp_path):
     assert run(*words, "--dry-run").exit_code == 1
     assert run(*words, "-f").exit_code == 0
     assert old.read_bytes().startswith(b"\x89PNG")
+    replaced = run(*words, "-f", "--end", "0.1")
+    assert f"{tmp_path / 'out' / 'clip-em2-000003.png'} is left of a longer run" in replaced.stderr
     skipped = run(*words, "--skip-existing")
     assert (skipped.exit_code, "skipped, it exists" in skipped.stderr) == (0, True)
 
