@@ -305,7 +305,7 @@ def clip_detail_lines(row: ClipRecord) -> list[str]:
         lines += [*_fit_lines(row), *_steadiness_lines(row)]
     times = [f"{stage} {seconds:.2f} s" for stage, seconds in row["seconds"].items()]
     rate = row["frames_per_second"]
-    lines.append(" · ".join([*times, *([] if rate is None else [f"{rate:,.1f} frames/s"])]))
+    lines += [" · ".join(times), *([] if rate is None else [f"{rate:,.1f} frames per second, all stages together"])]
     lines += [_output_words(one) for one in row["outputs"][1:]]
     return [f"  {line}" for line in lines]
 
@@ -328,7 +328,7 @@ def _steadiness_lines(row: ClipRecord) -> list[str]:
     if flickering is None or changed is None:
         return []
     words = f"{percent(changed)} of the labels change from frame to frame"
-    lines = [f"{words}, {percent(flickering)} flicker: their colour moves by less than {row['still']:g} levels"]
+    lines = [f"{words}, {percent(flickering)} flicker (--still {row['still']:g})"]
     before = row.get("unsmoothed")
     if before is not None and before["flickering"] is not None and before["mse"] is not None:
         error = f"mse {before['mse']:.2f} → {row['mse']:.2f}"

@@ -75,12 +75,13 @@ def test_the_line_of_a_clip(clip):
 
 
 def test_details(clip):
-    first, fit, objective, steady, times = clip_detail_lines(clip_record(clip))
+    first, fit, objective, steady, times, rate = clip_detail_lines(clip_record(clip))
     assert first == "  mp4, h264, 16 × 12, 0.8 s, 10 frames per second · 20 → 8.0 kB (−60 %)"
     assert fit == "  321 distinct colours in 8 frames"
     assert objective.startswith("  log-likelihood -")
-    assert "4.0 % of the labels change from frame to frame, 1.2 % flicker: " in steady
-    assert times.endswith("write 0.25 s · 4.0 frames/s")
+    assert "4.0 % of the labels change from frame to frame, 1.2 % flicker (--still 4)" in steady
+    assert times.endswith("label 0.25 s · write 0.25 s")
+    assert rate == "  4.0 frames per second, all stages together"
     outputs = (WrittenOutput("a.mp4", 1), WrittenOutput("a-labels-000001.png", 2_500, 8))
     assert clip_detail_lines(clip_record(quantized_clip(moving_frames(), outputs=outputs)))[-1] == (
         "  a-labels-000001.png and 7 more, 2.5 kB"
