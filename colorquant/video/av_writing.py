@@ -17,7 +17,7 @@ from colorquant.types import AnyArray, UInt8Array
 from colorquant.video.av_audio import AudioCopy, AudioSource
 from colorquant.video.frame_files import NO_FRAME, LabelType, label_values
 from colorquant.video.frames import ClipInfo, IndexedFrame
-from colorquant.video.ycbcr import alpha_of, planes, planes_with_alpha
+from colorquant.video.ycbcr import alpha_of, full_planes, planes, planes_with_alpha
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
@@ -53,12 +53,19 @@ class Encoding:
     yuv: bool = False
 
 
-def _h264(container: str, info: ClipInfo, crf: int) -> Encoding:
-    """H.264 with a quarter of the chroma, which every player shows; B frames would make the times of MP4 inexact."""
+def h264(container: str, info: ClipInfo, crf: int) -> Encoding:
+    """H.264: in MP4 with a quarter of the chroma, which every player shows, and in Matroska with all of it.
+
+    With B frames an MP4 cannot hold how long frames of different durations last.
+    """
+    mp4 = container == "mp4"
     ahead = LOOKAHEAD // (info.width * info.height * 3 // 2)
-    options = {"preset": "faster", "tune": "animation", "crf": str(crf), "bf": "0"}
+    options = {"preset": "faster", "tune": "animation", "crf": str(crf)}
+    options["bf"] = "0" if mp4 and info.variable else "3"
     options["rc-lookahead"] = str(min(max(ahead, FEWEST_AHEAD), MOST_AHEAD))
-    return Encoding(container, H264, "yuv420p", lambda frame: planes(frame, even=True), options, True, True)
+    if mp4:
+        return Encoding(container, H264, "yuv420p", lambda frame: planes(frame, even=True), options, True, True)
+    return Encoding(container, H264, "yuv444p", full_planes, options, yuv=True)
 
 
 def _vp9(info: ClipInfo, crf: int) -> Encoding:
@@ -235,8 +242,8 @@ class VideoFile:
         after = f"{self._width}×{self._height}"
         if after != before:
             self._notes.append(
-                f"{before} pixels became {after}, since H.264 with a quarter of the chroma has even sizes: "
-                "the last column or row is repeated"
+                f"{before} pixels became {after}: "
+                "MP4 is written with even sizes, and the last column or row is repeated"
             )
 
     def _added_stream(self) -> VideoStream:
@@ -326,7 +333,7 @@ def video_writer(kind: str, destination: Destination) -> VideoFile:
     if kind == "webm":
         return VideoFile(destination, _vp9(info, crf), audio=True)
     notes = ["H.264 has no transparency: the frames are laid over black"] if info.has_alpha else []
-    return VideoFile(destination, _h264("mp4" if kind == "mp4" else "matroska", info, crf), notes, audio=True)
+    return VideoFile(destination, h264("mp4" if kind == "mp4" else "matroska", info, crf), notes, audio=True)
 
 
 def label_video_writer(destination: Destination, *, dtype: LabelType) -> VideoFile:

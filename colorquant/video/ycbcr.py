@@ -1,4 +1,4 @@
-"""Frames in the colours of a palette as the planes Y, Cb and Cr of a video, with a quarter of the chroma (4:2:0).
+"""Frames in the colours of a palette as the planes Y, Cb and Cr of a video, with all of the chroma or a quarter of it.
 
 The matrix is that of ITU-R BT.601 in the limited range: Y from 16 to 235, Cb and Cr from 16 to 240 (section 2.5 of the
 recommendation). FFmpeg and OpenCV decode BT.709 as exactly, but browsers that convert with libyuv do not: they show a
@@ -22,6 +22,7 @@ MATRIX = np.array(
 ) * (np.array([[219], [224], [224]]) / 255)
 OFFSET = np.array([16, 128, 128])
 Planes = tuple[UInt8Array, ...]
+Channels = tuple[Float32Array, Float32Array, Float32Array]
 
 
 def on_black(frame: IndexedFrame) -> UInt8Array:
@@ -46,28 +47,33 @@ def planes(frame: IndexedFrame, *, even: bool) -> Planes:
     Each value of chroma is the mean of four pixels. With ``even`` an odd height or width becomes even: the last row or
     column is repeated.
     """
-    opaque = alpha_of(frame) is None
-    luma, *chroma = _planes(frame, on_black(frame) if frame.painted is not None or not opaque else None)
-    return _evened(luma) if even else luma, *chroma
+    y, cb, cr = _channels(frame)
+    luma = np.rint(y).astype(np.uint8)
+    return _evened(luma) if even else luma, _quarter(cb), _quarter(cr)
+
+
+def full_planes(frame: IndexedFrame) -> Planes:
+    """Y, Cb and Cr, each (h, w) uint8, of a frame that is laid over black (4:4:4)."""
+    return tuple(np.rint(channel).astype(np.uint8) for channel in _channels(frame))
 
 
 def planes_with_alpha(frame: IndexedFrame) -> Planes:
     """The planes of :func:`planes`, not laid over anything, and alpha (h, w)."""
     alpha = alpha_of(frame)
     opaque = np.full(frame.labels.shape, 255, np.uint8)
-    return *_planes(frame, frame.rgb), opaque if alpha is None else alpha
+    y, cb, cr = _converted(frame.rgb)
+    return np.rint(y).astype(np.uint8), _quarter(cb), _quarter(cr), opaque if alpha is None else alpha
 
 
-def _planes(frame: IndexedFrame, rgb: UInt8Array | None) -> Planes:
-    """Y, Cb and Cr of ``rgb`` (h, w, 3); with None those of the entries of the frame's labels."""
-    if rgb is None:
-        y, cb, cr = (channel[frame.labels] for channel in _converted(frame.colors))
-    else:
-        y, cb, cr = _converted(rgb)
-    return np.rint(y).astype(np.uint8), _quarter(cb), _quarter(cr)
+def _channels(frame: IndexedFrame) -> Channels:
+    """Y, Cb and Cr of the pixels of a frame that is laid over black."""
+    if frame.painted is None and alpha_of(frame) is None:
+        y, cb, cr = _converted(frame.colors)
+        return y[frame.labels], cb[frame.labels], cr[frame.labels]
+    return _converted(on_black(frame))
 
 
-def _converted(rgb: UInt8Array) -> tuple[Float32Array, Float32Array, Float32Array]:
+def _converted(rgb: UInt8Array) -> Channels:
     """The three channels of colours (..., 3), each (...) float32, not rounded."""
     values = (rgb @ MATRIX.T.astype(np.float32) + OFFSET.astype(np.float32)).astype(np.float32)
     return values[..., 0], values[..., 1], values[..., 2]

@@ -97,10 +97,10 @@ def times(frames) -> list[tuple[Fraction, Fraction]]:
 @pytest.mark.parametrize("kind", VIDEOS)
 def test_all_frames_keep_their_times(kind, size, tmp_path):
     frames = random_frames(size)
-    path, notes = painted(kind, tmp_path, frames)
+    path, notes = painted(kind, tmp_path, frames, info_of(*size, variable=True))
     clip = open_clip(path)
     assert times(clip.frames()) == times(frames)
-    even = kind != "webm" and (size[0] % 2 or size[1] % 2)
+    even = kind == "mp4" and (size[0] % 2 or size[1] % 2)
     assert (clip.info.height, clip.info.width) == (tuple(side + side % 2 for side in size) if even else size)
     assert [("even sizes" in note) for note in notes] == [True] * bool(even)
 
@@ -307,6 +307,16 @@ def test_times_between_ticks_never_coincide(tick, tmp_path):
     ]
     path, _ = painted("mp4", tmp_path, frames, replace(info_of(64, 96), tick=tick))
     assert len(list(open_clip(path).frames())) == len(frames)
+
+
+@pytest.mark.parametrize(("kind", "crf"), [*LOSSY, ("mkv", 0)])
+def test_the_last_frame_of_a_constant_rate_lasts_as_long_as_the_others(kind, crf, tmp_path):
+    labels = np.random.default_rng(5).integers(0, 2, (12, 16, 16))
+    tenth = Fraction(1, 10)
+    frames = [clips.still(labels[number], time=number * tenth, duration=tenth) for number in range(12)]
+    path, _ = painted(kind, tmp_path, frames, info_of(16, 16, rate=Fraction(10)), crf=crf)
+    assert times(open_clip(path).frames()) == times(frames)
+    assert open_clip(path).info.duration == Fraction(12, 10)
 
 
 def test_the_index_of_an_mp4_is_at_the_front(tmp_path):
