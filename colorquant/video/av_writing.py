@@ -32,6 +32,7 @@ LOOKAHEAD = 64 << 20  # bytes, about, of the frames that an encoder keeps to loo
 FEWEST_AHEAD, MOST_AHEAD = 10, 40  # frames
 SRGB, BT_709, BT_601, LIMITED = 13, 1, 6, 1  # of ITU-T H.273: a transfer, primaries, a matrix; and FFmpeg's range
 BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: no version of the encoder in the file
+QUARTER = {"chroma_sample_location": "center"}  # chroma lies in the middle of the four pixels that it is the mean of
 SPLIT = 16  # pixels: FFV1 cannot cut smaller frames into slices
 DEFAULT_RATE = Fraction(25)  # frames per second
 FINEST = Fraction(1, 90_000)  # seconds: the unit of time where that of the clip is not known
@@ -64,12 +65,13 @@ def h264(container: str, info: ClipInfo, crf: int) -> Encoding:
     options["bf"] = "0" if mp4 and info.variable else "3"
     options["rc-lookahead"] = str(min(max(ahead, FEWEST_AHEAD), MOST_AHEAD))
     if mp4:
+        options |= QUARTER
         return Encoding(container, H264, "yuv420p", lambda frame: planes(frame, even=True), options, True, True)
     return Encoding(container, H264, "yuv444p", full_planes, options, yuv=True)
 
 
 def _vp9(info: ClipInfo, crf: int) -> Encoding:
-    options = {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "1"}
+    options = {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "1", **QUARTER}
     if info.has_alpha:
         return Encoding("webm", "libvpx-vp9", "yuva420p", planes_with_alpha, options, yuv=True)
     return Encoding("webm", "libvpx-vp9", "yuv420p", lambda frame: planes(frame, even=False), options, yuv=True)
