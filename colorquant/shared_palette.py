@@ -38,6 +38,9 @@ if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.mapping.dithering import Dithering
 
 
+MOST_ROWS = 1 << 18  # of a mixture that is fitted in cells
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedPalette(Palette):
     """A palette with the fitted model that it comes from.
@@ -97,12 +100,15 @@ def fit_palette(
     progress: engines.Progress | None = None,
     dithering: Dithering | None = None,
     start: FittedPalette | None = None,
+    cells: bool = False,
 ) -> FittedPalette:
     """Fit one palette to a colour histogram, such as the sum of several images' histograms.
 
     ``paint``, ``assign`` and ``progress`` are those of :func:`quantize`. With ``dithering`` the colours suit images
     that will be dithered so: they lie further out than the means of their clusters. The fit starts from the model of
-    the palette ``start``, if that has as many clusters in the same features. Raises OptionError for an engine that fits
+    the palette ``start``, if that has as many clusters in the same features. With ``cells`` a mixture for more than
+    MOST_ROWS colours is fitted to the means of cells of near ones, which takes a fraction of the time; its
+    log-likelihood is then that of these means. Raises OptionError for an engine that fits
     pixels, for an empty histogram, and as :func:`quantize` does.
     """
     check_choices(options, paint, assign)
@@ -118,6 +124,8 @@ def fit_palette(
     projection = projection_of(options)
     untouched = projection.lossless and are_enough(options.k, histogram, options.lock)
     weighted = WeightedFeatures.of(histogram, projection, merge=not untouched, protect=options.protect)
+    if cells and options.method == "em":
+        weighted = weighted.in_cells(MOST_ROWS)
     model = None if start is None or not _can_start(start, options) else start.model
     fit = assigned_fit(engines.fit(weighted, options, progress, start=model), weighted, assign)
     labelling = Labelling.of(weighted, fit)

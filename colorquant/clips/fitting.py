@@ -15,7 +15,7 @@ from colorquant.clips.matching import MOST_MATCHED, continued
 from colorquant.clips.results import ClipFit, Segment
 from colorquant.color.frame_counting import FrameCounter
 from colorquant.color.histogram import ColorHistogram
-from colorquant.color.packing import pack
+from colorquant.color.packing import distinct_keys, pack
 from colorquant.color.rgba import OPAQUE
 from colorquant.errors import EngineError, ImageReadError, OptionError
 from colorquant.fitting.engines import Progress, histogram_for, resolve
@@ -170,7 +170,8 @@ class _Segments:
         self.frames, self._counter = 0, None
         if len(total):
             keys = pack(total.colors)
-            self._seen = np.union1d(self._seen, keys if total.has_alpha else keys << np.uint32(8) | np.uint32(OPAQUE))
+            keys = keys if total.has_alpha else keys << np.uint32(8) | np.uint32(OPAQUE)
+            self._seen = distinct_keys(self._seen, keys)
             start = time.perf_counter()
             self.done.append(Segment(self._first, self._read, self._fitted(total), self._time))
             self.seconds += time.perf_counter() - start
@@ -192,6 +193,7 @@ class _Segments:
                 progress=self._progress,
                 dithering=self._dithering,
                 start=before,
+                cells=True,
             )
 
         if before is not None:

@@ -66,7 +66,7 @@ class FrameCounter:
         if self._table is None:
             return others
         counts = self._table if self._carried is None else self._table + self._carried
-        keys = np.flatnonzero(counts)
+        keys = np.flatnonzero(counts != 0)
         colors, counts = unpack(keys.astype(np.uint32)), counts[keys].astype(np.int64)
         order = morton_order(morton_codes(colors))
         counted = ColorHistogram(colors[order], counts[order])

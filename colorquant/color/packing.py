@@ -32,6 +32,15 @@ def pack(colors: UInt8Array) -> UInt32Array:
     return keys
 
 
+def distinct_keys(*keys: UInt32Array) -> UInt32Array:
+    """The distinct ones of keys (n,), ascending; of several arrays together. Faster than ``np.unique``."""
+    ascending = np.concatenate(keys)
+    ascending.sort()
+    first = np.ones(len(ascending), np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
+    return ascending[first]
+
+
 def unpack(keys: UInt32Array, channels: int = 3) -> UInt8Array:
     """Keys (n,) uint32 of :func:`pack` as colours (n, channels) uint8."""
     colors = np.empty((len(keys), channels), np.uint8)

@@ -75,6 +75,30 @@ class WeightedFeatures:
         merged = np.bincount(index, weights).astype(np.float64) / scale
         return cls(histogram, projection, features[order], merged, index)
 
+    def in_cells(self, most: int) -> WeightedFeatures:
+        """The same colours with one row for each cell of 2 × 2 × 2 levels that has any: the mean of their features.
+
+        Where these are more than ``most`` cells, they are of 4 × 4 × 4 levels, and so on. Rows that are not more than
+        ``most`` stay as they are, and so do those of colours with alpha, and rows that colours share already.
+        """
+        if len(self) <= most or self.index is not None or self.histogram.has_alpha:
+            return self
+        codes, shift = self.histogram.codes, np.uint32(0)
+        first = np.ones(len(codes), np.bool_)
+        while np.count_nonzero(first) > most:
+            shift += np.uint32(3)
+            cells = codes >> shift
+            np.not_equal(cells[1:], cells[:-1], out=first[1:])
+        index, starts = np.cumsum(first) - 1, np.flatnonzero(first)
+        weights = np.add.reduceat(self.weights, starts)
+        heavy = np.maximum(weights, np.finfo(np.float64).tiny)
+        bands = [np.add.reduceat(band * self.weights, starts) / heavy for band in self.features.T]
+        features = np.stack(bands).T
+        order = morton_order(morton_codes(_grid(features)))
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        return WeightedFeatures(self.histogram, self.projection, features[order], weights[order], rank[index])
+
     def __len__(self) -> int:
         return len(self.features)
 

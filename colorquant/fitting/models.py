@@ -95,11 +95,12 @@ class GaussianMixture:
 
     def log_joint(self, features: FloatArray) -> FloatArray:
         """log π_j N(x_i | μ_j, Σ_j) of each row of ``features`` (n, d) under each component, (n, k)."""
-        centered = features - self._offset
-        products = (centered[:, :, None] * centered[:, None, :]).reshape(len(features), -1)
-        log_joint: FloatArray = (
-            np.concatenate([centered, products], axis=1) @ self._coefficients[:, 1:].T + self._coefficients[:, 0]
-        )
+        n, d = features.shape
+        terms = np.empty((d + d * d, n))  # by column, as numpy computes long rows fastest
+        np.subtract(features.T, self._offset[:, None], out=terms[:d])
+        np.multiply(terms[:d, None], terms[None, :d], out=terms[d:].reshape(d, d, n))
+        log_joint: FloatArray = terms.T @ self._coefficients[:, 1:].T
+        log_joint += self._coefficients[:, 0]
         return log_joint
 
     def predict(self, features: FloatArray) -> Int32Array:

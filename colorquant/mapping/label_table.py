@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorquant.color.packing import pack, unpack
+from colorquant.color.packing import distinct_keys, pack, unpack
 from colorquant.palette.making import label_type
 from colorquant.types import AnyArray, UInt8Array, UInt32Array
 
@@ -91,8 +91,7 @@ class LabelTable:
         return unpack(np.take(self._painted, keys, mode="clip"))
 
     def _fill(self, keys: UInt32Array) -> None:
-        keys = np.sort(keys)
-        keys = keys[np.flatnonzero(np.diff(keys, prepend=keys[:1] ^ np.uint32(1)))]
+        keys = distinct_keys(keys)
         colors = unpack(keys)
         labels, painted = self._label_colors(colors)
         difference = colors.astype(np.int32) - painted

@@ -10,7 +10,7 @@ from support.pictures import random_picture
 
 from colorquant.color import histogram as histogram_module
 from colorquant.color.histogram import ColorHistogram, count_distinct, count_labelled, count_pairs
-from colorquant.color.packing import morton_codes, morton_colors, pack, unpack
+from colorquant.color.packing import distinct_keys, morton_codes, morton_colors, pack, unpack
 
 CORNERS = [(r, g, b) for r in (0, 255) for g in (0, 255) for b in (0, 255)]
 EDGES = [*CORNERS, (0, 0, 1), (1, 0, 0), (127, 127, 127), (128, 128, 128), (255, 255, 254), (254, 255, 255)]
@@ -195,3 +195,9 @@ def test_no_pixels_have_no_colours(alpha):
     assert histogram.pixels == 0
     assert histogram.colors.shape == (0, 3)
     assert histogram.alpha is None
+
+
+def test_distinct_keys_are_those_of_numpy_unique():
+    keys = [np.random.default_rng(seed).integers(0, 40, 30).astype(np.uint32) for seed in (1, 2)]
+    assert np.array_equal(distinct_keys(*keys), np.unique(np.concatenate(keys)))
+    assert len(distinct_keys(np.empty(0, np.uint32))) == 0
