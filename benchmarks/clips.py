@@ -1,4 +1,4 @@
-"""The clips of the video benchmark: drawn, or panned over a photograph."""
+"""The clips of the video benchmark, 640 × 360: the sample clip, the same in noise, and a pan over a photograph."""
 
 from __future__ import annotations
 
@@ -9,47 +9,40 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.pictures import RGB, small
+from benchmarks.settings import ROOT
+from colorquant.video.frames import ClipReading
+from colorquant.video.opening import open_clip
 
-WIDTH, HEIGHT, FRAMES = 640, 360, 250
-NOISE = 4.0  # standard deviation in levels, of each channel of each pixel of the noisy clip
-
-
-def _background() -> RGB:
-    """A still background of soft colours with noise that does not change."""
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    bands = [110 + 60 * np.sin(columns / 110), 120 + 50 * np.cos(rows / 80), 100 + 40 * np.sin((rows + columns) / 90)]
-    noise = np.random.default_rng(0).normal(0, 6, (HEIGHT, WIDTH, 3))
-    return np.clip(np.dstack(bands) + noise, 0, 255).astype(np.uint8)
+WIDTH, HEIGHT = 640, 360
+SAMPLE = ROOT / "sample_images" / "clip.mp4"
+NOISE = 4.0  # standard deviation in levels, of each channel of each pixel
 
 
-def shapes(folder: Path) -> Iterator[RGB]:
-    """Coloured discs that move over a still background; ``folder`` is not used."""
+def _sample(folder: Path, frames: int) -> Iterator[RGB]:
+    """The sample clip, enlarged; ``folder`` is not used."""
     del folder
-    background = _background()
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    for number in range(FRAMES):
-        frame = background.copy()
-        for disc, color in enumerate([(220, 40, 40), (40, 180, 70), (50, 70, 220), (240, 210, 60)]):
-            angle = 2 * np.pi * (number / FRAMES * (disc + 1) + disc / 4)
-            top, left = HEIGHT / 2 + 110 * np.sin(angle), WIDTH / 2 + 230 * np.cos(angle + disc)
-            frame[(rows - top) ** 2 + (columns - left) ** 2 < 45**2] = color
-        yield frame
+    for frame, _ in zip(open_clip(SAMPLE, ClipReading(scale=2.0)).frames(), range(frames), strict=False):
+        yield frame.rgb
 
 
-def noisy(folder: Path) -> Iterator[RGB]:
-    """The clip of shapes with new noise in each frame."""
+def _noisy(folder: Path, frames: int) -> Iterator[RGB]:
+    """The sample clip with other noise in each frame."""
     rng = np.random.default_rng(1)
-    for frame in shapes(folder):
+    for frame in _sample(folder, frames):
         noise = rng.standard_normal(frame.shape, np.float32) * np.float32(NOISE)
         yield np.clip(np.rint(frame + noise), 0, 255).astype(np.uint8)
 
 
-def pan(folder: Path) -> Iterator[RGB]:
-    """A view that moves over a photograph, by one pixel a frame, and half a one down."""
-    picture = Image.fromarray(small(folder)[0].rgb()).resize((WIDTH + FRAMES, HEIGHT + FRAMES // 2))
+def pan(folder: Path, frames: int = 250) -> Iterator[RGB]:
+    """A view that moves over a photograph, by one pixel a frame, and by half of one down."""
+    picture = Image.fromarray(small(folder)[0].rgb()).resize((WIDTH + frames, HEIGHT + frames // 2))
     rgb = np.asarray(picture)
-    for number in range(FRAMES):
+    for number in range(frames):
         yield np.ascontiguousarray(rgb[number // 2 : number // 2 + HEIGHT, number : number + WIDTH])
 
 
-CLIPS: dict[str, Callable[[Path], Iterator[RGB]]] = {"shapes": shapes, "shapes in noise": noisy, "pan": pan}
+CLIPS: dict[str, Callable[[Path, int], Iterator[RGB]]] = {
+    "sample clip": _sample,
+    "sample clip in noise": _noisy,
+    "pan over a photograph": pan,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,6 +64,11 @@ class FittedPalette(Palette):
     assign: str | None = None
     chroma: FloatArray | None = None
     variance: float = 0.0
+
+    @cached_property
+    def members(self) -> Model:
+        """The model of the entries alone, without clusters that have none: by it colours are labelled."""
+        return self.model.reordered(np.arange(len(self)))
 
     def features_of(self, histogram: ColorHistogram) -> WeightedFeatures:
         """The weighted features of the histogram of an image, as the model labels them."""
@@ -173,7 +179,7 @@ def _variance(model: Model, inertia: float | None, weighted: WeightedFeatures) -
 
 def _labelled(palette: FittedPalette, weighted: WeightedFeatures) -> Labelling:
     """The label of each colour under the model of the palette."""
-    labels = assigned(palette.model.reordered(np.arange(len(palette))), weighted.features, palette.assign)
+    labels = assigned(palette.members, weighted.features, palette.assign)
     return Labelling(weighted, weighted.per_color(labels).astype(np.int64), len(palette))
 
 
@@ -216,7 +222,7 @@ def quantize_with(
     image = counted_for(image, options)
     histogram = image.histogram
     weighted = palette.features_of(histogram)
-    model = palette.model.reordered(np.arange(k))
+    model = palette.members
     labelling = _labelled(palette, weighted)
     painted, pixels = _painted(palette, labelling), None
     if palette.chroma is not None:

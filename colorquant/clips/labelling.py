@@ -108,8 +108,8 @@ class ClipLabeller:
             raise OptionError("k-means has no posteriors: use --method em")
         image = CountedImage(frame.rgb, frame.alpha)
         by_color = np.zeros((len(image.histogram) + 1, self._fit.k), np.float32)
-        members = palette.model.reordered(np.arange(k))
-        by_color[:-1, :k] = members.posteriors(projection_of(palette.options).features(image.histogram.colors))
+        assert isinstance(palette.members, GaussianMixture), "the entries have the model of the palette"
+        by_color[:-1, :k] = palette.members.posteriors(projection_of(palette.options).features(image.histogram.colors))
         return by_color[image.index]
 
     def _advance(self) -> None:

@@ -30,6 +30,7 @@ class FrameCounter:
         self.frames = 0
         self.with_alpha = with_alpha
         self._table: UInt32Array | None = None
+        self._few = HistogramSum()  # opaque pixels, before there is a table
         self._sorted = 0  # pixels that were not counted in the table
         self._in_table = 0  # pixels, a bound for each count of the table
         self._carried: IntArray | None = None  # counts that were moved out of the table before it overflowed
@@ -44,14 +45,18 @@ class FrameCounter:
         visible = VisiblePixels.of(rgb, alpha)
         few = self._table is None and self._sorted + visible.rgb.size // 3 <= SORTED
         if visible.alpha is not None or few:
-            self._others.add(ColorHistogram.count(visible.rgb, visible.alpha))
+            sums = self._few if visible.alpha is None else self._others
+            sums.add(ColorHistogram.count(visible.rgb, visible.alpha))
             self._sorted += visible.rgb.size // 3
         else:
             self._count(pack(visible.rgb))
 
     def _count(self, keys: UInt32Array) -> None:
         if self._table is None:
+            few = self._few.total()
             self._table = np.zeros(COLORS, np.uint32)
+            self._table[pack(few.colors)] = few.counts
+            self._in_table = few.pixels
         if self._in_table + len(keys) > LARGEST:
             carried = self._table.astype(np.int64)
             self._carried = carried if self._carried is None else self._carried + carried
@@ -62,12 +67,15 @@ class FrameCounter:
 
     def total(self) -> ColorHistogram:
         """The histogram of all frames so far."""
-        others = self._others.total()
+        parts = [self._counted(), self._others.total()]
+        return sum(part for part in parts if len(part)) or parts[0]
+
+    def _counted(self) -> ColorHistogram:
+        """The histogram of the opaque pixels."""
         if self._table is None:
-            return others
+            return self._few.total()
         counts = self._table if self._carried is None else self._table + self._carried
         keys = np.flatnonzero(counts != 0)
         colors, counts = unpack(keys.astype(np.uint32)), counts[keys].astype(np.int64)
         order = morton_order(morton_codes(colors))
-        counted = ColorHistogram(colors[order], counts[order])
-        return counted + others if len(others) else counted
+        return ColorHistogram(colors[order], counts[order])
