@@ -1,9 +1,9 @@
 """A mutation fuzzer: ``python tests/fuzz.py --seconds 60 [--seed N] [--corpus FOLDER ...]``.
 
-It runs the program on files that were changed at random: those of support/damage.py and those in the folders. Each run
-must end within 20 s and 4 GB, with exit code 0 and a picture, or with 1 and one line that says why. No signal, no other
-output on standard error and no other file is allowed. Files that break these rules are saved in the folder of findings,
-and the exit code is then 1.
+It runs the program on files that were changed at random: those of support/damage.py, tiny videos and animations, and
+those in the folders. Each run must end within 20 s and 4 GB, with exit code 0 and a picture, or with 1 and one line
+that says why. No signal, no other output on standard error and no other file is allowed. Files that break these rules
+are saved in the folder of findings, and the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
-from support import damage
-from support.encoded_clips import animation, pictures, video
+from support import damage, encoded_clips
 from support.forked import Ended, run, warm
 
 SECONDS = 20
@@ -39,26 +39,43 @@ COMMANDS = (  # a file is as good as another to most of them, so they come by we
     (4, ("kmeans", "{file}", "-k", "3", "--space", "gray", *FAST)),
     (6, ("em", "{file}", "-k", "3", "--max-iter", "5", *FAST)),
     (2, ("em", "{file}", "-k", "2", "--space", "ycrcb", "--max-iter", "5", *FAST)),
-    (10, ("video", "{file}", "-k", "3", "--method", "kmeans", "--effort", "fast", "-q", "-o", "out.gif")),
-    (2, ("video", "{file}", "-k", "2", "--keep-partial", "--labels", "npy", "--effort", "fast", "-q", "-o", "out.mkv")),
+    (6, ("video", "{file}", "-k", "3", "--method", "kmeans", "--effort", "fast", "-q", "-o", "out.gif")),
     (6, ("compare", "whole.png", "--truth", "{file}", "-k", "2", "--method", "kmeans", "--json", "-q")),
 )
+CLIP = ("video", "{file}", "-k", "3", "--method", "kmeans", "--effort", "fast", "-q", "--max-pixels", "1000000")
+CLIP_COMMANDS = (
+    (40, (*CLIP, "-o", "out.gif")),
+    (10, (*CLIP, "-o", "out.mkv")),
+    (10, (*CLIP, "-o", "out.gif", "--labels", "npy")),
+    (10, (*CLIP, "-o", "out.png", "--start", "0.05", "--end", "0.2")),
+    (10, (*CLIP, "-o", "out.webp", "--fps", "10", "--scale", "0.5")),
+    (20, (*CLIP, "-o", "out.gif", "--keep-partial")),
+)
+VIDEOS = (
+    *(("mp4", "libx264", "yuv420p"), ("mkv", "ffv1", "bgra"), ("webm", "libvpx-vp9", "yuva420p")),
+    *(("webm", "libvpx", "yuv420p"), ("avi", "mpeg4", "yuv420p"), ("mpegts", "mpeg2video", "yuv420p")),
+    *(("flv", "flv", "yuv420p"), ("mov", "qtrle", "rgb24"), ("avi", "mjpeg", "yuvj420p")),
+)
+OF_CLIPS = 0.3  # share of the runs that get a video or an animation, a tenth of them as an image
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 16, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
 
 
 def corpus(folders: list[Path]) -> list[Callable[[], bytes]]:
     """Functions that return a file's bytes; the generated files come as often as those of the folders."""
-    made = [*damage.samples().values(), *damage.bombs().values(), *clips()]
+    made = [*damage.samples().values(), *damage.bombs().values()]
     paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     small = [path.read_bytes for path in paths if 0 < path.stat().st_size <= LARGEST]
     return [(lambda data=data: data) for data in made] * max(1, len(small) // len(made)) + small
 
 
-def clips() -> list[bytes]:
-    """Small videos and animations."""
-    frames = pictures(6)
-    videos = [video(frames), video(frames, "mkv"), video(frames, "avi", "mpeg4"), video(frames, "webm", "libvpx")]
-    return [*videos, *(animation(frames, kind) for kind in ("GIF", "PNG", "WEBP"))]
+def clips() -> list[Callable[[], bytes]]:
+    """Functions that return the bytes of tiny videos and animations; no videos where PyAV is not installed."""
+    pictures = encoded_clips.pictures(6)
+    made = [encoded_clips.animation(pictures, kind, duration=40) for kind in ("GIF", "PNG", "WEBP")]
+    if find_spec("av") is not None:
+        made += [encoded_clips.video(pictures, kind, codec, pixels=pixels) for kind, codec, pixels in VIDEOS]
+        made.append(encoded_clips.video(pictures, audio=True))
+    return [(lambda data=data: data) for data in made]
 
 
 def mutated(data: bytes, other: bytes, chance: random.Random) -> bytes:
@@ -106,8 +123,8 @@ def _with_checksums(data: bytes) -> bytes:
     return bytes(fixed)
 
 
-def fault(ended: Ended, folder: Path, before: set[str], command: Sequence[str]) -> str | None:
-    """What is wrong with the end of a run of ``command``; None where nothing is."""
+def fault(ended: Ended, folder: Path, before: set[str], *, partial: bool) -> str | None:
+    """What is wrong with the end of a run; None where nothing is. With ``partial`` a refused clip may leave files."""
     left = {path.name for path in folder.iterdir()} - before
     lines = ended.stderr.splitlines()
     if ended.code is None:
@@ -120,7 +137,7 @@ def fault(ended: Ended, folder: Path, before: set[str], command: Sequence[str]) 
         return "a temporary file is left"
     if ended.code == 0:
         return f"said: {lines[0]}" if lines else None
-    if left and "--keep-partial" not in command:
+    if left and not partial:
         return f"refused, but {', '.join(sorted(left))} written"
     if len(lines) != 1 or not re.match(r"Error: \S", lines[0]) or "unexpected" in lines[0]:
         return f"said: {' / '.join(lines[-2:])}"
@@ -129,10 +146,14 @@ def fault(ended: Ended, folder: Path, before: set[str], command: Sequence[str]) 
 
 def trials(files: list[Callable[[], bytes]], seed: int) -> Iterator[tuple[int, tuple[str, ...], bytes]]:
     """Yield the number, command and file of each run; they depend on the seed and the corpus alone."""
-    weights, commands = zip(*COMMANDS, strict=True)
+    moving = clips()
     for number in range(sys.maxsize):
         chance = random.Random(f"{seed} {number}")
-        data = mutated(chance.choice(files)(), chance.choice(files)(), chance)
+        of_clip = chance.random() < OF_CLIPS
+        source = moving if of_clip else files
+        data = mutated(chance.choice(source)(), chance.choice(source)(), chance)
+        table = CLIP_COMMANDS if of_clip and chance.random() < 0.9 else COMMANDS
+        weights, commands = zip(*table, strict=True)
         yield number, chance.choices(commands, weights)[0], data
 
 
@@ -155,7 +176,7 @@ def fuzz(files: list[Callable[[], bytes]], seconds: float, seed: int, findings: 
                 ended = run([*words, "-f"], folder=folder, limits=LIMITS, seconds=5 * SECONDS)
             ends[ended.code] += 1
             slowest = max(slowest, ended.seconds)
-            wrong = fault(ended, folder, before, command)
+            wrong = fault(ended, folder, before, partial="--keep-partial" in command)
             for path in folder.iterdir():
                 if path.name not in before:
                     path.unlink()
