@@ -95,12 +95,15 @@ function videoSource(about, contexts, changed) {
   const bytes = Uint8Array.from(atob(about.video), (letter) => letter.charCodeAt(0));
   video.src = URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
   const times = about.times;
+  let last = -1;
   const draw = () => {
     contexts.forEach((context, side) => {
       const { width, height } = about;
       context.drawImage(video, 0, side * height, width, height, 0, 0, width, height);
     });
-    changed(lastAtMost(times, video.currentTime + 0.0005));
+    const number = lastAtMost(times, video.currentTime + 0.0005);
+    if (number !== last) changed(number);
+    last = number;
   };
   const follow = () => {
     draw();

@@ -15,7 +15,7 @@ from colorquant.types import FloatArray
 WIDTH, HEIGHT = 1000, 200  # units of the view box, which is stretched
 COLUMNS, POINTS = 500, 12_000  # most values of a label, and of all labels
 TICKS = 8
-MANY = 24  # labels from which the lines between areas are thinner
+MANY, UNLINED = 24, 96  # labels from which the lines between areas are thinner, and from which there are none
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,15 @@ class Strip:
     """A chart of shares over time.
 
     ``areas`` are painted in their order, each over those before. ``ticks`` are on the time axis; ``cuts`` and
-    ``turns``, where another fit begins, are in per cent of its length. With ``many`` labels lines are thin.
+    ``turns``, where another fit begins, are in per cent of its length. ``lines`` between areas are ``normal``,
+    ``thin`` or ``none``.
     """
 
     areas: tuple[Area, ...]
     ticks: tuple[Mark, ...]
     cuts: tuple[float, ...]
     turns: tuple[float, ...]
-    many: bool
+    lines: str
     timeline: ShareTimeline
 
     @property
@@ -82,7 +83,7 @@ def share_strip(clip: QuantizedClip | BackgroundClip) -> Strip:
         ticks=tuple(Mark(_per_cent(time, end), words) for time, words in time_ticks(end, TICKS)),
         cuts=tuple(_per_cent(time, end) for time in timeline.cuts),
         turns=tuple(_per_cent(time, end) for time in timeline.turns),
-        many=labels > MANY,
+        lines="none" if labels > UNLINED else "thin" if labels > MANY else "normal",
         timeline=timeline,
     )
 
