@@ -35,6 +35,7 @@ CONTAINERS = (
 )
 SEEKABLE = ("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "mkv", "webm")  # with an index of key frames and exact times
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders of alpha, by FFmpeg's own decoders of the same codec
+FASTEST = 1000  # frames per second; what is above is a unit of time
 NOMINAL = Fraction(1, 25)  # the duration of a frame of which nothing is known, in seconds
 
 
@@ -54,7 +55,7 @@ class Video:
         with self._opened() as run:
             first = next(self._decoded(run))
             self._first_time = _time(first, run.stream) or Fraction(0)
-            self._rate = run.stream.average_rate or run.stream.guessed_rate or None
+            self._rate = _rate(run.stream)
             self._orientation = orientation(first)
             with self._file() as file:
                 self._damage = damage(file, run.container.format.name)
@@ -156,6 +157,8 @@ class Video:
         missing = MissingFrames()
         try:
             for packet in run.container.demux(run.stream):
+                if not packet.size and packet.dts is not None:
+                    continue  # the frame before is repeated, and a decoder would take this for the end
                 if packet.is_corrupt:
                     raise _broken(number + 1, start)
                 if packet.pts is not None and _is_shown(packet, run.stream):
@@ -301,6 +304,12 @@ def _format(container: InputContainer, source: Path | bytes, first: bytes) -> st
     if "mov" in names and suffix not in names:
         return "mov" if container.metadata.get("major_brand", "qt").strip() == "qt" else "mp4"
     return suffix if suffix in names else names[0]
+
+
+def _rate(stream: VideoStream) -> Fraction | None:
+    """The average number of frames per second; None where the file has no likely one."""
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    return next((rate for rate in rates if rate and 0 < rate <= FASTEST), None)
 
 
 def _is_variable(stream: VideoStream) -> bool:
