@@ -65,7 +65,7 @@ def _rows() -> Iterator[tuple[str, Opened]]:
     for kind, values in CRFS.items():
         for crf in values:
             yield f".{kind}, --crf {crf}", _kind(kind, crf)
-    yield ".mp4, crf 16, no tune", _h264(16, tune="psnr")
+    yield ".mp4, crf 16, tune psnr", _h264(16, tune="psnr")
     yield ".mp4, crf 16, no B frames", _h264(16, bf="0")
     yield ".mp4, crf 16, preset medium", _h264(16, preset="medium")
     yield ".mkv, --crf 0", _kind("mkv", 0)

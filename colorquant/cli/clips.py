@@ -168,7 +168,8 @@ def _outputs() -> tuple[Decorator, ...]:
             "--crf",
             type=int,
             metavar="N",
-            help="Quality of mp4, mkv and webm: 0 is best and largest.",
+            help="Quality of videos: the smaller, the nearer the colours and the larger the file; 1 to 51 for mp4 and "
+            "mkv, 1 to 63 for webm. 0 is lossless, for mkv.  [default: 16; 20 for webm]",
         ),
         option(
             OUTPUT,

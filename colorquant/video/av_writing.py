@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from colorquant.video.writing import Destination
 
 H264 = "libx264"
+LARGEST_SIDE, LARGEST = {H264: 16_384}, 65_535  # pixels that an encoder takes
 THREADS = 4  # a constant: with another number an encoder writes other bytes
 LOOKAHEAD = 64 << 20  # bytes, about, of the frames that an encoder keeps to look ahead
 FEWEST_AHEAD, MOST_AHEAD = 10, 40  # frames
@@ -169,6 +170,10 @@ class VideoFile:
             self._notes.append(
                 f"{self._path.suffix} is written with square pixels, unlike the clip: only H.264 keeps those"
             )
+        side = LARGEST_SIDE.get(encoding.codec, LARGEST)
+        if max(self._width, self._height) > side:
+            size = f"{self._width}×{self._height}"
+            raise OutputError(f"{self._path} is at most {side} pixels wide and high, not {size}: use --scale")
         source = destination.source if audio and destination.info.has_audio else None
         with ExitStack() as closing:
             temporary = destination.staged.reserve(self._path)
@@ -302,7 +307,7 @@ class VideoFile:
         except FFmpegError as error:
             if self._file.error is not None:
                 raise unwritable(self._path, self._file.error) from error
-            raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
+            raise OutputError(f"{self._path} cannot be written ({error.strerror}): write another kind") from error
 
 
 def _container(file: _Sink, kind: str) -> OutputContainer:

@@ -386,6 +386,20 @@ def test_a_place_that_cannot_be_written(kind, name, tmp_path):
         open_writer(kind, tmp_path / f"{name}.{kind}", staged, info_of(8, 8))
 
 
+@pytest.mark.parametrize(
+    ("kind", "crf", "side"), [("mp4", None, 16384), ("mkv", None, 16384), ("mkv", 0, 65535), ("webm", None, 65535)]
+)
+def test_sizes_that_an_encoder_does_not_take(kind, crf, side, tmp_path):
+    message = f"at most {side} pixels wide and high, not .*: use --scale"
+    with StagedFiles(force=False) as staged, pytest.raises(OutputError, match=message):
+        open_writer(kind, tmp_path / "a", staged, info_of(2, side + 2), crf=crf)
+
+
+def test_the_largest_size_of_h264(tmp_path):
+    with StagedFiles(force=False) as staged, open_writer("mp4", tmp_path / "a", staged, info_of(2, 16384)) as writer:
+        assert writer.notes == ()
+
+
 @pytest.mark.parametrize("kind", VIDEOS)
 def test_odd_names_of_folders(kind, tmp_path):
     folder = tmp_path / "http:" / "ü %d \udcff"
