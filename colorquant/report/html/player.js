@@ -196,7 +196,7 @@ function startPlayer(section, about) {
     const box = area.getBoundingClientRect();
     goTo(((event.clientX - box.left) / box.width) * about.shares.end);
   };
-  button.hidden = cursor.hidden = find(section, "speed").parentElement.hidden = false;
+  find(section, "transport").hidden = cursor.hidden = false;
   range.max = about.times.length - 1;
   button.addEventListener("click", toggle);
   range.addEventListener("input", () => source.go(Number(range.value)));
