@@ -68,13 +68,14 @@ class ClipJob:
         if paths.skip_existing and paths.is_complete():
             return ClipResult(skipped_clip(item.name, str(paths.files()[0])))
         paths.check()
-        before = _state(item.source)
-        clip = open_clip(item.source, self.settings.reading)
+        source = _source(item)
+        before = _state(source)
+        clip = open_clip(source, self.settings.reading)
         passes = ClipPasses(clip, self.settings, progress=self.progress, shown=self.shown, trying=self.trying)
         with StagedFiles(force=paths.replaces) as staged:
-            work = _Work(item, paths, self.settings, clip, passes, staged)
+            work = _Work(item.name, source, paths, self.settings, clip, passes, staged)
             file, k = work.quantize() if self.settings.background is None else work.subtract_background()
-            if _state(item.source) != before:
+            if _state(source) != before:
                 raise ImageReadError("the file changed while it was read: run again once it is complete")
             start = time.perf_counter()
             old = _older_frames(paths, file.frames, k)
@@ -92,7 +93,8 @@ class ClipJob:
 class _Work:
     """The work on one clip, whose writers are opened when its labels are known."""
 
-    item: Input
+    name: str
+    source: Path | bytes
     paths: ClipPaths
     settings: ClipSettings
     clip: Clip
@@ -141,7 +143,7 @@ class _Work:
             self.paths,
             self.staged,
             self.clip.info,
-            self.item.source,
+            self.source,
             self.settings,
             k=k,
             labeller=labeller,
@@ -153,7 +155,7 @@ class _Work:
     def _file(self, frames: int, told: tuple[str, ...]) -> ClipFile:
         """What is known of the clip whatever was done with it; ``told`` are the notes on that."""
         return ClipFile(
-            name=self.item.name,
+            name=self.name,
             info=self.clip.info,
             frames=frames,
             duration=self.passes.frames.duration,
@@ -165,6 +167,16 @@ class _Work:
             command=clip_command(self.paths, self.settings),
             broken=self.passes.frames.broken,
         )
+
+
+def _source(item: Input) -> Path | bytes:
+    """The source of the clip: its file, or the bytes of a pipe, which can be read only once."""
+    source = item.source
+    try:
+        piped = isinstance(source, Path) and stat.S_ISFIFO(source.stat().st_mode)
+    except (OSError, ValueError):  # what is wrong with the file is said when it is opened
+        return source
+    return item.read_bytes() if piped else source
 
 
 def _state(source: Path | bytes) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ COMMANDS = {
     "em": "Quantize images with EM (a Gaussian mixture).",
     "apply": "Map images onto a given palette.",
     "palette": "Show, convert, sort and merge palettes.",
-    "video": "Quantize or segment videos and animations, with one model for all frames.",
+    "video": "Quantize and segment videos and animations.",
     "compare": "Compare methods, engines, spaces and numbers of colours on images.",
     "timing": "Time k-means and EM, engines and spaces in turn.",
     "doctor": "Check the installation: packages, OpenCV, engines, extras, formats.",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from fractions import Fraction
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -232,6 +233,18 @@ def test_standard_input_is_a_clip(run, gif, tmp_path):
     assert written(tmp_path / "out") == ["stdin-em2.gif"]
     refused = run("video", "-", "-k", 2, input=gif.read_bytes())
     assert (refused.exit_code, "give -o a file or a folder" in refused.stderr) == (2, True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_named_pipe_is_read_once(run, mp4, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = Thread(target=pipe.write_bytes, args=(mp4.read_bytes(),), daemon=True)
+    writing.start()
+    result = run("video", pipe, "-k", 2, "-o", tmp_path / "out.mp4")
+    writing.join(5)
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "out.mp4").exists()
 
 
 def test_existing_files_stay_unless_they_may_be_replaced(run, gif, tmp_path):
