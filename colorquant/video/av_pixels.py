@@ -64,6 +64,7 @@ class Converter:
             src_colorspace=matrix,
             src_color_range=levels,
             dst_color_range=FULL,
+            threads=1,
             # The default is faster, but 1 level too dark on average.
             interpolation=kind | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT,
         )

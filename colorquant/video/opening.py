@@ -43,11 +43,12 @@ def open_clip(source: Path | bytes, reading: ClipReading = ClipReading()) -> Cli
     if is_animation_format(first):
         data = source if isinstance(source, bytes) else read_bytes(source)
         return AnimatedImage(open_animation(data, reading.max_pixels), reading)
+    if not is_video(first):
+        still = still_format(source)
+        if still is not None:
+            raise ImageReadError(f"is a still image ({still}): use colorquant kmeans or colorquant em")
+        if not has_pyav():
+            raise ImageReadError(why_unknown(first))
     from colorquant.video.av_reading import open_video
 
-    still = still_format(source)
-    if still is not None:
-        raise ImageReadError(f"is a still image ({still}): use colorquant kmeans or colorquant em")
-    if not is_video(first) and not has_pyav():
-        raise ImageReadError(why_unknown(first))
     return open_video(source, reading)

@@ -232,3 +232,10 @@ def test_without_pyav_videos_are_refused_and_animations_are_read(monkeypatch):
         assert len(list(open_clip(clips.animation(clips.pictures(3), kind)).frames())) == 3
     with pytest.raises(ImageReadError, match="is text"):
         open_clip(b"Not here.\n" * 50)
+
+
+def test_an_old_pyav_is_refused(monkeypatch):
+    data = clips.video(clips.pictures(1))
+    monkeypatch.setattr("colorquant.video.extra.metadata.version", lambda name: "17.1.0")
+    with pytest.raises(EngineError, match=r"needs PyAV 18 or later, not 17\.1\.0: pip install 'colorquant\[video\]'$"):
+        open_clip(data)
