@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         quantize,
         quantize_with,
     )
+    from colorquant.clip_api import SourceClip, fit_clip, frames_of, open_clip, write_clip
+    from colorquant.clips.labelling import ClipLabeller
+    from colorquant.clips.results import ClipFit, ClipLabels
     from colorquant.color.histogram import ColorHistogram
     from colorquant.color.spaces import SPACES
     from colorquant.errors import (
@@ -42,19 +45,25 @@ if TYPE_CHECKING:
     from colorquant.palette.palette import Palette
     from colorquant.report.comparison_result import ComparisonTable
     from colorquant.sources import read
+    from colorquant.video.frames import Frame, IndexedFrame
 
 __all__ = [
     "ENGINES",
     "SPACES",
     "Centroids",
+    "ClipFit",
+    "ClipLabeller",
+    "ClipLabels",
     "ColorHistogram",
     "ColorquantError",
     "ComparisonTable",
     "Dithering",
     "EngineError",
     "FitOptions",
+    "Frame",
     "GaussianMixture",
     "ImageReadError",
+    "IndexedFrame",
     "MappedImage",
     "OptionError",
     "OutputError",
@@ -62,29 +71,39 @@ __all__ = [
     "PaletteReadError",
     "QuantizedImage",
     "Reading",
+    "SourceClip",
     "TargetError",
     "__version__",
     "apply",
     "compare",
     "fit",
+    "fit_clip",
+    "frames_of",
     "histogram",
+    "open_clip",
     "quantize",
     "quantize_with",
     "read",
+    "write_clip",
 ]
 
 _HOME = {  # the module of each public name
     "ENGINES": "fitting.engines",
     "SPACES": "color.spaces",
     "Centroids": "fitting.models",
+    "ClipFit": "clips.results",
+    "ClipLabeller": "clips.labelling",
+    "ClipLabels": "clips.results",
     "ColorHistogram": "color.histogram",
     "ColorquantError": "errors",
     "ComparisonTable": "report.comparison_result",
     "Dithering": "mapping.dithering",
     "EngineError": "errors",
     "FitOptions": "fitting.options",
+    "Frame": "video.frames",
     "GaussianMixture": "fitting.models",
     "ImageReadError": "errors",
+    "IndexedFrame": "video.frames",
     "MappedImage": "api",
     "OptionError": "errors",
     "OutputError": "errors",
@@ -92,14 +111,19 @@ _HOME = {  # the module of each public name
     "PaletteReadError": "errors",
     "QuantizedImage": "api",
     "Reading": "images.decoding",
+    "SourceClip": "clip_api",
     "TargetError": "errors",
     "apply": "api",
     "compare": "api",
     "fit": "api",
+    "fit_clip": "clip_api",
+    "frames_of": "clip_api",
     "histogram": "api",
+    "open_clip": "clip_api",
     "quantize": "api",
     "quantize_with": "api",
     "read": "sources",
+    "write_clip": "clip_api",
 }
 
 

@@ -118,7 +118,8 @@ class QuantizedImage(_Saving, Quantized):
         return notebook.image_html(self, self.original)
 
 
-def _options(options: FitOptions | None, changes: Mapping[str, object]) -> FitOptions:
+def fit_options_of(options: FitOptions | None, changes: Mapping[str, object]) -> FitOptions:
+    """The options with ``changes``, each named like its field. Raises OptionError for an option that there is not."""
     known = {field.name for field in fields(FitOptions)}
     for name in changes:
         if name not in known:
@@ -166,7 +167,7 @@ def quantize(
     """
     wanted = {"target": target, "min_k": min_k, "max_k": max_k, "best_effort": best_effort or None}
     automatic = _takes_auto(fit_options, wanted)
-    resolved, dithering = _options(options, fit_options), _dithering(dither)
+    resolved, dithering = fit_options_of(options, fit_options), requested_dithering(dither)
     resolved = resolved.replace(alpha=fitted_alpha(alpha) or resolved.alpha)
     auto = None
     if automatic:
@@ -196,7 +197,7 @@ def quantize(
     return QuantizedImage(original=image, name=name, paint=paint, assign=assign, chosen=chosen, **vars(result))
 
 
-def _dithering(dither: Dithering | str | None) -> Dithering | None:
+def requested_dithering(dither: Dithering | str | None) -> Dithering | None:
     """A dithering, or the name of a method; None and ``none`` mean no dithering. Raises OptionError."""
     if isinstance(dither, str):
         return Dithering.requested(dither)
@@ -254,7 +255,9 @@ def fit(
     Raises OptionError, EngineError, and ImageReadError for a file that is not a whole image.
     """
     counts = colors if isinstance(colors, ColorHistogram) else histogram(colors, alpha="palette")
-    return fit_palette(counts, _options(options, fit_options), paint=paint, assign=assign, dithering=_dithering(dither))
+    return fit_palette(
+        counts, fit_options_of(options, fit_options), paint=paint, assign=assign, dithering=requested_dithering(dither)
+    )
 
 
 def apply(
@@ -282,7 +285,7 @@ def apply(
         image,
         options.metric_space,
         distance=distance,
-        dithering=_dithering(dither),
+        dithering=requested_dithering(dither),
         keep_alpha=options.keep_alpha,
     )
     return MappedImage(**vars(result))
@@ -306,7 +309,7 @@ def quantize_with(
         )
     image = counted(source, alpha)
     name = str(source) if isinstance(source, (str, Path)) else "image"
-    result = shared_palette.quantize_with(palette, image, dithering=_dithering(dither))
+    result = shared_palette.quantize_with(palette, image, dithering=requested_dithering(dither))
     return QuantizedImage(original=image, name=name, assign=palette.assign, **vars(result))
 
 

@@ -28,7 +28,7 @@ from colorquant.report.figure_kinds import CLIP_FIGURES, Drawing
 from colorquant.report.figures import check_installed
 from colorquant.video.gif_writing import check_gif
 from colorquant.video.opening import ANIMATION_SUFFIXES, is_clip
-from colorquant.video.writing import CLIP_KINDS, check_kind, check_label_kind
+from colorquant.video.writing import BY_SUFFIX, CLIP_KINDS, check_kind, check_label_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,6 @@ EARLIER_CLIP = re.compile(  # group 1 is the stem of the input
     r"(.+)-(?:(?:kmeans|em)(?:\d+|auto)|mog2|knn)(?:-labels|-posteriors)?(?:-\d+)*\.[a-z0-9]+", re.DOTALL
 )
 CLIPS = InputKind("clips", VIDEO_SUFFIXES | ANIMATION_SUFFIXES, EARLIER_CLIP, is_clip)
-BY_SUFFIX = {row.suffix: kind for kind, row in CLIP_KINDS.items() if not row.per_frame} | {".apng": "png"}
 OTHER_KIND = "mp4"  # for a clip whose own kind is not written
 
 

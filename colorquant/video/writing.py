@@ -107,6 +107,7 @@ CLIP_KINDS: dict[str, ClipKind] = {
     "webp": ClipKind(_webp, ".webp"),
     "frames": ClipKind(_frames, ".png", per_frame=True),
 }
+BY_SUFFIX = {row.suffix: kind for kind, row in CLIP_KINDS.items() if not row.per_frame} | {".apng": "png"}
 
 
 def check_kind(kind: str, *, crf: int | None = None) -> None:

@@ -24,6 +24,8 @@ def folder(tmp_path, thumbnail, flower, monkeypatch):
     """A folder with two photographs, in which the code runs."""
     Image.fromarray(thumbnail).save(tmp_path / "photo.png")
     Image.fromarray(flower[::8, ::8]).save(tmp_path / "second.png")
+    moving = [Image.fromarray(np.roll(thumbnail, 3 * step, axis=1)) for step in range(4)]
+    moving[0].save(tmp_path / "clip.gif", save_all=True, append_images=moving[1:], duration=80)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -36,7 +38,9 @@ def test_the_document_runs(folder):
         for part in code:
             exec(compile(part, str(DOCUMENT), "exec"), names)
     assert "--space cmyk is unknown" in printed.getvalue()
-    assert {"photo-16.png", "photo-shared.png", "shared.gpl", "colors.svg"} <= {path.name for path in folder.iterdir()}
+    assert {"photo-16.png", "photo-shared.png", "shared.gpl", "colors.svg", "clip-em4.gif"} <= {
+        path.name for path in folder.iterdir()
+    }
 
 
 @pytest.mark.parametrize("kind", ["str", "path", "bytes", "pil", "array", "picture", "counted"])

@@ -23,7 +23,7 @@ FLOORS = [
     {"clips"},
     {"analysis"},
     {"report"},
-    {"batch", "doctor", "api"},
+    {"batch", "doctor", "api", "clip_api"},
     {"cli", "__main__"},
 ]
 ALLOWED = {
