@@ -17,6 +17,7 @@ from colorquant.batch.video_outputs import CLIP_OUTPUTS, ClipPaths
 from colorquant.batch.video_passes import ClipProgress
 from colorquant.batch.video_settings import ClipSettings
 from colorquant.clips.fitting import Refit, check_clip
+from colorquant.clips.smoothing import check_smoothing
 from colorquant.color.spaces import Projection
 from colorquant.errors import OptionError
 from colorquant.fitting.engines import Progress, resolve
@@ -83,6 +84,7 @@ class ClipRequest:
         check_choices(options, settings.paint, settings.assign)
         Projection.of(options.space, options.keep_luma)
         check_dithering(options, settings.dithering)
+        check_smoothing(settings.smooth, settings.dithering, with_alpha=options.alpha == "palette")
         auto = settings.auto
         if auto is not None:
             auto = auto.beside(options)

@@ -10,7 +10,7 @@ import numpy as np
 
 from colorquant.clips.pixels import LabelledPixels
 from colorquant.clips.results import ClipFit, ClipLabels
-from colorquant.clips.smoothing import check_margin, keeps_label
+from colorquant.clips.smoothing import check_smoothing, keeps_label
 from colorquant.clips.steadiness import SteadinessCounter
 from colorquant.clips.timeline import TimelineSum
 from colorquant.color.counted import CountedImage
@@ -29,6 +29,7 @@ from colorquant.types import AnyArray, Float32Array, IntArray, UInt8Array
 from colorquant.video.frames import Frame, IndexedFrame
 
 if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.clips.dithering import FrameDitherer
     from colorquant.mapping.dithering import Dithering
 
 
@@ -39,24 +40,24 @@ class ClipLabeller:
     frame's segment. ``smooth`` is the margin of :func:`colorquant.clips.smoothing.keeps_label`: with one above 0 a
     pixel that is visible in two frames keeps its label unless another is better by more. It begins anew where ``cuts``
     says that a scene begins, and so does the comparison of frames for the steadiness, with ``still`` levels; where a
-    segment begins without a cut, both go on. Raises OptionError for a margin or a number of levels that is out of
-    range, for smoothing with ``dithering``, and as ``quantize_with`` does.
+    segment begins without a cut, both go on. With ``dithering`` labels are kept as
+    :class:`colorquant.clips.dithering.FrameDitherer` does. Raises OptionError for a margin or a number of levels that
+    is out of range, for smoothing with a ``dithering`` that cannot keep labels, and as ``quantize_with`` does.
     """
 
     def __init__(
         self, fit: ClipFit, *, dithering: Dithering | None = None, smooth: float = 0.0, still: float = 4.0
     ) -> None:
-        check_margin(smooth)
         if not 0 <= still <= 256:
             raise OptionError(f"--still {still:g} is out of range: use a number of levels from 0 to 256")
-        if smooth and dithering is not None:
-            raise OptionError("--smooth keeps labels that --dither changes from pixel to pixel: use one of them")
         for segment in fit.segments:
+            check_smoothing(smooth, dithering, with_alpha=segment.palette.alpha is not None)
             check_dithering(segment.palette.options, dithering)
         self._fit, self._dithering, self._smooth = fit, dithering, smooth
         self._cuts = frozenset(fit.cuts or ())
         self._number, self._segment = 0, 0
         self._table: LabelTable | None = None
+        self._ditherer: FrameDitherer | None = None
         self._before: LabelledPixels | None = None  # the last frame, as it was labelled
         self._raw_before: LabelledPixels | None = None  # the same, without smoothing
         self._frame_counts: IntArray | None = None  # of the labels of the last frame
@@ -79,7 +80,7 @@ class ClipLabeller:
         """
         self._advance()
         raw = self._labelled(frame)
-        pixels = self._smoothed(raw) if self._smooth and not self._at_cut else raw
+        pixels = self._smoothed(raw) if self._tells_unsmoothed and not self._at_cut else raw
         self._measure(frame, raw, pixels)
         self._before, self._raw_before, self._number = pixels, raw, self._number + 1
         return self._indexed(frame, pixels)
@@ -94,9 +95,14 @@ class ClipLabeller:
             mse=self._squared / weight,
             timeline=self._timeline.result(),
             steadiness=self._steadiness.result(),
-            unsmoothed=self._raw_steadiness.result() if self._smooth else None,
-            unsmoothed_mse=self._raw_squared / weight if self._smooth else None,
+            unsmoothed=self._raw_steadiness.result() if self._tells_unsmoothed else None,
+            unsmoothed_mse=self._raw_squared / weight if self._tells_unsmoothed else None,
         )
+
+    @property
+    def _tells_unsmoothed(self) -> bool:
+        """Whether the labels that frames have without smoothing are known: dithered frames would need a second pass."""
+        return self._smooth > 0 and self._dithering is None
 
     def posteriors(self, frame: Frame) -> Float32Array:
         """The probability of each label at each pixel of the frame that was labelled last, (h, w, k) float32.
@@ -116,12 +122,15 @@ class ClipLabeller:
         """Go on to the segment of the next frame."""
         segments = self._fit.segments
         if self._segment + 1 < len(segments) and self._number >= segments[self._segment + 1].first:
-            self._segment, self._table = self._segment + 1, None
+            self._segment, self._table, self._ditherer = self._segment + 1, None, None
         self._at_cut = self._number == 0 or self._number in self._cuts
 
     def _labelled(self, frame: Frame) -> LabelledPixels:
         """The labels of a frame by the fit alone."""
-        by_table = self._dithering is None and self.palette.options.alpha != "palette" and self._fit.k < MOST_LABELS
+        palette = self.palette
+        if self._dithering is not None and palette.alpha is None and not palette.untouched:
+            return self._dither(frame, self._dithering)
+        by_table = self._dithering is None and palette.options.alpha != "palette" and self._fit.k < MOST_LABELS
         return self._look_up(frame) if by_table else self._quantize(frame)
 
     def _look_up(self, frame: Frame) -> LabelledPixels:
@@ -167,6 +176,23 @@ class ClipLabeller:
         painted = None if quantized.painted is None else quantized.painted.reshape(-1, 3)
         squared = quantized.mse * quantized.weight
         return LabelledPixels(pack(frame.rgb), labels, hidden, alpha, squared, quantized.weight, painted)
+
+    def _dither(self, frame: Frame, dithering: Dithering) -> LabelledPixels:
+        """The labels of a frame that is dithered, where the palette has no alpha."""
+        if self._ditherer is None:
+            from colorquant.clips.dithering import FrameDitherer
+
+            self._ditherer = FrameDitherer(self.palette, dithering, margin=self._smooth)
+        image, shape = CountedImage(frame.rgb, frame.alpha), frame.rgb.shape[:2]
+        before = None if self._before is None or self._at_cut else self._before.labels.reshape(shape)
+        dithered = self._ditherer.dither(image, before)
+        labels, hidden = dithered.labels.reshape(-1), None if image.mask is None else ~image.mask.reshape(-1)
+        if hidden is not None:
+            labels = labels.astype(label_type(self._fit.k + 1))
+            labels[hidden] = self._fit.k
+        alpha = _flat_alpha(frame)
+        weight = float(len(labels)) if alpha is None else int(alpha.sum(dtype=np.int64)) / OPAQUE
+        return LabelledPixels(pack(frame.rgb), labels, hidden, alpha, dithered.mse * weight, weight, None)
 
     def _smoothed(self, raw: LabelledPixels) -> LabelledPixels:
         """The labels with those of the frame before where no other is better by the margin."""
@@ -222,7 +248,7 @@ class ClipLabeller:
         if self._at_cut or rows is None or self._before is None or self._raw_before is None:
             return
         self._steadiness.add(self._before, pixels, rows)
-        raw_rows = raw.changed(self._raw_before) if self._smooth else None
+        raw_rows = raw.changed(self._raw_before) if self._tells_unsmoothed else None
         if raw_rows is not None:
             self._raw_steadiness.add(self._raw_before, raw, raw_rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +13,29 @@ from colorquant.fitting.models import GaussianMixture
 from colorquant.shared_palette import FittedPalette
 from colorquant.types import AnyArray, BoolArray, UInt8Array
 
+if TYPE_CHECKING:  # a plain run does not load it
+    from colorquant.mapping.dithering import Dithering
+
 
 def check_margin(margin: float) -> None:
     """Raises OptionError for a margin that is not from 0 to below 1."""
     if not 0 <= margin < 1:
         raise OptionError(f"--smooth {margin:g} is out of range: use a number from 0 to below 1, such as 0.5")
+
+
+def check_smoothing(margin: float, dithering: Dithering | None, *, with_alpha: bool) -> None:
+    """Raises OptionError for a wrong margin, and for one beside a ``dithering`` that cannot keep labels.
+
+    ``with_alpha`` says that the palette has alpha.
+    """
+    check_margin(margin)
+    if not margin or dithering is None:
+        return
+    if not dithering.holds:
+        words = "error diffusion without --serpentine keeps labels, such as --dither floyd-steinberg"
+        raise OptionError(f"--smooth cannot be honoured with --dither {dithering.method}: only {words}")
+    if with_alpha:
+        raise OptionError("--smooth cannot be honoured with --dither and --alpha palette: leave one of them out")
 
 
 def keeps_label(

@@ -6,17 +6,31 @@ with a smaller t. Each step works on one such diagonal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from colorquant.mapping.choosing import Chooser
 from colorquant.mapping.kernels import Weights
 from colorquant.mapping.light import Light
-from colorquant.types import AnyArray, Float32Array, UInt8Array
+from colorquant.types import AnyArray, Float32Array, IntArray, UInt8Array
 
 DECODED = 1 << 22  # pixels up to which all are decoded at once: faster, but it takes 12 bytes a pixel
 MARGIN = 3  # pixels beside a diagonal whose error is 0: those outside the picture
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Labels of the frame before, which the pixels of a frame keep where that adds little to their error.
+
+    ``labels`` (h, w) are entries of the palette; those above it are not kept. A label is kept where it adds at most
+    ``allowance`` to the squared error in levels, summed over the channels, that the nearest entry has. The error is
+    measured from the colour to which the errors of the neighbours were added, and it is passed on as ever, so that
+    areas keep their mean colours.
+    """
+
+    labels: AnyArray
+    allowance: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +40,7 @@ class Diffusion:
     ``pixels`` (h, w, c) uint8; ``light`` converts them to the units in which the error is added up; ``chooser`` selects
     the entry of the palette. ``strengths`` (h, w) float32 multiplies the error that each pixel passes on, None for 1.
     ``reach`` (p,) float32 is the greatest length of an error per entry: longer ones are shortened. None for no limit.
+    ``held`` are the labels that pixels keep where they suit nearly as well, None for none.
     """
 
     pixels: UInt8Array
@@ -33,6 +48,7 @@ class Diffusion:
     chooser: Chooser
     strengths: Float32Array | None = None
     reach: Float32Array | None = None
+    held: Held | None = None
 
 
 def diffuse(job: Diffusion, weights: Weights, slope: int, labels: AnyArray) -> None:
@@ -45,7 +61,7 @@ def diffuse(job: Diffusion, weights: Weights, slope: int, labels: AnyArray) -> N
     if width <= slope:  # the flat picture is read in steps of width - slope
         _diffuse_narrow(job, weights, slope, labels)
         return
-    light, choose = job.light, job.chooser.choose
+    light, choose = job.light, _Choice(job).entries
     entries = light.entries(job.chooser.colors)
     source, target = job.pixels.reshape(-1, channels), labels.reshape(-1)
     decoded = light.decode.take(source) if len(source) <= DECODED else None
@@ -84,7 +100,7 @@ def diffuse(job: Diffusion, weights: Weights, slope: int, labels: AnyArray) -> N
         np.minimum(np.maximum(values, low[:count], out=values), high[:count], out=values)
         bins, levels = all_bins[:count], all_levels[:count]
         np.copyto(bins[:, :-1], values, casting="unsafe")
-        chosen = choose(light.encode.take(bins, out=levels, mode="clip"))
+        chosen = choose(light.encode.take(bins, out=levels, mode="clip"), diagonal)
         target[diagonal] = chosen
         painted = all_entries[:count]
         entries.take(chosen, axis=0, out=painted, mode="clip")
@@ -94,6 +110,28 @@ def diffuse(job: Diffusion, weights: Weights, slope: int, labels: AnyArray) -> N
         if strengths is not None:
             np.multiply(error, strengths[diagonal], out=error)
         np.multiply(error, factors, out=ring[:, start:stop])
+
+
+class _Choice:
+    """The choice between the nearest entry of a pixel and its entry in the frame before, where that is held."""
+
+    def __init__(self, job: Diffusion) -> None:
+        self._choose, self._held = job.chooser.choose, job.held
+        values = job.chooser.colors.astype(np.float32)
+        rows = np.column_stack([-2 * values, np.einsum("ij,ij->i", values, values)])  # times (x, 1): |x - c|² - |x|²
+        none = np.append(np.zeros(values.shape[1], np.float32), np.float32(np.inf))
+        self._rows = np.concatenate([rows, none[None]])
+
+    def entries(self, levels: Float32Array, pixels: slice) -> IntArray:
+        """The entries (n,) of ``pixels`` whose colours are ``levels`` (n, 4), as in :meth:`Chooser.choose`."""
+        nearest = self._choose(levels)
+        if self._held is None:
+            return nearest
+        before = self._held.labels.reshape(-1)[pixels].astype(np.intp)
+        added = self._rows.take(before, axis=0, mode="clip")
+        added -= self._rows.take(nearest, axis=0, mode="clip")
+        np.copyto(nearest, before, where=np.einsum("ij,ij->i", added, levels) <= self._held.allowance)
+        return nearest
 
 
 def shorten(errors: AnyArray, reach: AnyArray) -> None:
@@ -118,6 +156,7 @@ def _diffuse_narrow(job: Diffusion, weights: Weights, slope: int, labels: AnyArr
         chooser=job.chooser,
         strengths=np.pad(strengths, added),
         reach=job.reach,
+        held=None if job.held is None else replace(job.held, labels=np.pad(job.held.labels, added)),
     )
     wide_labels = np.empty((height, slope + 1), labels.dtype)
     diffuse(wide, weights, slope, wide_labels)

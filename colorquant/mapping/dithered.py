@@ -11,6 +11,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import count_distinct
 from colorquant.color.rgba import OPAQUE
+from colorquant.mapping.diagonals import Held
 from colorquant.mapping.dithering import Dithering, dither
 from colorquant.palette.palette import Palette
 from colorquant.types import IntArray, LabelArray
@@ -38,9 +39,10 @@ class Dithered:
         *,
         space: str = "rgb",
         distance: str = "euclidean",
+        held: Held | None = None,
     ) -> Dithered:
         """Dither an image onto a palette; arguments as for :func:`colorquant.mapping.dithering.dither`."""
-        labels = dither(image, palette, dithering, space=space, distance=distance)
+        labels = dither(image, palette, dithering, space=space, distance=distance, held=held)
         visible = image.of_visible(labels)
         counts = np.bincount(visible, minlength=len(palette)).astype(np.int64)
         squared, weight = 0.0, 0

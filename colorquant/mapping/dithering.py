@@ -13,7 +13,7 @@ from colorquant.color.spaces import SPACES
 from colorquant.errors import OptionError
 from colorquant.mapping.adapting import adaptive_strengths
 from colorquant.mapping.choosing import PACKED, Chooser, RGBChooser
-from colorquant.mapping.diagonals import Diffusion, diffuse
+from colorquant.mapping.diagonals import Diffusion, Held, diffuse
 from colorquant.mapping.kernels import KERNELS
 from colorquant.mapping.light import CURVES, Light
 from colorquant.mapping.nearest import nearest_to
@@ -102,6 +102,11 @@ class Dithering:
         """The kind of the method."""
         return DITHERS[self.method]
 
+    @property
+    def holds(self) -> bool:
+        """Whether pixels can keep the labels of the frame before: see :class:`colorquant.mapping.diagonals.Held`."""
+        return self.kind == "diffusion" and not self.serpentine
+
     def takes_alpha(self, space: str) -> bool:
         """Whether pictures in palettes over RGBA that were fitted in ``space`` can be dithered so."""
         return space == "rgb" and self.kind == "diffusion" and not self.serpentine and not self.adaptive
@@ -114,14 +119,21 @@ class Dithering:
 
 
 def dither(
-    image: CountedImage, palette: Palette, dithering: Dithering, *, space: str = "rgb", distance: str = "euclidean"
+    image: CountedImage,
+    palette: Palette,
+    dithering: Dithering,
+    *,
+    space: str = "rgb",
+    distance: str = "euclidean",
+    held: Held | None = None,
 ) -> LabelArray:
     """The label of each pixel of the image, (h, w), of the smallest integer type; the palette keeps its order.
 
     The colour of a pixel and the error that it takes are added up in ``dithering.space`` and rounded to 8 bits; the
     pixel gets the entry that is nearest by ``space`` and ``distance``, as in
     :func:`colorquant.mapping.nearest.nearest_to`, which says what is raised. Errors fade as FEW, REACH and PASSED say.
-    Fully transparent pixels take no error and pass none; their label is ``len(palette)``.
+    Fully transparent pixels take no error and pass none; their label is ``len(palette)``. ``held`` are labels of the
+    frame before that pixels keep, where ``dithering.holds`` and the entries are opaque.
 
     Where the entries have alpha, colour and alpha are diffused together, in sRGB levels: see
     :func:`colorquant.mapping.rgba_dithering.diffuse_rgba`.
@@ -138,14 +150,14 @@ def dither(
     else:
         chooser = Chooser(palette.colors, nearest)
     with one_thread():
-        labels = _dithered(image, chooser, dithering)
+        labels = _dithered(image, chooser, dithering, held)
     labels = labels.astype(label_type(len(palette) + (image.mask is not None)), copy=False)
     if image.mask is not None:
         labels[~image.mask] = len(palette)
     return labels
 
 
-def _dithered(image: CountedImage, chooser: Chooser, dithering: Dithering) -> LabelArray:
+def _dithered(image: CountedImage, chooser: Chooser, dithering: Dithering, held: Held | None) -> LabelArray:
     """The labels (h, w); those of fully transparent pixels mean nothing."""
     light, strength = Light.of(dithering.space), dithering.strength
     if dithering.kind == "ordered":
@@ -156,7 +168,7 @@ def _dithered(image: CountedImage, chooser: Chooser, dithering: Dithering) -> La
     strengths = adaptive_strengths(image, chooser) if dithering.adaptive else None
     if image.mask is not None:
         strengths = image.mask.astype(np.float32) if strengths is None else strengths * image.mask
-    job = Diffusion(image.rgb, light, chooser, strengths, reach)
+    job = Diffusion(image.rgb, light, chooser, strengths, reach, held)
     if dithering.kind == "curve":
         riemersma(job, strength, image.mask, labels)
         return labels

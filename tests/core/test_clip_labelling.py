@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from colorquant.analysis.blurring import blurred_mse
 from colorquant.clips import timeline
 from colorquant.clips.fitting import fit_clip
 from colorquant.clips.labelling import ClipLabeller
@@ -178,6 +179,39 @@ def test_a_palette_over_rgba_is_smoothed_too():
     assert result.steadiness.changed < result.unsmoothed.changed
 
 
+def noisy_ramp(frames):
+    rng = np.random.default_rng(7)
+    ramp = np.linspace(40, 200, 40)[:, None, None] + np.linspace(0, 40, 40)[:, None] * np.array([0.2, 0.5, 1.0])
+    for number in range(frames):
+        noise = rng.integers(-3, 4, (40, 40, 3))
+        yield Frame((ramp + noise).round().astype(np.uint8), None, Fraction(number, 25), Fraction(1, 25))
+
+
+@pytest.mark.parametrize("space", ["rgb", "oklab"])
+def test_a_dithered_clip_is_steadier_with_smoothing_and_keeps_its_mean_colours(space):
+    frames, dithering = list(noisy_ramp(5)), Dithering("floyd-steinberg")
+    fit = fit_clip(frames, FitOptions("kmeans", 8, space=space), dithering=dithering)
+    plain, smooth = ClipLabeller(fit, dithering=dithering), ClipLabeller(fit, dithering=dithering, smooth=0.8)
+    blurred = {}
+    for frame in frames:
+        for labeller in (plain, smooth):
+            found = labeller.label(frame)
+            blurred.setdefault(labeller, []).append(blurred_mse(frame.rgb, found.rgb))
+    assert smooth.result().steadiness.changed < 0.7 * plain.result().steadiness.changed
+    assert np.mean(blurred[smooth]) < 1.3 * np.mean(blurred[plain])
+    assert smooth.result().unsmoothed is None
+
+
+def test_a_dithered_picture_that_stands_still_does_not_change_with_smoothing():
+    frame, dithering = next(iter(clip())), Dithering("jarvis")
+    frames = [Frame(frame.rgb, None, Fraction(number, 25), Fraction(1, 25)) for number in range(3)]
+    labeller = ClipLabeller(
+        fit_clip(frames, FitOptions("kmeans", 4), dithering=dithering), dithering=dithering, smooth=0.5
+    )
+    first = labeller.label(frames[0]).labels
+    assert all(np.array_equal(labeller.label(frame).labels, first) for frame in frames[1:])
+
+
 def test_a_margin_of_zero_changes_nothing_and_a_picture_that_stands_still_does_not_flicker():
     frames = [next(iter(clip()))] * 3
     labeller = ClipLabeller(fit_clip(frames, FitOptions("em", 4)), smooth=0.0)
@@ -299,7 +333,7 @@ def test_what_cannot_be_honoured_is_refused():
     for still in (-1, 257, float("nan")):
         with pytest.raises(OptionError, match="--still"):
             ClipLabeller(fit, still=still)
-    with pytest.raises(OptionError, match="use one of them"):
+    with pytest.raises(OptionError, match="only error diffusion without --serpentine"):
         ClipLabeller(fit, smooth=0.1, dithering=Dithering("bayer4"))
     labeller = ClipLabeller(fit)
     labeller.label(frames[0])

@@ -9,7 +9,7 @@ from colorquant.errors import OptionError
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.adapting import roughness
 from colorquant.mapping.choosing import Chooser, RGBChooser, with_one
-from colorquant.mapping.diagonals import Diffusion, diffuse
+from colorquant.mapping.diagonals import Diffusion, Held, diffuse
 from colorquant.mapping.dithering import DITHERS, PASSED, Dithering, dither
 from colorquant.mapping.kernels import KERNELS
 from colorquant.mapping.light import Light
@@ -37,7 +37,13 @@ def nearest(palette, levels):
     return int(np.argmin(((palette.colors.astype(int) - np.asarray(levels, int)) ** 2).sum(axis=1)))
 
 
-def scan(pixels, palette, light, weights, *, strengths=None, reach=None, serpentine=False, kind=np.float32):
+def nearly_nearest(palette, levels, before, allowance):
+    """The entry before, where it adds no more than the allowance to the squared error, else the nearest one."""
+    squared = ((palette.colors.astype(int) - np.asarray(levels, int)) ** 2).sum(axis=1)
+    return before if before < len(squared) and squared[before] - squared.min() <= allowance else int(squared.argmin())
+
+
+def scan(pixels, palette, light, weights, *, strengths=None, reach=None, serpentine=False, kind=np.float32, held=None):
     """Error diffusion pixel by pixel, each scattering its error: the definition."""
     height, width, _ = pixels.shape
     values = light.decode[pixels].astype(kind)
@@ -47,7 +53,10 @@ def scan(pixels, palette, light, weights, *, strengths=None, reach=None, serpent
         back = serpentine and y % 2 == 1
         for x in reversed(range(width)) if back else range(width):
             value = np.clip(values[y, x], light.low, light.high)
-            labels[y, x] = nearest(palette, light.encode[value.astype(int)])
+            levels = light.encode[value.astype(int)]
+            labels[y, x] = nearest(palette, levels)
+            if held is not None:
+                labels[y, x] = nearly_nearest(palette, levels, held.labels[y, x], held.allowance)
             error = value - entries[labels[y, x]]
             if reach is not None:
                 error *= min(1, kind(reach[labels[y, x]]) / max(np.sqrt(kind(error @ error)), kind(1)))
@@ -73,6 +82,19 @@ def test_diffusion_along_diagonals_is_the_scan_pixel_by_pixel(method, space):
                 chosen = chooser(palette.colors, lambda colors: np.array([nearest(palette, color) for color in colors]))
                 diffuse(Diffusion(pixels, light, chosen, factors, reach), kernel.weights, kernel.slope, labels)
                 assert np.array_equal(labels, expected), (size, chooser)
+
+
+@pytest.mark.parametrize("method", ["floyd-steinberg", "jarvis"])
+def test_labels_of_the_frame_before_are_held_as_in_the_scan_pixel_by_pixel(method):
+    kernel, light, palette = KERNELS[method], Light.of("linear"), random_palette(6)
+    for size in SIZES:
+        before = np.random.default_rng(4).integers(0, 7, size).astype(np.uint8)  # 6 is no entry
+        for allowance in (0.0, 4000.0, 1e6):
+            held, labels = Held(before, allowance), np.full(size, 99, np.uint8)
+            job = Diffusion(random_image(*size), light, RGBChooser(palette.colors, np.empty), held=held)
+            diffuse(job, kernel.weights, kernel.slope, labels)
+            assert np.array_equal(labels, scan(job.pixels, palette, light, kernel.weights, held=held)), size
+        assert np.array_equal(labels[before < 6], before[before < 6])  # all that can be held
 
 
 @pytest.mark.parametrize("method", DIFFUSIONS)
