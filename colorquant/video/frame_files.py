@@ -70,7 +70,7 @@ class NumberedFiles(Generic[F]):
     def write(self, frame: F) -> None:
         """Write the files of the next frame. Raises OutputError."""
         for path, data in self._encode(frame):
-            self._staged.add(frame_path(path, self._frames, self._digits), data)
+            self._staged.add(frame_path(path, self._frames, self._digits), data, one_of_many=True)
         self._frames += 1
 
     def finish(self) -> None:

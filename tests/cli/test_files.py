@@ -43,8 +43,8 @@ def test_what_replaces_a_private_file_is_private_from_its_start(tmp_path, monkey
     path.chmod(0o600)
     staged = files._staged
 
-    def watched(*args):
-        temporary = staged(*args)
+    def watched(*args, **options):
+        temporary = staged(*args, **options)
         seen.append(stat.S_IMODE(temporary.stat().st_mode))
         return temporary
 

@@ -1,6 +1,8 @@
 """Files for each frame, and arrays that grow with each frame."""
 
+import errno
 import io
+import os
 from dataclasses import replace
 from fractions import Fraction
 
@@ -183,3 +185,29 @@ def test_an_existing_file_stays(tmp_path):
             writer.finish()
         staged.commit()
     assert (tmp_path / "a-000002.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_each_file_is_flushed_to_the_disk_before_any_has_its_name(count, tmp_path, monkeypatch):
+    frames = [clips.still([[0, 1]])] * count
+    flushed = []
+
+    def fsync(number):
+        assert not list(tmp_path.glob("*.png"))
+        flushed.append(os.fstat(number).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write(tmp_path, lambda staged: open_writer("frames", tmp_path / "a.png", staged, info_of(frames)), frames)
+    assert sorted(flushed) == sorted(path.stat().st_ino for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_a_disk_that_is_full_when_files_are_flushed(count, tmp_path, monkeypatch):
+    def fsync(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    frames = [clips.still([[0, 1]])] * count
+    with pytest.raises(OutputError, match=r"a-0000\d\d\.png cannot be written: No space left on device"):
+        write(tmp_path, lambda staged: open_writer("frames", tmp_path / "a.png", staged, info_of(frames)), frames)
+    assert not any(tmp_path.iterdir())
