@@ -7,12 +7,10 @@ painted frames.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colorquant.errors import OutputError
 from colorquant.files import check_writable, frame_path, numbered
 from colorquant.palette.files import PALETTE_FORMATS
 from colorquant.report.figures import SUFFIXES as FIGURE_SUFFIXES
@@ -80,18 +78,9 @@ class ClipFiles:
         """The first file."""
         return next(self.each(frames=1, k=k))
 
-    def existing(self) -> Path | None:
-        """An existing file that any number of frames or labels could have."""
-        if not (self.per_frame or self.per_label):
-            return self.path if os.path.lexists(self.path) else None
-        numbers = (self.per_frame + self.per_label) * r"-\d+"
-        name = re.compile(re.escape(self.path.stem) + numbers + re.escape(self.path.suffix))
-        try:
-            with os.scandir(self.path.parent) as entries:
-                found = [entry.name for entry in entries if name.fullmatch(entry.name)]
-        except OSError:  # there is no such folder yet
-            return None
-        return self.path.with_name(min(found)) if found else None
+    def exists(self) -> bool:
+        """Whether the first file exists, for any number of labels."""
+        return any(os.path.isfile(self.first(10**digits)) for digits in range(1, 6 if self.per_label else 2))
 
 
 @dataclass(frozen=True)
@@ -134,20 +123,15 @@ class ClipPaths:
         return [path for files in self.outputs().values() for path in files.each(frames=1, k=self.k)]
 
     def is_complete(self) -> bool:
-        """Whether all files exist. Of files that are numbered, one is enough, since all appear together."""
-        return all(files.existing() is not None for files in self.outputs().values())
+        """Whether all files exist. Of numbered ones the first is enough, since all appear together."""
+        return all(files.exists() for files in self.outputs().values())
 
     def check(self) -> None:
         """Raises OutputError for a file that cannot be written, or may not be overwritten.
 
-        Where the number of frames decides how many files there are, any file that a run of another clip or with another
-        number of colours could have left in their place counts.
+        Of files that are numbered by frames the first ones are checked; the others once their number is known.
         """
         check_writable(self.files(), force=self.replaces)
-        for files in () if self.replaces else self.outputs().values():
-            found = files.existing()
-            if found is not None:
-                raise OutputError(f"{found} exists already: use --force to overwrite it")
 
     def words(self) -> Iterator[str]:
         """The names of the files; of numbered ones only the first, since their number is not known."""

@@ -247,21 +247,36 @@ def test_a_named_pipe_is_read_once(run, mp4, tmp_path):
     assert (tmp_path / "out.mp4").exists()
 
 
-def test_existing_files_stay_unless_they_may_be_replaced(run, gif, tmp_path):
-    old = tmp_path / "out" / "clip-em2-000003.png"
+@pytest.mark.parametrize("number", [1, 3])
+def test_existing_files_stay_unless_they_may_be_replaced(run, gif, tmp_path, number):
+    old = tmp_path / "out" / f"clip-em2-00000{number}.png"
     old.parent.mkdir()
     old.write_bytes(b"old")
     words = ("video", gif, "-k", 2, "-o", tmp_path / "out")
+    assert run(*words, "--dry-run").exit_code == (number == 1)
     refused = run(*words)
     assert (refused.exit_code, refused.stderr.count("exists already: use --force")) == (1, 1)
     assert old.read_bytes() == b"old"
-    assert run(*words, "--dry-run").exit_code == 1
+    assert written(tmp_path / "out") == [old.name]
     assert run(*words, "-f").exit_code == 0
     assert old.read_bytes().startswith(b"\x89PNG")
-    replaced = run(*words, "-f", "--end", "0.1")
-    assert f"{tmp_path / 'out' / 'clip-em2-000003.png'} is left of a longer run" in replaced.stderr
-    skipped = run(*words, "--skip-existing")
-    assert (skipped.exit_code, "skipped, it exists" in skipped.stderr) == (0, True)
+
+
+def test_frames_of_a_longer_run_are_warned_of(run, gif, tmp_path):
+    words = ("video", gif, "-k", 2, "-o", tmp_path / "out")
+    assert run(*words).exit_code == 0
+    result = run(*words, "-f", "--end", "0.1")
+    assert f"{tmp_path / 'out' / 'clip-em2-000003.png'} is left of a longer run" in result.stderr
+
+
+def test_a_clip_whose_files_exist_can_be_skipped(run, gif, tmp_path):
+    words = ("-k", "auto", "--max-k", 12, "-o", tmp_path / "out", "--masks", tmp_path / "m", "--labels", "npy")
+    done = [run("video", gif, *words, "--skip-existing") for _ in range(2)]
+    assert [result.exit_code for result in done] == [0, 0]
+    assert "5 frames" in done[0].stderr
+    assert "skipped, it exists" in done[1].stderr
+    (tmp_path / "out" / "clip-emauto-labels.npy").unlink()
+    assert "5 frames" in run("video", gif, *words, "--skip-existing").stderr
 
 
 def test_a_dry_run_prints_names_and_writes_nothing(run, gif, tmp_path):
