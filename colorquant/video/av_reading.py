@@ -5,20 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from colorquant.errors import ImageReadError
-from colorquant.images.decoding import open_file
+from colorquant.images.decoding import MAX_PIXELS, open_file
 from colorquant.images.videos import SAMPLE, SIGNATURE, is_transport_stream, why_unknown
 from colorquant.video.av_pixels import Converter, has_alpha, notes, orientation
 from colorquant.video.completeness import CUT_OFF, MissingFrames, damage
 from colorquant.video.extra import require_pyav
 from colorquant.video.frames import ClipInfo, ClipReading, Frame
-from colorquant.video.selection import TimedPixels, select
+from colorquant.video.selection import TimedPixels, scaled_size, select
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -53,6 +53,12 @@ class Video:
         self._reading = reading
         self._damage: str | None = None
         with self._opened() as run:
+            if not run.stream.width or not run.stream.height:  # FFmpeg withdraws a size that it does not allow
+                raise ImageReadError(
+                    f"has frames of no size, or of more than {reading.max_pixels:,} pixels: "
+                    "give another clip, or allow more with --max-pixels"
+                )
+            scaled_size(run.stream.width, run.stream.height, replace(reading, scale=None))
             first = next(self._decoded(run))
             self._first_time = _time(first, run.stream) or Fraction(0)
             self._rate = _rate(run.stream)
@@ -94,9 +100,9 @@ class Video:
 
     @contextmanager
     def _opened(self) -> Iterator[_Run]:
-        with self._file() as file, open_container(file) as container:
+        with self._file() as file, open_container(file, max(MAX_PIXELS, self._reading.max_pixels)) as container:
             stream = _video_stream(container)
-            yield _Run(container, stream, _decoder(stream))
+            yield _Run(container, stream, _decoder(stream, self._reading.max_pixels))
 
     def _timed(self) -> Iterator[TimedPixels]:
         """The frames with their times, from the beginning or from a key frame before ``reading.start``."""
@@ -219,15 +225,25 @@ class _Run:
 
 
 @contextmanager
-def open_container(stream: BinaryIO) -> Iterator[InputContainer]:
-    """Open the container; only local data are read, whatever it refers to."""
+def open_container(stream: BinaryIO, max_pixels: int = MAX_PIXELS) -> Iterator[InputContainer]:
+    """Open the container; only local data are read, whatever it refers to.
+
+    FFmpeg decodes some frames in order to know their format, but none of more than ``max_pixels``.
+    """
     import av
 
     options = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"}
     kind = "mpegts" if is_transport_stream(stream.read(SIGNATURE)) else None  # FFmpeg does not recognize short ones
     stream.seek(0)
     try:
-        container = av.open(stream, "r", format=kind, container_options=options, metadata_errors="replace")
+        container = av.open(
+            stream,
+            "r",
+            format=kind,
+            options={"max_pixels": str(max_pixels)},
+            container_options=options,
+            metadata_errors="replace",
+        )
     except (av.FFmpegError, UnicodeError) as error:
         stream.seek(0)
         raise ImageReadError(why_unknown(stream.read(SAMPLE))) from error
@@ -251,15 +267,18 @@ def _video_stream(container: InputContainer) -> VideoStream:
     return streams[0]
 
 
-def _decoder(stream: VideoStream) -> VideoCodecContext:
-    """What decodes the stream: it does not conceal errors, as FFmpeg does by default."""
+def _decoder(stream: VideoStream, max_pixels: int) -> VideoCodecContext:
+    """What decodes the stream: it does not conceal errors, as FFmpeg does by default.
+
+    A frame of far more than ``max_pixels`` in the middle of the stream is an error to it; it counts whole blocks.
+    """
     import av
 
     decoder = stream.codec_context
     if stream.metadata.get("alpha_mode") == "1" and decoder.name in WITH_ALPHA:  # FFmpeg's own decoder ignores alpha
         with suppress(av.FFmpegError, ValueError):
             decoder = cast("VideoCodecContext", av.CodecContext.create(WITH_ALPHA[decoder.name], "r"))
-    decoder.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
+    decoder.options = {"err_detect": "crccheck+bitstream+buffer+explode", "max_pixels": str(2 * max_pixels)}
     decoder.thread_count = 1
     return decoder
 

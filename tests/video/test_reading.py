@@ -203,8 +203,18 @@ def test_scaling():
 
 @pytest.mark.parametrize("scale", [None, 0.5, 2.0])
 def test_frames_above_the_limit_are_refused(scale):
-    with pytest.raises(ImageReadError, match=r"more than 767 pixels: .*--max-pixels"):
+    limit = ClipReading(max_pixels=33 * 21)
+    assert len(list(open_clip(clips.video(clips.pictures(2, 21, 33), pixels="yuv444p"), limit).frames())) == 2
+    with pytest.raises(ImageReadError, match=r"has frames of \d+ × \d+, more than 767 pixels: .*--max-pixels"):
         open_clip(clips.video(clips.pictures(1)), ClipReading(max_pixels=767, scale=scale))
+
+
+def test_claimed_sizes_are_refused_before_decoding():
+    data = bytearray(clips.video(clips.pictures(1), "mov", "qtrle", pixels="rgb24"))
+    size = data.index(b"rle ") + 28
+    data[size : size + 4] = (50000).to_bytes(2, "big") * 2
+    with pytest.raises(ImageReadError, match=r"of more than 178,000,000 pixels: .*--max-pixels"):
+        open_clip(bytes(data))
 
 
 @pytest.mark.parametrize(
