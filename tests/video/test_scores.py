@@ -1,5 +1,7 @@
 """The scores of label maps against the classes of the sample clip."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from score_labels import score
@@ -25,5 +27,11 @@ def test_shadows_are_not_foreground():
     assert score(labels, CLASSES).foreground_iou == pytest.approx(3 / 4)
 
 
-def test_without_foreground():
-    assert score(np.zeros_like(CLASSES), CLASSES).foreground_iou == 0
+def test_the_foreground_is_the_best_set_of_labels():
+    rng = np.random.default_rng(3)
+    labels, classes = rng.integers(0, 4, 200), rng.integers(0, 3, 200)
+    shape, best = classes > 0, 0.0
+    for chosen in product((False, True), repeat=4):
+        marked = np.array(chosen)[labels]
+        best = max(best, (marked & shape).sum() / (marked | shape).sum())
+    assert score(labels, classes).foreground_iou == pytest.approx(best)
