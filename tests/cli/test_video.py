@@ -10,6 +10,7 @@ from contextlib import suppress
 from fractions import Fraction
 from threading import Thread
 
+import click
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +18,8 @@ from support.clips import decoded
 from support.encoded_clips import animation, pictures, video
 
 from colorquant.batch import video_job, video_passes
+from colorquant.batch.command import clip_command
+from colorquant.cli.video import command
 from colorquant.errors import ImageReadError
 from colorquant.video.frames import ClipInfo, Frame
 
@@ -138,14 +141,14 @@ def test_the_printed_command_gives_the_same_files(run, gif, tmp_path, monkeypatc
     more = ("--dither", "bayer2", "--fps", "30000/1001", "--write", "gif,png", "--labels", "npy", "--masks", "m")
     result = run("video", gif.name, *words, *more, "-v")
     assert result.exit_code == 0, result.stderr
-    (command,) = (line.strip() for line in result.stderr.splitlines() if line.startswith("  colorquant video"))
+    (printed,) = (line.strip() for line in result.stderr.splitlines() if line.startswith("  colorquant video"))
     first = {name: (tmp_path / name).read_bytes() for name in written(tmp_path)}
     assert len(first) > 4
     for name in first.keys() - {gif.name}:
         (tmp_path / name).unlink()
-    again = run(*shlex.split(command)[1:], "-v")
+    again = run(*shlex.split(printed)[1:], "-v")
     assert again.exit_code == 0, again.stderr
-    assert command in again.stderr
+    assert printed in again.stderr
     assert {name: (tmp_path / name).read_bytes() for name in written(tmp_path)} == first
 
 
@@ -163,9 +166,9 @@ def test_background_subtraction_makes_no_fit(run, gif, tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "m").iterdir())[:2] == [
         f"clip-mog2-mask-0-00000{number}.png" for number in (1, 2)
     ]
-    (command,) = (line.strip() for line in result.stderr.splitlines() if line.startswith("  colorquant video"))
-    again = run(*shlex.split(command)[1:], "-f", "-v")
-    assert (again.exit_code, command in again.stderr) == (0, True)
+    (printed,) = (line.strip() for line in result.stderr.splitlines() if line.startswith("  colorquant video"))
+    again = run(*shlex.split(printed)[1:], "-f", "-v")
+    assert (again.exit_code, printed in again.stderr) == (0, True)
     assert "foreground" in again.stderr
 
 
@@ -469,8 +472,8 @@ def test_both_passes_tell_how_far_they_are(gif, tmp_path):
 def test_a_terminal_shows_both_passes(gif, tmp_path):
     leader, follower = pty.openpty()
     words = ["video", gif, "-k", "2", "-o", tmp_path / "out.gif"]
-    command = [sys.executable, "-m", "colorquant", *map(str, words)]
-    with subprocess.Popen(command, stderr=follower, env={**os.environ, "TERM": "xterm"}) as running:
+    arguments = [sys.executable, "-m", "colorquant", *map(str, words)]
+    with subprocess.Popen(arguments, stderr=follower, env={**os.environ, "TERM": "xterm"}) as running:
         os.close(follower)
         shown = b""
         with suppress(OSError):  # the other end is closed
@@ -481,3 +484,97 @@ def test_a_terminal_shows_both_passes(gif, tmp_path):
     text = shown.decode()
     assert text.index("counting colours") < text.index("writing frames") < text.index("out.gif: 5 frames")
     assert "5/5 frames" in text
+
+
+REPEATED = {  # a value of each option, and what else it needs
+    "-k": ("5",),
+    "--target": ("psnr:20", "-k", "auto"),
+    "--min-k": ("3", "-k", "auto"),
+    "--max-k": ("9", "-k", "auto"),
+    "--best-effort": (None, "-k", "auto", "--target", "psnr:50"),
+    "--method": ("kmeans",),
+    "--engine": ("sklearn", "--method", "kmeans"),
+    "--effort": ("fast",),
+    "--lock": ("#ffffff", "--method", "kmeans"),
+    "--covariance": ("full",),
+    "--init": ("random",),
+    "--tol": ("0.5",),
+    "--reg-covar": ("2.0",),
+    "--standardize": (None,),
+    "--max-iter": ("7",),
+    "--attempts": ("2",),
+    "--seed": ("3",),
+    "--protect": ("small",),
+    "--space": ("oklab",),
+    "--keep-luma": (None, "--space", "lab", "--write", "mp4"),
+    "--paint": ("mean",),
+    "--assign": ("nearest",),
+    "--every": ("2",),
+    "--refit": ("cuts",),
+    "--smooth": ("0.5",),
+    "--still": ("6.5",),
+    "--dither": ("atkinson",),
+    "--dither-strength": ("0.5", "--dither", "atkinson"),
+    "--serpentine": (None, "--dither", "atkinson"),
+    "--dither-space": ("srgb", "--dither", "atkinson"),
+    "--dither-adaptive": (None, "--dither", "atkinson"),
+    "--background": ("knn",),
+    "--history": ("9", "--background", "mog2"),
+    "--var-threshold": ("25.0", "--background", "mog2"),
+    "--shadows": (None, "--background", "mog2"),
+    "--start": ("0.1",),
+    "--end": ("1.5",),
+    "--fps": ("12.5",),
+    "--scale": ("0.5",),
+    "--alpha": ("drop",),
+    "--max-pixels": ("5000",),
+    "--output": ("x.gif",),
+    "--write": ("gif,frames",),
+    "--crf": ("30", "--write", "mp4"),
+    "--keep-partial": (None,),
+    "--html": ("x.html",),
+    "--palette-out": ("x.gpl",),
+    "--labels": ("npy",),
+    "--masks": ("m",),
+    "--posteriors": ("npy",),
+    "--figure": ("x.png",),
+    "--figure-kind": ("shares", "--figure", "x.png"),
+    "--figure-title": ("T", "--figure", "x.png"),
+}
+OF_A_RUN = {"recursive", "jobs", "skip_existing", "dry_run", "fail_fast", "isolate", "timeout", "report", "force"}
+OF_A_RUN |= {"as_json", "quiet", "verbose", "help"}
+
+
+def test_the_table_of_repeated_options_is_complete():
+    flags = {
+        parameter.opts[-1]
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        if parameter.name not in OF_A_RUN
+    }
+    assert flags == set(REPEATED)
+
+
+@pytest.mark.parametrize("flag", REPEATED)
+def test_the_printed_command_repeats_every_option(run, gif, tmp_path, monkeypatch, flag):
+    """No clip is read: the job only says which command repeats it."""
+    monkeypatch.chdir(tmp_path)
+    value, *more = REPEATED[flag]
+    monkeypatch.setattr(
+        video_job.ClipJob,
+        "__call__",
+        lambda job, item, paths: video_job.ClipResult(
+            {"input": item.name, "output": "x", "status": "skipped"}, clip_command(paths, job.settings)
+        ),
+    )
+    result = run("video", gif.name, flag, *([] if value is None else [value]), *more, "-v")
+    assert result.exit_code == 0, result.stderr
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("  colorquant video"))
+    words = shlex.split(line)
+    short = {"--output": "-o", "--shadows": "--background"}.get(flag, flag)  # shadows are on unless --no-shadows
+    assert short in words
+    if value is not None:
+        assert words[words.index(short) + 1] == value
+    again = run(*words[1:], "-v")
+    assert again.exit_code == 0, again.stderr
+    assert line in again.stderr.splitlines()
