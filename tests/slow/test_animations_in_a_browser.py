@@ -6,9 +6,13 @@ import shutil
 import numpy as np
 import pytest
 from support import encoded_clips as clips
+from support.clips import merged, sequence, written
 from support.random_animations import SIZE, apng, gif
 
+from colorquant.video.apng_writing import ApngWriter
+from colorquant.video.gif_writing import GifWriter
 from colorquant.video.opening import open_clip
+from colorquant.video.webp_writing import WebpWriter
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DECODE = """async ([encoded, type]) => {
@@ -66,3 +70,22 @@ def test_a_browser_shows_the_same_frames(page):
             assert np.max(np.abs(alpha - expected[..., 3])) <= 1
             premultiplied = frame.rgb * (alpha[..., None] / 255), expected[..., :3] * (expected[..., 3:] / 255)
             assert np.max(np.abs(np.subtract(*premultiplied))) <= 2
+
+
+@pytest.mark.parametrize(("writer", "kind"), [(GifWriter, "gif"), (ApngWriter, "png"), (WebpWriter, "webp")])
+def test_a_browser_shows_the_frames_that_are_written(page, tmp_path, writer, kind):
+    for seed, p in enumerate((2, 5, 16, 100, 255)):
+        for transparent, refits in ((False, False), (True, False), (True, True)):
+            frames = sequence(seed, p=p, transparent=transparent, refits=refits, size=(19, 23))
+            written(writer, tmp_path / "clip", frames)
+            data = base64.b64encode((tmp_path / "clip").read_bytes()).decode()
+            plays, shown = page.evaluate(DECODE, [data, f"image/{kind}"])
+            pixels, times = merged(frames)
+            assert len(shown) == len(pixels)
+            for before, milliseconds, (duration, encoded) in zip(pixels, times, shown, strict=True):
+                after = np.frombuffer(base64.b64decode(encoded), np.uint8).reshape(before.shape).copy()
+                after[after[..., 3] == 0] = 0
+                np.testing.assert_array_equal(after, before)
+                if len(pixels) > 1:
+                    assert duration == int(1000 * milliseconds)
+            assert plays == 0 or len(pixels) == 1
