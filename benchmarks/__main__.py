@@ -12,7 +12,20 @@ from benchmarks import report
 from benchmarks.settings import CACHE, PICTURES, RESULTS, Settings, say
 from benchmarks.timing import one_thread_each
 
-SECTIONS = ("quality", "cost", "em", "process", "size", "alpha", "auto", "dither", "video", "videos", "animation")
+SECTIONS = (
+    "quality",
+    "cost",
+    "em",
+    "process",
+    "size",
+    "alpha",
+    "auto",
+    "dither",
+    "video",
+    "videos",
+    "animation",
+    "scenes",
+)
 
 
 def _count(text: str) -> int | None:

@@ -221,6 +221,11 @@ def test_alpha_may_come_and_go(photos):
         result = quantize_with(part.palette, CountedImage(frame.rgb, frame.alpha))
         direct = fit_palette(frame_histogram(frame), OPTIONS[0])
         assert result.mse <= 1.05 * quantize_with(direct, CountedImage(frame.rgb, frame.alpha)).mse
+    rows = [np.dstack([frame.rgb, np.full(alpha.shape, 255, np.uint8)]).reshape(-1, 4) for frame in frames]
+    for part in (1, 2):
+        rows[part][:, 3] = alpha.reshape(-1)
+        rows[part][rows[part][:, 3] == 0] = 0
+    assert fit_clip(frames, OPTIONS[0], refit=Refit(1)).colors_in == len(np.unique(np.concatenate(rows), axis=0))
     kept = fit_clip(frames, OPTIONS[1], refit=Refit(1)).segments
     assert [part.palette.options.alpha for part in kept] == [None, "keep", "keep", None]
 
