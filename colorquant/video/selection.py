@@ -10,6 +10,8 @@ from colorquant.errors import ImageReadError, OptionError
 from colorquant.types import UInt8Array
 from colorquant.video.frames import ClipReading, Frame
 
+MOST_REPEATS = 100_000  # of a frame, where a clip is resampled
+
 
 @dataclass(frozen=True, eq=False)
 class TimedPixels:
@@ -92,6 +94,9 @@ def _converted(frames: Iterable[TimedPixels]) -> Iterator[Frame]:
 def _resampled(frames: Iterable[TimedPixels], fps: Fraction) -> Iterator[Frame]:
     number = 0
     for frame in frames:
+        if frame.duration * fps > MOST_REPEATS:  # a damaged time; or a still that nobody wants so often
+            lasts = f"a frame at {float(frame.time):g} s lasts {float(frame.duration):g} s"
+            raise ImageReadError(f"{lasts}, which is more than {MOST_REPEATS:,} frames: use a smaller --fps, or --end")
         pixels: tuple[UInt8Array, UInt8Array | None] | None = None
         while number / fps < frame.time + frame.duration:
             pixels = frame.convert() if pixels is None else pixels
