@@ -63,6 +63,7 @@ def h264(container: str, info: ClipInfo, crf: int) -> Encoding:
     mp4 = container == "mp4"
     ahead = LOOKAHEAD // (info.width * info.height * 3 // 2)
     options = {"preset": "faster", "tune": "animation", "crf": str(crf)}
+    options["mbtree"] = "0"  # beside B frames its results depend on what the memory happens to hold
     options["bf"] = "0" if mp4 and info.variable else "3"
     options["rc-lookahead"] = str(min(max(ahead, FEWEST_AHEAD), MOST_AHEAD))
     if mp4:
