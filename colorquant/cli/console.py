@@ -94,7 +94,7 @@ class TerminalConsole(Console):
         self.fit_since = math.inf
         self.trial = ""
         self.frames: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
-        self.frames_words = ""
+        self.frames_words, self.frames_left = "", False
 
     def print_record(self, row: FileRecord, *, details: bool) -> None:
         self.close()
@@ -150,11 +150,15 @@ class TerminalConsole(Console):
             bar.start()
             self.frames, self.frames_words = (bar, bar.add_task(words, total=total)), words
         if self.frames is not None:
-            self.frames[0].update(self.frames[1], completed=done)
+            self.frames[0].update(self.frames[1], description=words, completed=done)
+            self.frames_left = done != total
 
     def show_progress(self, step: Iteration | SearchStep) -> None:
         if self.bar:
             return  # one bar is enough
+        if self.frames is not None and self.frames_left:  # frames follow, which --refit fits again
+            self.frames[0].update(self.frames[1], description="fitting")
+            return
         if self.frames is not None:
             self.close()
         self.fit_since = min(self.fit_since, time.monotonic())
