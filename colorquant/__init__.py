@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         quantize_with,
     )
     from colorquant.clip_api import SourceClip, fit_clip, frames_of, open_clip, write_clip
+    from colorquant.clips.background import ForegroundLabeller
     from colorquant.clips.labelling import ClipLabeller
     from colorquant.clips.results import ClipFit, ClipLabels
     from colorquant.color.histogram import ColorHistogram
@@ -45,11 +46,13 @@ if TYPE_CHECKING:
     from colorquant.palette.palette import Palette
     from colorquant.report.comparison_result import ComparisonTable
     from colorquant.sources import read
+    from colorquant.video.background import BackgroundOptions
     from colorquant.video.frames import Frame, IndexedFrame
 
 __all__ = [
     "ENGINES",
     "SPACES",
+    "BackgroundOptions",
     "Centroids",
     "ClipFit",
     "ClipLabeller",
@@ -60,6 +63,7 @@ __all__ = [
     "Dithering",
     "EngineError",
     "FitOptions",
+    "ForegroundLabeller",
     "Frame",
     "GaussianMixture",
     "ImageReadError",
@@ -90,6 +94,7 @@ __all__ = [
 _HOME = {  # the module of each public name
     "ENGINES": "fitting.engines",
     "SPACES": "color.spaces",
+    "BackgroundOptions": "video.background",
     "Centroids": "fitting.models",
     "ClipFit": "clips.results",
     "ClipLabeller": "clips.labelling",
@@ -100,6 +105,7 @@ _HOME = {  # the module of each public name
     "Dithering": "mapping.dithering",
     "EngineError": "errors",
     "FitOptions": "fitting.options",
+    "ForegroundLabeller": "clips.background",
     "Frame": "video.frames",
     "GaussianMixture": "fitting.models",
     "ImageReadError": "errors",
