@@ -66,6 +66,8 @@ class ClipRequest:
         drawing = self._drawing()
         settings = self.settings.replace(drawing=drawing)
         object.__setattr__(self, "settings", settings if settings.background is not None else self._resolved(settings))
+        if settings.background is not None and settings.options.alpha == "palette":
+            raise OptionError("--alpha palette is for a fit, and --background makes none: leave one out")
         for kind in self.others:
             output = CLIP_OUTPUTS[kind]
             if settings.background is not None and not output.background:
@@ -155,7 +157,9 @@ class ClipRequest:
         if kind == "gif" and settings.background is None:
             kept = Projection.of(settings.options.space, settings.options.keep_luma).keep_luma
             check_gif(width=1, height=1, colors=self.k, keeps_lightness=kept)
-        if settings.options.alpha is not None and CLIP_KINDS[kind].alpha == "none":
+        if (
+            settings.options.alpha is not None and CLIP_KINDS[kind].alpha == "none" and crf != 0
+        ):  # lossless ones have it
             able = ", ".join(name for name, row in CLIP_KINDS.items() if row.alpha != "none")
             raise OptionError(f"--alpha {settings.options.alpha}: {kind} has no alpha, write one of {able}")
 

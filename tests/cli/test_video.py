@@ -22,6 +22,7 @@ from colorquant.batch.command import clip_command
 from colorquant.cli.video import command
 from colorquant.errors import ImageReadError
 from colorquant.video.frames import ClipInfo, Frame
+from colorquant.video.opening import open_clip
 
 FRAMES = 5
 
@@ -189,6 +190,16 @@ def test_the_same_command_makes_the_same_page_and_figure(run, gif, tmp_path, wor
     assert made[0] == made[1]
 
 
+def test_a_lossless_video_keeps_alpha(run, tmp_path):
+    rgba = [np.dstack([rgb, np.full(rgb.shape[:2], 128, np.uint8)]) for rgb in pictures(2)]
+    (tmp_path / "a.png").write_bytes(animation(rgba, "PNG", duration=40))
+    words = ("-k", 3, "--method", "kmeans", "--alpha", "palette", "-o", tmp_path / "out.mkv")
+    assert "mkv has no alpha" in run("video", tmp_path / "a.png", *words).stderr
+    result = run("video", tmp_path / "a.png", *words, "--crf", 0)
+    assert result.exit_code == 0, result.stderr
+    assert all(set(np.unique(frame.alpha)) == {128} for frame in open_clip(tmp_path / "out.mkv").frames())
+
+
 def test_the_number_of_colours_can_be_chosen(run, gif, tmp_path):
     row = record(run("video", gif, "-k", "auto", "--method", "kmeans", "--target", "psnr:20", "--json"))
     assert row["auto"]["criterion"] == "psnr"
@@ -335,6 +346,7 @@ WRONG = {
     "background and smooth": (("--background", "knn", "--smooth", "0.5"), "--smooth is for a fit"),
     "background and palette": (("--background", "knn", "--palette-out", "p.gpl"), "--palette-out shows a fit"),
     "background and posteriors": (("--background", "mog2", "--posteriors", "npy"), "--posteriors shows a fit"),
+    "background and alpha": (("--background", "mog2", "--alpha", "palette"), "--alpha palette is for a fit"),
     "background of nothing": (("--background", "median"), "'median' is not one of 'mog2', 'knn'"),
     "history": (("--history", "9"), "--history is for --background"),
     "no history": (("--background", "mog2", "--history", "0"), "--history 0 is out of range"),
