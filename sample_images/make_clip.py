@@ -164,7 +164,7 @@ def write_video(frames: list[np.ndarray], path: Path) -> None:
     """Write frames as H.264, so that the same version of x264 gives the same bytes."""
     import av
 
-    # Beside B-frames, x264's tree of macroblocks (mbtree) depends on what the memory happens to hold.
+    # With AVX-512, x264's macroblock tree depends on what the memory happens to hold.
     options = {"crf": "22", "preset": "slow", "x264-params": "no-mbtree=1"}
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(RATE), options=options)

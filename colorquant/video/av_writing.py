@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from colorquant.video.writing import Destination
 
 H264 = "libx264"
+# What x264 uses of a processor, as it numbers it: MMX2, SSE and fast SSE2, which every x86-64 one has. With AVX-512
+# its macroblock tree depends on what the memory happens to hold, and other processors give other bytes.
+SSE2 = 0x10000F
 LARGEST_SIDE, LARGEST = {H264: 16_384}, 65_535  # pixels that an encoder takes
 THREADS = 4  # a constant: with another number an encoder writes other bytes
 LOOKAHEAD = 64 << 20  # bytes, about, of the frames that an encoder keeps to look ahead
@@ -63,7 +67,8 @@ def h264(container: str, info: ClipInfo, crf: int) -> Encoding:
     mp4 = container == "mp4"
     ahead = LOOKAHEAD // (info.width * info.height * 3 // 2)
     options = {"preset": "faster", "tune": "animation", "crf": str(crf)}
-    options["mbtree"] = "0"  # beside B frames its results depend on what the memory happens to hold
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        options["x264-params"] = f"asm={SSE2}"
     options["bf"] = "0" if mp4 and info.variable else "3"
     options["rc-lookahead"] = str(min(max(ahead, FEWEST_AHEAD), MOST_AHEAD))
     if mp4:
