@@ -19,7 +19,8 @@ from colorquant.clips.fitting import fit_clip
 from colorquant.clips.labelling import ClipLabeller
 from colorquant.files import StagedFiles
 from colorquant.fitting.options import FitOptions
-from colorquant.video.av_writing import VideoFile, h264
+from colorquant.video.av_writing import VideoFile
+from colorquant.video.encodings import h264
 from colorquant.video.frames import ClipInfo, Frame, FrameWriter, IndexedFrame
 from colorquant.video.opening import open_clip
 from colorquant.video.writing import Destination, open_label_writer, open_writer

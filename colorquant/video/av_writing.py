@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
@@ -14,11 +12,10 @@ import numpy as np
 
 from colorquant.errors import OutputError
 from colorquant.files import unwritable
-from colorquant.types import AnyArray, UInt8Array
 from colorquant.video.av_audio import AudioCopy, AudioSource
-from colorquant.video.frame_files import NO_FRAME, LabelType, label_values
-from colorquant.video.frames import ClipInfo, IndexedFrame
-from colorquant.video.ycbcr import alpha_of, full_planes, planes, planes_with_alpha
+from colorquant.video.encodings import DEFAULT_CRF, Encoding, h264, labels, lossless, vp9
+from colorquant.video.frame_files import NO_FRAME, LabelType
+from colorquant.video.frames import IndexedFrame
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
@@ -27,81 +24,11 @@ if TYPE_CHECKING:
 
     from colorquant.video.writing import Destination
 
-H264 = "libx264"
-# What x264 uses of a processor, as it numbers it: MMX2, SSE and fast SSE2, which every x86-64 one has. With AVX-512
-# its macroblock tree depends on what the memory happens to hold, and other processors give other bytes.
-SSE2 = 0x10000F
-LARGEST_SIDE, LARGEST = {H264: 16_384}, 65_535  # pixels that an encoder takes
 THREADS = 4  # a constant: with another number an encoder writes other bytes
-LOOKAHEAD = 64 << 20  # bytes, about, of the frames that an encoder keeps to look ahead
-FEWEST_AHEAD, MOST_AHEAD = 10, 40  # frames
 SRGB, BT_709, BT_601, LIMITED = 13, 1, 6, 1  # of ITU-T H.273: a transfer, primaries, a matrix; and FFmpeg's range
 BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT: no version of the encoder in the file
-QUARTER = {"chroma_sample_location": "center"}  # chroma lies in the middle of the four pixels that it is the mean of
-SPLIT = 16  # pixels: FFV1 cannot cut smaller frames into slices
 DEFAULT_RATE = Fraction(25)  # frames per second
 FINEST = Fraction(1, 90_000)  # seconds: the unit of time where that of the clip is not known
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How frames are encoded: the names of FFmpeg for the container, the encoder and the layout of its pixels.
-
-    ``planes`` makes the planes of a frame, each (h, w) or (h, w, channels), in the order of the layout.
-    """
-
-    container: str
-    codec: str
-    layout: str
-    planes: Callable[[IndexedFrame], Sequence[AnyArray]]
-    options: dict[str, str]
-    even: bool = False
-    yuv: bool = False
-
-
-def h264(container: str, info: ClipInfo, crf: int) -> Encoding:
-    """H.264: in MP4 with a quarter of the chroma, which every player shows, and in Matroska with all of it.
-
-    With B frames an MP4 cannot hold how long frames of different durations last.
-    """
-    mp4 = container == "mp4"
-    ahead = LOOKAHEAD // (info.width * info.height * 3 // 2)
-    options = {"preset": "faster", "tune": "animation", "crf": str(crf)}
-    if platform.machine().lower() in ("x86_64", "amd64"):
-        options["x264-params"] = f"asm={SSE2}"
-    options["bf"] = "0" if mp4 and info.variable else "3"
-    options["rc-lookahead"] = str(min(max(ahead, FEWEST_AHEAD), MOST_AHEAD))
-    if mp4:
-        options |= QUARTER
-        return Encoding(container, H264, "yuv420p", lambda frame: planes(frame, even=True), options, True, True)
-    return Encoding(container, H264, "yuv444p", full_planes, options, yuv=True)
-
-
-def _vp9(info: ClipInfo, crf: int) -> Encoding:
-    options = {"crf": str(crf), "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "1", **QUARTER}
-    if info.has_alpha:
-        return Encoding("webm", "libvpx-vp9", "yuva420p", planes_with_alpha, options, yuv=True)
-    return Encoding("webm", "libvpx-vp9", "yuv420p", lambda frame: planes(frame, even=False), options, yuv=True)
-
-
-def _ffv1(layout: str, info: ClipInfo, pixels: Callable[[IndexedFrame], AnyArray]) -> Encoding:
-    """FFV1 of one plane, lossless; its larger contexts make files of few colours a third smaller."""
-    slices = "4" if min(info.width, info.height) >= SPLIT else "1"
-    options = {"level": "3", "coder": "1", "context": "1", "slices": slices}
-    return Encoding("matroska", "ffv1", layout, lambda frame: [pixels(frame)], options)
-
-
-def _blue_first(frame: IndexedFrame) -> UInt8Array:
-    """The pixels (h, w, 4) uint8 in the order blue, green, red, alpha."""
-    rgb, alpha = frame.rgb, alpha_of(frame)
-    pixels = np.full((*rgb.shape[:2], 4), 255, np.uint8)
-    pixels[..., :3] = rgb[..., ::-1]
-    if alpha is not None:
-        pixels[..., 3] = alpha
-    return pixels
-
-
-DEFAULT_CRF = {"mp4": 16, "mkv": 16, "webm": 20}
 
 
 class _Sink:
@@ -172,14 +99,13 @@ class VideoFile:
         self._notes = list(notes)
         if encoding.even:
             self._make_even()
-        if destination.info.pixel_aspect != 1 and encoding.codec != H264:
+        if destination.info.pixel_aspect != 1 and not encoding.keeps_aspect:
             self._notes.append(
                 f"{self._path.suffix} is written with square pixels, unlike the clip: only H.264 keeps those"
             )
-        side = LARGEST_SIDE.get(encoding.codec, LARGEST)
-        if max(self._width, self._height) > side:
-            size = f"{self._width}×{self._height}"
-            raise OutputError(f"{self._path} is at most {side} pixels wide and high, not {size}: use --scale")
+        if max(self._width, self._height) > encoding.largest:
+            size, most = f"{self._width}×{self._height}", f"{encoding.largest} pixels wide and high"
+            raise OutputError(f"{self._path} is at most {most}, not {size}: use --scale")
         source = destination.source if audio and destination.info.has_audio else None
         with ExitStack() as closing:
             temporary = destination.staged.reserve(self._path)
@@ -269,7 +195,7 @@ class VideoFile:
         stream.time_base = context.time_base = self._tick
         context.thread_count = THREADS
         context.flags |= BITEXACT
-        if encoding.codec == H264:  # PyAV tells the encoder only, and the others do not write it
+        if encoding.keeps_aspect:  # PyAV tells the encoder only, and the others do not write it
             context.sample_aspect_ratio = _rational(info.pixel_aspect) or Fraction(1)
         context.color_primaries, context.color_trc = BT_709, SRGB
         if encoding.yuv:
@@ -341,15 +267,14 @@ def video_writer(kind: str, destination: Destination) -> VideoFile:
     """The writer of painted frames as a video: ``kind`` is mp4, mkv or webm. Raises OutputError."""
     info = destination.info
     crf = DEFAULT_CRF[kind] if destination.crf is None else destination.crf
-    if kind == "mkv" and crf == 0:
-        return VideoFile(destination, _ffv1("bgra" if info.has_alpha else "bgr0", info, _blue_first), audio=True)
     if kind == "webm":
-        return VideoFile(destination, _vp9(info, crf), audio=True)
+        return VideoFile(destination, vp9(info, crf), audio=True)
+    if crf == 0:
+        return VideoFile(destination, lossless(info), audio=True)
     notes = ["H.264 has no transparency: the frames are laid over black"] if info.has_alpha else []
     return VideoFile(destination, h264("mp4" if kind == "mp4" else "matroska", info, crf), notes, audio=True)
 
 
 def label_video_writer(destination: Destination, *, dtype: LabelType) -> VideoFile:
     """The writer of labels as a gray video that is lossless; see :func:`colorquant.video.frame_files.label_values`."""
-    layout = "gray" if dtype is np.uint8 else "gray16le"
-    return VideoFile(destination, _ffv1(layout, destination.info, lambda frame: label_values(frame, dtype)))
+    return VideoFile(destination, labels(destination.info, dtype))
