@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
 
+BEFORE = 5  # seconds from which on audio is searched that belongs to a frame: streams are not strictly interleaved
 NAMES = {"matroska": "MKV", "mp4": "MP4", "webm": "WebM"}
 
 
@@ -28,11 +29,14 @@ class AudioSource:
     """
 
     def __init__(self, source: Path | bytes, reading: ClipReading) -> None:
-        self._beginning = open_video(source, reading).beginning()
+        video = open_video(source, reading)
+        self._beginning = video.beginning()
         file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
         with ExitStack() as closing:
             closing.enter_context(file)
             self._container = closing.enter_context(open_container(file))
+            if reading.start:
+                video.seek(self._container, self._beginning - BEFORE)
             self._closing = closing.pop_all()
 
     @property

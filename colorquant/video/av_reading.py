@@ -85,6 +85,7 @@ class Video:
             return start
         found: Fraction | None = None
         with self._opened() as run:
+            self.seek(run.container, start)
             for packet in run.container.demux(run.stream):
                 if packet.pts is None or packet.is_discard:
                     continue
@@ -94,6 +95,13 @@ class Video:
                 if found is not None and packet.dts is not None and packet.dts * packet.time_base > found:
                     break  # frames are shown no earlier than they are decoded
         return start if found is None else found
+
+    def seek(self, container: InputContainer, time: Fraction) -> None:
+        """Go to a key frame at or before ``time`` in the file, in seconds, where its format allows that."""
+        import av
+
+        if self._info.format in SEEKABLE:
+            container.seek(max(0, int(time * av.time_base)))
 
     def _file(self) -> BinaryIO:
         return io.BytesIO(self._source) if isinstance(self._source, bytes) else open_file(self._source)
