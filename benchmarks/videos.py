@@ -27,7 +27,7 @@ from colorquant.video.writing import Destination, open_label_writer, open_writer
 
 K, FRAMES, RATE = 16, 50, 25
 SAMPLE = ROOT / "sample_images" / "clip.mp4"
-CRFS = {"mp4": (8, 12, 16, 20, 24, 28), "mkv": (8, 12, 16, 20, 24, 28), "webm": (8, 14, 20, 26, 32)}
+CRFS = {"mp4": (8, 12, 16, 20, 24), "mkv": (8, 12, 16, 20, 24), "webm": (8, 14, 20, 26)}
 Opened = Callable[[Destination], FrameWriter]
 
 
@@ -69,6 +69,7 @@ def _rows() -> Iterator[tuple[str, Opened]]:
     yield ".mp4, crf 16, tune psnr", _h264(16, tune="psnr")
     yield ".mp4, crf 16, no B frames", _h264(16, bf="0")
     yield ".mp4, crf 16, preset medium", _h264(16, preset="medium")
+    yield ".mp4, crf 16, no macroblock tree", _h264(16, mbtree="0")
     yield ".mkv, --crf 0", _kind("mkv", 0)
     yield "--labels mkv", lambda to: open_label_writer("mkv", to, k=K)
 
