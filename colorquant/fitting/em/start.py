@@ -27,6 +27,7 @@ from colorquant.types import FloatArray, IntArray
 FIRST_BITS, LAST_BITS = 4, 8  # of the tree of cells, per axis
 LLOYD_ITERATIONS = 20
 BREATHS = 2  # rounds of splits and removals that the first k-means start gets; the others are plain k-means++
+OTHERS = 2  # k-means++ starts beside a given mixture
 LEAST_CELLS = 4  # per component: coarser cells are not used
 
 
@@ -168,16 +169,17 @@ def continued_mixture(
     tol: float,
     rng: np.random.Generator,
 ) -> Mixture:
-    """The better of two mixtures on cells: EM from ``start``, and EM from a k-means partition around its means.
+    """The best of several mixtures on cells: EM from ``start``, from a k-means partition around its means, and others.
 
-    EM alone follows colours that change, but keeps no good partition of them. The other arguments are those of
-    :func:`settled_mixture`.
+    EM from the start alone follows colours that change, but keeps no good partition of them. The others are from
+    OTHERS partitions by k-means++. The other arguments are those of :func:`settled_mixture`.
     """
     k = len(start.weights)
     cells, finer = _cells(levels, k)
     points = make_points(np.ascontiguousarray(cells.points), cells.weights)
     centers = search(points, start.means.copy(), BREATHS, rng, lambda step: None)
-    starts = [start, hard_mixture(cells, assign(points, centers), k, constraint)]
+    drawn = [kmeans_centers(points, k, rng, searched=False) for _ in range(OTHERS)]
+    starts = [start, *(hard_mixture(cells, assign(points, some), k, constraint) for some in (centers, *drawn))]
     best = _best_iterated(cells, starts, constraint, max_iter=max_iter, tol=tol)
     for level in finer:
         best, _, _ = iterate(level, best, constraint, max_iter=max_iter, tol=tol)
