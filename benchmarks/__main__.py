@@ -21,6 +21,7 @@ SECTIONS = (
     "alpha",
     "auto",
     "dither",
+    "reading",
     "video",
     "videos",
     "animation",

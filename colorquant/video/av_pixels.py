@@ -15,6 +15,7 @@ from colorquant.video.selection import scaled_size
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from av.video.plane import VideoPlane
     from av.video.reformatter import VideoReformatter
 
 BT709, BT601 = 1, 5  # swscale's numbers of the matrices
@@ -38,6 +39,7 @@ class Converter:
         scaled_size(*size, ClipReading(max_pixels=reading.max_pixels))
         self._size = scaled_size(*size, reading)
         self._reformatter: VideoReformatter | None = None
+        self._plain: VideoFrame | None = None
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -57,7 +59,7 @@ class Converter:
         kind = filtering[(width * height > size) - (width * height < size) + 1]
         matrix, levels = _matrix(frame)
         converted = self._reformatter.reformat(
-            frame,
+            self._without_siting(frame) if kind == Interpolation.POINT else frame,
             width=width,
             height=height,
             format="rgba" if has_alpha(frame) else "rgb24",
@@ -77,6 +79,24 @@ class Converter:
         alpha = np.ascontiguousarray(pixels[:, :, 3])
         rgb = np.ascontiguousarray(pixels[:, :, :3])
         return apply_alpha(rgb, None if alpha.min() == 255 else alpha, self._reading.alpha)
+
+    def _without_siting(self, frame: VideoFrame) -> VideoFrame:
+        """A copy of the frame that does not say where its halved chroma lies; other frames are returned.
+
+        Of chroma at the left of two pixels, swscale's nearest sample for the right one is that of the next two.
+        """
+        import av
+
+        planes, pixels = frame.planes, frame.format
+        if len(planes) < 3 or not (pixels.chroma_width(2) < 2 or pixels.chroma_height(2) < 2):
+            return frame
+        shape = (frame.width, frame.height, pixels.name)
+        if self._plain is None or (self._plain.width, self._plain.height, self._plain.format.name) != shape:
+            self._plain = av.VideoFrame(*shape)
+        depth = 1 if max(component.bits for component in pixels.components) <= 8 else 2
+        for source, target in zip(planes, self._plain.planes, strict=True):
+            _rows(target, depth)[:] = _rows(source, depth)
+        return self._plain
 
 
 def orientation(frame: VideoFrame) -> Orientation:
@@ -102,6 +122,13 @@ def _turned(pixels: UInt8Array, orientation: Orientation) -> UInt8Array:
     if exchanged:
         pixels = pixels.swapaxes(0, 1)
     return pixels[:: -1 if rows else 1, :: -1 if columns else 1]
+
+
+def _rows(plane: VideoPlane, depth: int) -> UInt8Array:
+    """The bytes of a plane of one component of ``depth`` bytes, without what fills up its rows, as a view."""
+    stride = abs(plane.line_size)
+    rows: UInt8Array = np.asarray(memoryview(plane), np.uint8).reshape(plane.height, stride)[:, : plane.width * depth]
+    return rows if plane.line_size > 0 else rows[::-1]
 
 
 def _matrix(frame: VideoFrame) -> tuple[int | None, int | None]:

@@ -136,7 +136,10 @@ class Video:
         convert = Converter((self._width, self._height), self._reading, self._orientation)
         base = run.stream.time_base or Fraction(1, av.time_base)
         if start is not None:
-            run.container.seek(int((self._first_time + start) / base), stream=run.stream)
+            try:
+                run.container.seek(int((self._first_time + start) / base), stream=run.stream)
+            except av.FFmpegError as error:
+                raise ImageReadError("has a damaged index: give a whole file") from error
         nominal = lasts = 1 / self._rate if self._rate else NOMINAL
         waiting: VideoFrame | None = None
         time = Fraction(0)

@@ -49,7 +49,8 @@ def video(
     muxer: Mapping[str, str] | None = None,
     **options: str,
 ) -> bytes:
-    """A video of frames: (h, w, 3 or 4) uint8, or the planes Y, U and V, each (h, w) of ``pixels``.
+    """A video of frames: (h, w, 3 or 4) uint8, or the planes Y, U and V, each (h, w), of which
+    every second value is taken where ``pixels`` halve the chroma.
 
     ``times`` are those of the frames in units of ``time_base``. The display matrix turns by ``rotation`` degrees
     counterclockwise, with ``flip`` mirrored. ``attributes`` are those of the codec context, ``muxer`` has the options
@@ -98,7 +99,8 @@ def _planes(values: np.ndarray, pixels: str) -> av.VideoFrame:
     frame = av.VideoFrame(values.shape[2], values.shape[1], pixels)
     for plane, levels in zip(frame.planes, values, strict=True):
         rows = np.zeros((plane.height, plane.line_size), np.uint8)
-        stored = levels.view(np.uint8)
+        step = levels.shape[1] // plane.width  # halved chroma
+        stored = np.ascontiguousarray(levels[::step, ::step]).view(np.uint8)
         rows[:, : stored.shape[1]] = stored
         plane.update(rows)
     return frame

@@ -77,13 +77,30 @@ def test_matrix_and_range_are_honoured(matrix, weights, full):
     planes = np.random.default_rng(1).integers(70, 170, (3, 8, 16), np.uint8)
     attributes = {"colorspace": matrix, "color_range": 2 if full else 1}
     data = clips.video([planes], "mkv", "ffv1", pixels="yuv444p", attributes=attributes)
+    expected = colors_of(planes, weights, full=full)
+    assert np.max(np.abs(next(open_clip(data).frames()).rgb - expected)) < 0.6
+
+
+def colors_of(planes, weights, *, full):
+    """The colours (h, w, 3), not rounded, of the planes Y, U and V (3, h, w), by the formulas of H.273, 8.3."""
     red, blue = weights
     luma, u, v = planes.astype(float)
     y = luma / 255 if full else (luma - 16) / 219
     u, v = ((plane - 128) / (255 if full else 224) for plane in (u, v))
     r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
-    expected = 255 * np.dstack([r, (y - red * r - blue * b) / (1 - red - blue), b])
-    assert np.max(np.abs(next(open_clip(data).frames()).rgb - np.clip(expected, 0, 255))) < 0.6
+    return np.clip(255 * np.dstack([r, (y - red * r - blue * b) / (1 - red - blue), b]), 0, 255)
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("mp4", "libx264"), ("mkv", "ffv1")])
+def test_halved_chroma_stays_where_it_is(kind, codec):
+    rng = np.random.default_rng(2)
+    planes = rng.integers(70, 170, (3, 16, 32), np.uint8)
+    planes[1:] = planes[1:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
+    data = clips.video(
+        [planes] * 2, kind, codec, attributes={"color_range": 1}, **({"qp": "0"} if kind == "mp4" else {})
+    )
+    for frame in open_clip(data).frames():
+        assert np.max(np.abs(frame.rgb - colors_of(planes, BT601, full=False))) < 0.6
 
 
 def test_halved_chroma_has_no_bias():
