@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 import numpy as np
 
-from colorquant.errors import OutputError
+from colorquant.errors import ColorquantError, OutputError
 from colorquant.files import unwritable
 from colorquant.video.av_audio import AudioCopy, AudioSource
 from colorquant.video.encodings import DEFAULT_CRF, Encoding, h264, labels, lossless, vp9
@@ -84,10 +84,13 @@ class _Sink:
 
 
 class VideoFile:
-    """A video of frames, and of the audio of its source, which is written to a temporary file; a ``FrameWriter``."""
+    """A video of frames, which is written to a temporary file; a ``FrameWriter``.
+
+    With ``painted`` it also gets the audio of the source, and a note says if its pixels have another shape.
+    """
 
     def __init__(
-        self, destination: Destination, encoding: Encoding, notes: Sequence[str] = (), *, audio: bool = False
+        self, destination: Destination, encoding: Encoding, notes: Sequence[str] = (), *, painted: bool = False
     ) -> None:
         self._path, self._encoding, self._info = destination.path, encoding, destination.info
         self._has_end, self._ends_early = destination.reading.end is not None, destination.ends_early
@@ -99,29 +102,29 @@ class VideoFile:
         self._notes = list(notes)
         if encoding.even:
             self._make_even()
-        if destination.info.pixel_aspect != 1 and not encoding.keeps_aspect:
+        if painted and destination.info.pixel_aspect != 1 and not encoding.keeps_aspect:
             self._notes.append(
                 f"{self._path.suffix} is written with square pixels, unlike the clip: only H.264 keeps those"
             )
         if max(self._width, self._height) > encoding.largest:
             size, most = f"{self._width}×{self._height}", f"{encoding.largest} pixels wide and high"
             raise OutputError(f"{self._path} is at most {most}, not {size}: use --scale")
-        source = destination.source if audio and destination.info.has_audio else None
         with ExitStack() as closing:
+            source = None
+            if painted and destination.info.has_audio and destination.source is not None:
+                source = closing.enter_context(AudioSource(destination.source, destination.reading))
             temporary = destination.staged.reserve(self._path)
             with self._reported():
                 self._file = _Sink(temporary)
                 closing.callback(self._file.close)
-                self._begin(closing, None if source is None else AudioSource(source, destination.reading))
+                self._begin(source)
                 closing.callback(self._container.close)
             self._closing = closing.pop_all()
 
-    def _begin(self, closing: ExitStack, source: AudioSource | None) -> None:
+    def _begin(self, source: AudioSource | None) -> None:
         """Open the container with its streams; without audio if the container refuses that."""
         from av import FFmpegError
 
-        if source is not None:
-            closing.enter_context(source)
         try:
             self._open(source)
         except FFmpegError:
@@ -232,7 +235,7 @@ class VideoFile:
 
         try:
             yield
-        except OutputError:
+        except ColorquantError:
             raise
         except OSError as error:
             raise unwritable(self._path, error) from error
@@ -268,11 +271,11 @@ def video_writer(kind: str, destination: Destination) -> VideoFile:
     info = destination.info
     crf = DEFAULT_CRF[kind] if destination.crf is None else destination.crf
     if kind == "webm":
-        return VideoFile(destination, vp9(info, crf), audio=True)
+        return VideoFile(destination, vp9(info, crf), painted=True)
     if crf == 0:
-        return VideoFile(destination, lossless(info), audio=True)
+        return VideoFile(destination, lossless(info), painted=True)
     notes = ["H.264 has no transparency: the frames are laid over black"] if info.has_alpha else []
-    return VideoFile(destination, h264("mp4" if kind == "mp4" else "matroska", info, crf), notes, audio=True)
+    return VideoFile(destination, h264("mp4" if kind == "mp4" else "matroska", info, crf), notes, painted=True)
 
 
 def label_video_writer(destination: Destination, *, dtype: LabelType) -> VideoFile:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support import clips
 
+from colorquant.errors import ImageReadError
 from colorquant.files import StagedFiles
 from colorquant.video.frames import ClipReading, IndexedFrame
 from colorquant.video.opening import open_clip
@@ -209,3 +210,13 @@ def test_labels_have_no_audio_and_no_source_means_none(tmp_path):
         writer.finish()
         staged.commit()
     assert packets(path) == []
+
+
+def test_a_source_that_is_gone_is_an_error_of_reading(tmp_path):
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(with_tones("mp4", ["aac"]))
+    info = open_clip(source).info
+    source.unlink()
+    with StagedFiles(force=False) as staged, pytest.raises(ImageReadError, match="there is no such file"):
+        open_writer("mp4", tmp_path / "out.mp4", staged, info, source=source)
+    assert not any(tmp_path.iterdir())
