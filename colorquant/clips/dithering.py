@@ -21,7 +21,7 @@ class FrameDitherer:
     """Dithers the frames of a clip onto a palette without alpha.
 
     With a ``margin`` above 0 a pixel keeps its label of the frame before where that adds no more than
-    4σ²·artanh(margin) to its squared error, as :func:`colorquant.clips.smoothing.keeps_label` has it for labels by
+    4σ²·artanh(margin) to its squared error, as :func:`colorquant.clips.smoothing.Smoother` has it for labels by
     distance, with the variance σ² in sRGB levels. The error of a label that is kept is passed on to the neighbours like
     any other, so that areas keep their mean colours while their pixels stop flickering.
     """

@@ -10,7 +10,7 @@ import numpy as np
 
 from colorquant.clips.pixels import LabelledPixels
 from colorquant.clips.results import ClipFit, ClipLabels
-from colorquant.clips.smoothing import check_smoothing, keeps_label
+from colorquant.clips.smoothing import Smoother, check_smoothing, entry_colors
 from colorquant.clips.steadiness import SteadinessCounter
 from colorquant.clips.timeline import TimelineSum
 from colorquant.color.counted import CountedImage
@@ -25,7 +25,7 @@ from colorquant.mapping.label_table import MOST_LABELS, LabelTable
 from colorquant.palette.making import label_type
 from colorquant.quantization import check_dithering
 from colorquant.shared_palette import FittedPalette, label_colors, paint_labels, quantize_with
-from colorquant.types import AnyArray, Float32Array, IntArray, UInt8Array
+from colorquant.types import Float32Array, IntArray, UInt8Array
 from colorquant.video.frames import Frame, IndexedFrame
 
 if TYPE_CHECKING:  # a plain run does not load it
@@ -37,7 +37,7 @@ class ClipLabeller:
     """Labels the frames of a clip, in their order, by its fit; memory does not grow with their number.
 
     Without ``smooth`` the labels are those of :func:`colorquant.shared_palette.quantize_with` for the palette of each
-    frame's segment. ``smooth`` is the margin of :func:`colorquant.clips.smoothing.keeps_label`: with one above 0 a
+    frame's segment. ``smooth`` is the margin of :class:`colorquant.clips.smoothing.Smoother`: with one above 0 a
     pixel that is visible in two frames keeps its label unless another is better by more. It begins anew where ``cuts``
     says that a scene begins, and so does the comparison of frames for the steadiness, with ``still`` levels; where a
     segment begins without a cut, both go on. With ``dithering`` labels are kept as
@@ -57,6 +57,7 @@ class ClipLabeller:
         self._cuts = frozenset(fit.cuts or ())
         self._number, self._segment = 0, 0
         self._table: LabelTable | None = None
+        self._smoother: Smoother | None = None
         self._ditherer: FrameDitherer | None = None
         self._before: LabelledPixels | None = None  # the last frame, as it was labelled
         self._raw_before: LabelledPixels | None = None  # the same, without smoothing
@@ -204,12 +205,13 @@ class ClipLabeller:
         if raw.hidden is not None:
             both &= ~raw.hidden[rows]
         rows = rows[both]
-        colors = self._colors_at(raw, rows)
-        new, old = raw.labels[rows], before.labels[rows]
-        kept = keeps_label(palette, colors, new=new, old=old, margin=self._smooth)
-        rows, colors, new, old = rows[kept], colors[kept], new[kept], old[kept]
+        if self._smoother is None:
+            self._smoother = Smoother(palette, self._smooth)
+        rows = rows[self._smoother.keeps(raw.keys[rows], _at(raw.alpha, rows), before.labels[rows])]
         if not len(rows):
             return raw
+        colors = entry_colors(palette, raw.keys[rows], _at(raw.alpha, rows))
+        new, old = raw.labels[rows], before.labels[rows]
         labels, painted = raw.labels.copy(), raw.painted
         labels[rows] = old
         after = paint_labels(palette, colors, old)
@@ -223,17 +225,6 @@ class ClipLabeller:
         total = int(weights.sum()) / scale
         change = mse(colors, after, weights) - mse(colors, paint_labels(palette, colors, new), weights)
         return replace(raw, labels=labels, painted=painted, squared=raw.squared + change * total)
-
-    def _colors_at(self, pixels: LabelledPixels, rows: AnyArray) -> UInt8Array:
-        """The colours (m, 3) of pixels, or (m, 4) with alpha where the palette has it."""
-        keys = pixels.keys[rows]
-        bands = [keys >> np.uint32(16), keys >> np.uint32(8) & np.uint32(255), keys & np.uint32(255)]
-        colors = np.column_stack([band.astype(np.uint8) for band in bands])
-        if self.palette.options.alpha != "palette":
-            return colors
-        alpha = np.full(len(rows), OPAQUE, np.uint8) if pixels.alpha is None else pixels.alpha[rows]
-        colors[alpha == 0] = 0
-        return np.column_stack([colors, alpha])
 
     def _measure(self, frame: Frame, raw: LabelledPixels, pixels: LabelledPixels) -> None:
         rows = pixels.changed(self._before)
@@ -276,6 +267,10 @@ class ClipLabeller:
             rows = np.concatenate([rows, earlier]) if earlier.shape[1] == rows.shape[1] else rows
         missing = self._fit.k - len(rows)
         return np.concatenate([rows, np.zeros((missing, rows.shape[1]), np.uint8)]) if missing else rows
+
+
+def _at(alpha: UInt8Array | None, rows: IntArray) -> UInt8Array | None:
+    return None if alpha is None else alpha[rows]
 
 
 def _flat_alpha(frame: Frame) -> UInt8Array | None:
