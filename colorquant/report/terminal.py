@@ -125,14 +125,14 @@ class TimeLeftColumn(TimeRemainingColumn):
 
 
 class FramesColumn(ProgressColumn):
-    """The frames that were done, of how many, and how many a second: 123/250 frames, 45.2 per second."""
+    """The frames that were done, of how many, and how many a second: 123/250 frames · 45.2 fps."""
 
     max_refresh = 0.2
 
     def render(self, task: Task) -> Text:
         total = "" if task.total is None else f"/{task.total:,.0f}"
-        speed = "" if not task.speed else f", {task.speed:,.1f} per second"
-        return Text(f"{task.completed:,.0f}{total} frames{speed}", style="progress.download")
+        speed = "" if not task.speed else f" · {task.speed:,.1f} fps"
+        return Text(f"{task.completed:,.0f}{total} frames{speed}", style="progress.download", no_wrap=True)
 
 
 def progress_bar(console: Console) -> Progress:
@@ -150,7 +150,7 @@ def frames_bar(console: Console) -> Progress:
     """A progress bar for one pass over the frames of a clip; without their number it shows how many were done."""
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=16),
         FramesColumn(),
         TimeRemainingColumn(),
     )

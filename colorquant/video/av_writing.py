@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
@@ -57,7 +59,7 @@ class _Sink:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Change the position; also beyond what could be written."""
-        base = (0, self._position, self._path.stat().st_size)[whence]
+        base = (0, self._position, os.fstat(self._stream.fileno()).st_size)[whence]  # its name may be gone
         self._position = base + offset
         return self._stream.seek(self._position)
 
@@ -66,8 +68,12 @@ class _Sink:
         return self._position
 
     def reopened(self, _url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
-        """The file once more, to be read while it is written."""
-        return self._path.open("rb")
+        """The file once more, to be read while it is written; empty where an interrupted run has removed it."""
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            self.error = error
+            return io.BytesIO()
 
     def check(self) -> None:
         """Raises the OSError of a write that failed."""
