@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,7 +201,7 @@ class Palette:
         """The alpha of each colour, (p,) uint8; 255 where it is not known."""
         return np.full(len(self), 255, np.uint8) if self.alpha is None else self.alpha
 
-    @property
+    @cached_property
     def hex(self) -> tuple[str, ...]:
         """The colours as ``#rrggbb``, and ``#rrggbbaa`` where one is not opaque."""
         return tuple(self._entries().hex)
