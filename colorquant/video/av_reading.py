@@ -222,7 +222,7 @@ class Video:
             has_alpha=has_alpha(first) and (reading.alpha == "keep" or "threshold" in reading.alpha),
             has_audio=bool(run.container.streams.audio),
             bytes_in=len(self._source) if isinstance(self._source, bytes) else self._source.stat().st_size,
-            notes=(*_notes(run.container, stream), *notes(first)),
+            notes=(*_notes(run.container, stream, first), *notes(first)),
         )
 
 
@@ -357,11 +357,13 @@ def _aspect(stream: VideoStream, *, turned: bool) -> Fraction:
     return 1 / ratio if turned else ratio
 
 
-def _notes(container: InputContainer, stream: VideoStream) -> tuple[str, ...]:
+def _notes(container: InputContainer, stream: VideoStream, first: VideoFrame) -> tuple[str, ...]:
     """What is left out when the frames are read."""
     found: list[str] = []
     if len(container.streams.video) > 1:
         found.append(f"of {len(container.streams.video)} video streams only number {stream.index} is read")
+    if stream.metadata.get("alpha_mode") == "1" and not has_alpha(first):
+        found.append("its alpha is not read: this PyAV has no decoder for it")
     ratio = stream.sample_aspect_ratio
     if ratio and ratio != 1:
         shape = f"{ratio.numerator}:{ratio.denominator}"

@@ -152,6 +152,14 @@ def test_alpha_is_read(kind, codec, pixels):
     assert np.all(frame.rgb[:, :8] == 255)
 
 
+def test_alpha_that_is_not_read_is_said(monkeypatch):
+    monkeypatch.setattr("colorquant.video.av_reading.WITH_ALPHA", {})
+    pictures = [np.dstack([picture, picture[:, :, 0]]) for picture in clips.pictures(2)]
+    clip = open_clip(clips.video(pictures, "webm", "libvpx-vp9", pixels="yuva420p"))
+    assert not clip.info.has_alpha
+    assert any("alpha is not read" in note for note in clip.info.notes)
+
+
 def test_opaque_frames_of_a_video_with_alpha():
     pictures = [np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)]) for picture in clips.pictures(2)]
     assert all(frame.alpha is None for frame in open_clip(clips.video(pictures, "mkv", "ffv1", pixels="bgra")).frames())
