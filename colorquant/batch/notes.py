@@ -64,7 +64,8 @@ def _fit_notes(palette: Palette, model: Model, options: FitOptions, *, untouched
         verb, its = ("is", "it") if empty == 1 else ("are", "them")
         notes.append(f"{empty} of {clusters} {noun}s {verb} empty: no pixel belongs to {its}")
     counts = [] if palette.counts is None else palette.counts.tolist()
-    unused = [color for color, count in zip(palette.hex, counts, strict=False) if count == 0]
+    locked = frozenset(options.lock)
+    unused = [color for color, count in zip(palette.hex, counts, strict=False) if count == 0 and color[:7] in locked]
     if unused:
         more = f" and {len(unused) - MOST_NAMED:,} more" * (len(unused) > MOST_NAMED)
         named = f"{', '.join(unused[:MOST_NAMED])}{more}"

@@ -134,6 +134,19 @@ def test_scenes_that_change_are_fitted_again(run, tmp_path):
         assert colors <= set(rows["cuts"]["segments"][part]["colors"])
     result = run("video", path, *words, "--refit", "cuts", "-v")
     assert "--refit cuts" in result.stderr
+    assert "locked" not in result.stderr
+
+
+def test_entries_that_a_segment_keeps_without_pixels_are_not_called_locked(run, tmp_path):
+    flat = [np.full((24, 32, 3), 40, np.uint8)] * 5
+    path = tmp_path / "flat.gif"
+    path.write_bytes(animation([*pictures(5), *flat], duration=40, loop=0))
+    words = ("-k", 4, "--method", "kmeans", "-o", tmp_path / "out.gif", "-f", "--json", "--refit", "5")
+    result = run("video", path, *words)
+    assert len(record(result)["segments"][1]["colors"]) == 4
+    assert "locked" not in result.stderr
+    result = run("video", path, *words, "--lock", "#ff00ff")
+    assert result.stderr.count("no pixel has the locked colour #ff00ff") == 1
 
 
 def test_the_printed_command_gives_the_same_files(run, gif, tmp_path, monkeypatch):
