@@ -117,6 +117,7 @@ class _Choice:
 
     def __init__(self, job: Diffusion) -> None:
         self._choose, self._held = job.chooser.choose, job.held
+        self._before = None if job.held is None else job.held.labels.reshape(-1).astype(np.intp)
         values = job.chooser.colors.astype(np.float32)
         rows = np.column_stack([-2 * values, np.einsum("ij,ij->i", values, values)])  # times (x, 1): |x - c|² - |x|²
         none = np.append(np.zeros(values.shape[1], np.float32), np.float32(np.inf))
@@ -125,9 +126,9 @@ class _Choice:
     def entries(self, levels: Float32Array, pixels: slice) -> IntArray:
         """The entries (n,) of ``pixels`` whose colours are ``levels`` (n, 4), as in :meth:`Chooser.choose`."""
         nearest = self._choose(levels)
-        if self._held is None:
+        if self._held is None or self._before is None:
             return nearest
-        before = self._held.labels.reshape(-1)[pixels].astype(np.intp)
+        before = self._before[pixels]
         added = self._rows.take(before, axis=0, mode="clip")
         added -= self._rows.take(nearest, axis=0, mode="clip")
         np.copyto(nearest, before, where=np.einsum("ij,ij->i", added, levels) <= self._held.allowance)

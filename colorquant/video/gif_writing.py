@@ -37,7 +37,7 @@ def check_gif(*, width: int, height: int, colors: int, keeps_lightness: bool) ->
         limit = f"{LARGEST_SIDE} pixels"
         raise OutputError(f"a GIF is at most {limit} wide and high, not {width}×{height}: use --scale, or write .png")
     if keeps_lightness:
-        raise OutputError("a GIF has the colours of a palette only: write .png or .mp4 for their own lightness")
+        raise OutputError("a GIF has the colours of a palette only: add --no-keep-luma, or write .png or .mp4")
     if colors > LARGEST_TABLE:
         raise OutputError(f"a GIF holds at most {LARGEST_TABLE} colours, not {colors}: use -k 256, or write .png")
 
