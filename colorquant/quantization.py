@@ -316,7 +316,8 @@ def assigned_fit(fit: Fit, weighted: WeightedFeatures, assign: str | None) -> Fi
     """The fit with its labels assigned in another way than the engine's own."""
     if assign in (None, "posterior") or not isinstance(fit.model, GaussianMixture):
         return fit
-    return replace(fit, labels=assigned(fit.model, weighted.features, assign), pixel_labels=None)
+    model = fit.model
+    return replace(fit, labels=weighted.label(lambda features: assigned(model, features, assign)), pixel_labels=None)
 
 
 def inertia_of(fit: Fit, labelling: Labelling) -> float | None:
@@ -327,7 +328,7 @@ def inertia_of(fit: Fit, labelling: Labelling) -> float | None:
         return fit.objective
     weighted = labelling.weighted
     if labelling.image is None:
-        return fit.model.inertia(weighted.features, weighted.weights, fit.labels)
+        return weighted.inertia(fit.model, fit.labels)
     return fit.model.inertia(labelling.features, labelling.weights, labelling.labels)
 
 
@@ -337,7 +338,7 @@ def log_likelihood_of(fit: Fit, weighted: WeightedFeatures) -> float | None:
         return None  # with a component for each colour the density means nothing
     if fit.objective is not None:
         return fit.objective
-    return fit.model.log_likelihood(weighted.features, weighted.weights)
+    return weighted.log_likelihood(fit.model)
 
 
 def encode_png(image: IndexedImage, chunks: bytes = SRGB, *, optimize: bool = False) -> bytes:

@@ -11,7 +11,6 @@ import numpy as np
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram, count_distinct
-from colorquant.color.packing import pack, unpack
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
 from colorquant.fitting.features import WeightedFeatures, counted_for, projection_of
@@ -20,7 +19,7 @@ from colorquant.fitting.models import Centroids, GaussianMixture, Model, assigne
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.labelling import Labelling
 from colorquant.mapping.nearest import nearest_entries
-from colorquant.mapping.painting import keep_luma, order_palette
+from colorquant.mapping.painting import keep_luma, order_palette, spread_colors
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import (
@@ -171,16 +170,17 @@ def _can_start(palette: FittedPalette, options: FitOptions) -> bool:
 
 def _variance(model: Model, inertia: float | None, weighted: WeightedFeatures) -> float:
     """The mean variance per band within the clusters: of a mixture, within its components."""
-    bands = int(weighted.features.shape[1])
+    bands = weighted.bands
     if isinstance(model, GaussianMixture):
         return float(model.weights @ np.trace(model.covariances, axis1=1, axis2=2)) / bands
-    return (inertia or 0.0) / max(float(weighted.weights.sum()), 1.0) / bands
+    return (inertia or 0.0) / max(weighted.total, 1.0) / bands
 
 
 def _labelled(palette: FittedPalette, weighted: WeightedFeatures) -> Labelling:
     """The label of each colour under the model of the palette."""
-    labels = assigned(palette.members, weighted.features, palette.assign)
-    return Labelling(weighted, weighted.per_color(labels).astype(np.int64), len(palette))
+    members = palette.members
+    labels = weighted.label(lambda features: assigned(members, features, palette.assign))
+    return Labelling(weighted, weighted.per_color(labels), len(palette))
 
 
 def _painted(palette: FittedPalette, labelling: Labelling) -> UInt8Array:
@@ -226,12 +226,12 @@ def quantize_with(
     labelling = _labelled(palette, weighted)
     painted, pixels = _painted(palette, labelling), None
     if palette.chroma is not None:
-        pixels = unpack(image.spread(pack(painted)).reshape(-1)).reshape(image.rgb.shape)
+        pixels = spread_colors(image.spread, painted)
     inertia = log_likelihood = None
     if isinstance(model, Centroids):
-        inertia = model.inertia(labelling.features, labelling.weights, labelling.labels)
-    elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.weights.any():
-        log_likelihood = palette.model.log_likelihood(weighted.features, weighted.weights)
+        inertia = labelling.inertia(model)
+    elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.total > 0:
+        log_likelihood = weighted.log_likelihood(palette.model)
     error = mse(histogram.colors, painted, histogram.integer_weights)
     untouched = palette.untouched and error == 0
     spread = image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k)

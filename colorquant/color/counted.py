@@ -134,6 +134,6 @@ class CountedRgba(CountedImage):
     def spread(self, values: AnyArray, *, transparent: int = 0) -> AnyArray:
         """For each pixel the entry of ``values`` (n,) of its colour and alpha, (h, w); ``transparent`` is not used."""
         if self.alpha is None:
-            rgb = ColorHistogram(self.histogram.colors[:, :3], self.histogram.counts)
+            rgb = ColorHistogram(self.histogram.colors[:, :3], self.histogram.stored)
             return rgb.spread(values, self.rgb)
         return self.histogram.spread_rgba(values, self.rgb, self.alpha)

@@ -8,24 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from colorquant.blocks import blocks
+from colorquant.color import strip_counting
 from colorquant.color.packing import morton_codes, morton_colors, morton_order, pack, unpack
 from colorquant.color.rgba import OPAQUE, rgba_grid
+from colorquant.color.strip_counting import COLORS, alpha_sums, compact, count_colors, count_with_alpha, starts_of_runs
 from colorquant.errors import OptionError
-from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array, UInt64Array
+from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array
 
-# The Morton codes (m,) of colours, their pixel counts (m,), and the sums (m,) of their pixels' alpha.
-PartialCounts = tuple[UInt32Array, IntArray, IntArray]
-
-STRIP = 1 << 25  # pixels counted at a time: memory for gigapixels, one sort for photographs
 SEARCHED = 1 << 20  # pixels whose rows are searched at a time: more are found faster, and take more memory
-ALPHA_STRIP = 1 << 22  # pixels counted at a time where each has an alpha, which takes three times the memory
 FULL = 255  # the greatest importance of a pixel
-
-
-def _starts(ascending: AnyArray) -> IntArray:
-    """The positions at which the runs of equal values begin."""
-    first = np.zeros(min(1, len(ascending)), np.int64)
-    return np.concatenate([first, np.flatnonzero(ascending[1:] != ascending[:-1]) + 1])
 
 
 def count_distinct(colors: UInt8Array) -> int:
@@ -43,7 +34,7 @@ def count_labelled(rgb: UInt8Array, labels: AnyArray) -> tuple[UInt8Array, IntAr
     """
     keys = pack(rgb).astype(np.uint64) << np.uint64(24) | labels.reshape(-1).astype(np.uint32)
     keys.sort()
-    starts = _starts(keys)
+    starts = starts_of_runs(keys)
     pairs = keys[starts]
     colors, pair_labels = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.int64)
     return unpack(colors, rgb.shape[-1]), pair_labels, np.diff(starts, append=len(keys))
@@ -62,26 +53,19 @@ def count_pairs(
         keys = keys << np.uint64(8) | alpha
     keys.sort()
     pairs = keys if alpha is None else keys >> np.uint64(8)
-    starts = _starts(pairs)
-    weights = np.diff(starts, append=len(keys)) if alpha is None else _alpha_sums(keys, starts)
+    starts = starts_of_runs(pairs)
+    weights = np.diff(starts, append=len(keys)) if alpha is None else alpha_sums(keys, starts)
     pairs = pairs[starts]
     first, second = (pairs >> np.uint64(24)).astype(np.uint32), (pairs & np.uint64(0xFFFFFF)).astype(np.uint32)
     return unpack(first), unpack(second), weights
-
-
-def _alpha_sums(keys: UInt64Array, starts: IntArray) -> IntArray:
-    """The sums of the lowest eight bits of the keys (n,), one for each run."""
-    if not len(starts):
-        return np.empty(0, np.int64)
-    sums: IntArray = np.add.reduceat((keys & np.uint64(255)).astype(np.int64), starts)
-    return sums
 
 
 @dataclass(frozen=True, eq=False)
 class ColorHistogram:
     """Distinct colours, with the number and the weight of the pixels that have each.
 
-    ``colors`` (n, 3) uint8 without repetition; ``counts`` (n,) int64, each at least 1. The colours are in Morton
+    ``colors`` (n, 3) uint8 without repetition; ``stored`` (n,) are the pixel counts, each at least 1, which are kept in
+    the smallest integer type that holds them, and read as :attr:`counts`. The colours are in Morton
     order (the bits of r, g and b interleaved): every cell of an octree over them is a run of rows. ``alpha`` (n,) int64
     is the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. ``importance`` (n,)
     int64 is the sum of alpha times importance, from 0 to 255, over them (of importance where ``alpha`` is None); None
@@ -92,37 +76,29 @@ class ColorHistogram:
     """
 
     colors: UInt8Array
-    counts: IntArray
+    stored: AnyArray
     alpha: IntArray | None = None
     importance: IntArray | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stored", compact(self.stored))
+
+    @property
+    def counts(self) -> IntArray:
+        """The pixel count of each colour, (n,) int64; a new array at each call."""
+        return self.stored.astype(np.int64)
+
     @classmethod
     def count(cls, rgb: UInt8Array, alpha: UInt8Array | None = None) -> ColorHistogram:
-        """Count the colours of pixels (…, 3) uint8, with ``alpha`` (n,) uint8 from 1 where some are not opaque.
-
-        Sorting packed colours is faster than counting in a table, since numpy sorts with SIMD. The pixels are sorted
-        strip by strip, since fresh memory is slow.
-        """
+        """Count the colours of pixels (…, 3) uint8, with ``alpha`` (n,) uint8 from 1 where some are not opaque."""
         flat = rgb.reshape(-1, 3)
-        if alpha is not None and len(alpha):
-            return _count_with_alpha(flat, alpha)
-        parts = [_count_strip(flat[rows]) for rows in blocks(len(flat), STRIP)]
-        if not parts:
-            return cls(np.empty((0, 3), np.uint8), np.empty(0, np.int64))
-        keyed = np.concatenate(parts)
-        keyed.sort()
-        codes = (keyed >> np.uint64(32)).astype(np.uint32)
-        counts = (keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        if len(parts) > 1:
-            starts = _starts(codes)
-            codes, counts = codes[starts], np.add.reduceat(counts, starts)
-        return cls(morton_colors(codes), counts)
+        return cls(*(count_colors(flat) if alpha is None or not len(alpha) else count_with_alpha(flat, alpha)))
 
     @classmethod
     def count_rgba(cls, rgb: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
         """Count the pairs of colour and alpha of pixels (…, 3) uint8 with ``alpha`` (…) uint8."""
         flat, flat_alpha = rgb.reshape(-1, 3), alpha.reshape(-1)
-        parts = [_count_rgba_strip(flat[rows], flat_alpha[rows]) for rows in blocks(len(flat), STRIP)]
+        parts = [_count_rgba_strip(flat[rows], flat_alpha[rows]) for rows in blocks(len(flat), strip_counting.STRIP)]
         return _sum_rgba(parts or [cls(np.empty((0, 4), np.uint8), np.empty(0, np.int64))])
 
     @property
@@ -133,10 +109,24 @@ class ColorHistogram:
     @property
     def codes(self) -> UInt32Array:
         """The Morton codes (n,) of the rows, ascending."""
-        return morton_codes(rgba_grid(self.colors) if self.has_alpha else self.colors)
+        codes = np.empty(len(self), np.uint32)
+        for rows in blocks(len(self)):
+            colors = self.colors[rows]
+            codes[rows] = morton_codes(rgba_grid(colors) if self.has_alpha else colors)
+        return codes
+
+    def fit_weights_of(self, rows: slice | IntArray) -> IntArray:
+        """The :attr:`fit_weights` of some ``rows``, int64."""
+        if self.importance is not None:
+            return self.importance[rows]
+        return self.integer_weights_of(rows)
+
+    def integer_weights_of(self, rows: slice | IntArray) -> IntArray:
+        """The :attr:`integer_weights` of some ``rows``, int64."""
+        return self.stored[rows].astype(np.int64) if self.alpha is None else self.alpha[rows]
 
     def __len__(self) -> int:
-        return len(self.counts)
+        return len(self.stored)
 
     def with_alpha(self) -> ColorHistogram:
         """The same pixels with colour and alpha counted together; all of them must be opaque. Raises OptionError."""
@@ -203,7 +193,7 @@ class ColorHistogram:
     @property
     def pixels(self) -> int:
         """The number of pixels counted."""
-        return int(self.counts.sum())
+        return int(self.stored.sum(dtype=np.int64))
 
     @property
     def integer_weights(self) -> IntArray:
@@ -249,15 +239,16 @@ class ColorHistogram:
     @property
     def total_weight(self) -> float:
         """The weight of all pixels together; an opaque pixel weighs 1."""
-        return int(self.integer_weights.sum()) / self.weight_scale
+        return int((self.stored if self.alpha is None else self.alpha).sum(dtype=np.int64)) / self.weight_scale
 
     def spread(self, values: AnyArray, rgb: UInt8Array) -> AnyArray:
         """For each pixel of ``rgb`` (h, w, 3) uint8 the entry of ``values`` (n,) of its colour, (h, w).
 
         Pixels whose colour was not counted get 0. It is for histograms without alpha.
         """
-        table = np.zeros(1 << 24, values.dtype)
-        table[pack(self.colors)] = values
+        table = np.zeros(COLORS, values.dtype)
+        for rows in blocks(len(self.colors)):
+            table[pack(self.colors[rows])] = values[rows]
         out = np.empty(rgb.shape[0] * rgb.shape[1], values.dtype)
         flat = rgb.reshape(-1, 3)
         for rows in blocks(len(flat)):
@@ -294,7 +285,7 @@ def _positions(keys: UInt32Array, wanted: UInt32Array) -> IntArray:
     keyed = wanted.astype(np.uint64) << np.uint64(32) | np.arange(len(wanted), dtype=np.uint64)
     keyed.sort()
     ascending = (keyed >> np.uint64(32)).astype(np.uint32)
-    starts = _starts(ascending)
+    starts = starts_of_runs(ascending)
     found = np.repeat(np.searchsorted(keys, ascending[starts]), np.diff(starts, append=len(ascending)))
     positions = np.empty(len(wanted), np.int64)
     positions[(keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)] = found
@@ -321,7 +312,7 @@ def _count_rgba_strip(pixels: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
     """The pairs of colour and alpha of pixels (n, 3), in no particular order."""
     keys = pack_rgba(pixels, alpha)
     keys.sort()
-    starts = _starts(keys)
+    starts = starts_of_runs(keys)
     return ColorHistogram(unpack(keys[starts], 4), np.diff(starts, append=len(keys)))
 
 
@@ -337,42 +328,3 @@ def _sum_rgba(parts: Sequence[ColorHistogram]) -> ColorHistogram:
     weights = np.concatenate([part.fit_weights * (FULL // part.fit_scale) for part in parts])
     importance = _sums(index, weights, len(distinct))
     return replace(summed, importance=importance[order])
-
-
-def _count_strip(pixels: UInt8Array) -> UInt64Array:
-    """The distinct colours of pixels (n, 3), each as its Morton code << 32 | its count."""
-    keys = pack(pixels)
-    keys.sort()
-    starts = _starts(keys)
-    counts = np.diff(starts, append=len(keys)).astype(np.uint64)
-    return morton_codes(unpack(keys[starts])).astype(np.uint64) << np.uint64(32) | counts
-
-
-def _count_with_alpha(pixels: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
-    parts: list[PartialCounts] = []
-    limit = ALPHA_STRIP
-    for rows in blocks(len(pixels), ALPHA_STRIP):
-        parts.append(_count_alpha_strip(pixels[rows], alpha[rows]))
-        if (
-            sum(len(codes) for codes, _, _ in parts) > limit
-        ):  # so that memory grows with the colours, not with the strips
-            parts = [_merged(parts)]
-            limit = max(ALPHA_STRIP, 2 * len(parts[0][0]))
-    codes, counts, sums = _merged(parts)
-    return ColorHistogram(morton_colors(codes), counts, sums)
-
-
-def _merged(parts: list[PartialCounts]) -> PartialCounts:
-    codes, counts, sums = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = morton_order(codes)
-    starts = _starts(codes[order])
-    return codes[order[starts]], np.add.reduceat(counts[order], starts), np.add.reduceat(sums[order], starts)
-
-
-def _count_alpha_strip(pixels: UInt8Array, alpha: UInt8Array) -> PartialCounts:
-    """The distinct colours of pixels (n, 3)."""
-    keys = pack(pixels).astype(np.uint64) << np.uint64(8) | alpha
-    keys.sort()
-    colors = (keys >> np.uint64(8)).astype(np.uint32)
-    starts = _starts(colors)
-    return morton_codes(unpack(colors[starts])), np.diff(starts, append=len(keys)), _alpha_sums(keys, starts)

@@ -273,7 +273,7 @@ def _check_start(start: Model, weighted: WeightedFeatures, options: FitOptions) 
     """Raises OptionError if the fit cannot start from this model."""
     if ENGINES[options.engine][options.method].per_pixel:
         raise OptionError(f"--engine {options.engine} in {options.method} has a start of its own: use --engine numpy")
-    wanted = (options.k, weighted.features.shape[1])
+    wanted = (options.k, weighted.bands)
     if start.points.shape != wanted or isinstance(start, GaussianMixture) != (options.method == "em"):
         raise OptionError(f"the start is not a model of {options.method} with (clusters, bands) {wanted}")
 
@@ -325,7 +325,7 @@ def _fit_weighty(
     result = fit(weighted.rows(weighty), options, progress, start=start)
     labels = np.empty(len(weighted), np.int32)
     labels[weighty] = result.labels
-    labels[~weighty] = result.model.predict(weighted.features[~weighty])
+    labels[~weighty] = weighted.rows(~weighty).label(result.model.predict)
     return replace(result, labels=labels)
 
 
@@ -335,7 +335,7 @@ def _one_cluster_each(weighted: WeightedFeatures, options: FitOptions) -> Fit:
         return _locked_and_others(weighted, options.lock)
     if options.method == "kmeans":
         return Fit(Centroids(weighted.features), labels, 0, True, (0.0,), 0.0, fitted=False)
-    m, d = weighted.features.shape
+    m, d = len(weighted), weighted.bands
     variance = weighted.projection.space.level**2 / 12  # of rounding to 8 bits: a single colour has no variance
     covariances = np.repeat(np.eye(d)[None] * variance, m, axis=0)
     model = GaussianMixture(weighted.weights / weighted.weights.sum(), weighted.features, covariances)
@@ -349,5 +349,5 @@ def _locked_and_others(weighted: WeightedFeatures, lock: tuple[str, ...]) -> Fit
     labels = np.empty(len(weighted), np.int32)
     labels[rows], labels[others] = owners, len(lock) + np.arange(len(others))
     locked = locked_colors(lock, alpha=weighted.histogram.has_alpha)
-    centers = np.vstack([weighted.projection.features(locked), weighted.features[others]])
+    centers = np.vstack([weighted.projection.features(locked), weighted.features_of(others)])
     return Fit(Centroids(centers), labels, 0, True, (0.0,), 0.0, fitted=False, locked=locked)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from colorquant.blocks import BLOCK, blocks
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import morton_codes, morton_order
 from colorquant.color.rgba import RgbaProjection, on_gray
 from colorquant.color.spaces import Projection
+from colorquant.fitting.models import Centroids, GaussianMixture
 from colorquant.fitting.options import FitOptions
 from colorquant.fitting.protection import protected
-from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array, UInt32Array
+from colorquant.types import AnyArray, BoolArray, FloatArray, Int32Array, IntArray, UInt8Array, UInt32Array
+
+HELD_ALWAYS, HELD_MOST = 24 << 20, 96 << 20  # bytes of features that are kept: in any case, and with many pixels
+HELD_PIECE = 1 << 20  # rows at a time, where features are held
 
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -39,17 +46,22 @@ def counted_for(image: CountedImage, options: FitOptions) -> CountedImage:
 class WeightedFeatures:
     """The input of an engine: the colours of a histogram as features, without any pixels.
 
-    ``features`` (m, d) float64 are distinct, in the units of the space; ``weights`` (m,) float64 are their pixel
-    counts, in which a partly transparent pixel counts as its alpha / 255, and its importance / 255 likewise. ``index``
-    (n,) gives the row of each colour of ``histogram`` where several colours share one (gray, chroma); None where each
-    has its own. The rows are in Morton order, so that near rows are near in space.
+    The m rows are distinct features (d,) float64, in the units of the space, with the weight of each: its pixel count,
+    in which a partly transparent pixel counts as its alpha / 255, and its importance / 255 likewise. ``index`` (n,)
+    gives the row of each colour of ``histogram`` where several colours share one (gray, chroma); None where each has
+    its own. The rows are in Morton order, so that near rows are near in space.
+
+    Features take 24 bytes a row, and so they are kept, in ``held`` (m, d), only where that is little beside the image.
+    Elsewhere ``held`` is None, and they are computed from ``colors`` (m, 3 or 4) uint8, one for each row, block by
+    block, whenever they are needed. ``held_weights`` (m,) is None where the weights are those of the histogram.
     """
 
     histogram: ColorHistogram
     projection: Projection
-    features: FloatArray
-    weights: FloatArray
-    index: IntArray | None
+    colors: UInt8Array
+    held: FloatArray | None
+    held_weights: FloatArray | None = None
+    index: AnyArray | None = None
 
     @classmethod
     def of(
@@ -59,21 +71,73 @@ class WeightedFeatures:
 
         With ``protect``, one of PROTECTIONS, the weights are those of :func:`protected`.
         """
-        features = projection.features(histogram.colors)
-        weights, scale = histogram.fit_weights.astype(np.float64), histogram.fit_scale
+        scale, weights = histogram.fit_scale, None
         if protect is not None:
             colors = on_gray(histogram.colors) if histogram.has_alpha else histogram.colors
-            weights = protected(colors, weights)
+            weights = protected(colors, histogram.fit_weights.astype(np.float64))
         if projection.injective or not merge:
-            return cls(histogram, projection, features, weights / scale, None)
+            held = _held(histogram.colors, projection, histogram.pixels)
+            return cls(histogram, projection, histogram.colors, held, None if weights is None else weights / scale)
+        features = projection.features(histogram.colors)
         _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)
         features = features[first]
         order = morton_order(morton_codes(_grid(features)))
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
         index = rank[index]
+        weights = histogram.fit_weights.astype(np.float64) if weights is None else weights
         merged = np.bincount(index, weights).astype(np.float64) / scale
-        return cls(histogram, projection, features[order], merged, index)
+        return cls(histogram, projection, histogram.colors[first[order]], features[order], merged, index)
+
+    @property
+    def features(self) -> FloatArray:
+        """The features of all rows, (m, d)."""
+        return _features(self.colors, self.projection) if self.held is None else self.held
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weights of all rows, (m,)."""
+        return self.weights_of(slice(None))
+
+    @cached_property
+    def total(self) -> float:
+        """The sum of the weights."""
+        return float(self.weights.sum())
+
+    @property
+    def bands(self) -> int:
+        """The number d of features."""
+        return len(self.projection.bands)
+
+    def features_of(self, rows: slice | AnyArray) -> FloatArray:
+        """The features of some ``rows``, a slice or their numbers, (…, d)."""
+        return self.projection.features(self.colors[rows]) if self.held is None else self.held[rows]
+
+    def weights_of(self, rows: slice | AnyArray) -> FloatArray:
+        """The weights of some ``rows``, (…,)."""
+        if self.held_weights is not None:
+            return self.held_weights[rows]
+        weights: FloatArray = self.histogram.fit_weights_of(rows) / self.histogram.fit_scale
+        return weights
+
+    def pieces(self) -> Iterator[slice]:
+        """Slices of rows whose features are in memory at a time: many where they are held anyway."""
+        return blocks(len(self), BLOCK if self.held is None else HELD_PIECE)
+
+    def color_pieces(self, step: int) -> Iterator[slice]:
+        """Slices of at most ``step`` of the histogram's colours."""
+        return blocks(len(self.histogram), step)
+
+    def rows_of_colors(self, colors: slice) -> slice | AnyArray:
+        """The rows of a slice of the histogram's colours."""
+        return colors if self.index is None else self.index[colors]
+
+    def label(self, labels_of: Callable[[FloatArray], Int32Array]) -> Int32Array:
+        """The labels (m,) that ``labels_of`` gives to features (…, d)."""
+        labels = np.empty(len(self), np.int32)
+        for rows in self.pieces():
+            labels[rows] = labels_of(self.features_of(rows))
+        return labels
 
     def in_cells(self, most: int) -> WeightedFeatures:
         """The same colours with one row for each cell of 2 × 2 × 2 levels that has any: the mean of their features.
@@ -90,17 +154,19 @@ class WeightedFeatures:
             cells = codes >> shift
             np.not_equal(cells[1:], cells[:-1], out=first[1:])
         index, starts = np.cumsum(first) - 1, np.flatnonzero(first)
-        weights = np.add.reduceat(self.weights, starts)
+        row_weights = self.weights
+        weights = np.add.reduceat(row_weights, starts)
         heavy = np.maximum(weights, np.finfo(np.float64).tiny)
-        bands = [np.add.reduceat(band * self.weights, starts) / heavy for band in self.features.T]
+        bands = [np.add.reduceat(band * row_weights, starts) / heavy for band in self.features.T]
         features = np.stack(bands).T
         order = morton_order(morton_codes(_grid(features)))
         rank = np.empty(len(order), np.int64)
         rank[order] = np.arange(len(order))
-        return WeightedFeatures(self.histogram, self.projection, features[order], weights[order], rank[index])
+        colors = self.colors[starts[order]]
+        return WeightedFeatures(self.histogram, self.projection, colors, features[order], weights[order], rank[index])
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.colors)
 
     @property
     def codes(self) -> UInt32Array:
@@ -128,9 +194,29 @@ class WeightedFeatures:
         whole, index = self.histogram, self.index
         colors = chosen if index is None else chosen[index]
         alpha, importance = (None if part is None else part[colors] for part in (whole.alpha, whole.importance))
-        histogram = ColorHistogram(whole.colors[colors], whole.counts[colors], alpha, importance)
+        histogram = ColorHistogram(whole.colors[colors], whole.stored[colors], alpha, importance)
         renumbered = None if index is None else (np.cumsum(chosen) - 1)[index[colors]]
-        return WeightedFeatures(histogram, self.projection, self.features[chosen], self.weights[chosen], renumbered)
+        held, weights = (None if part is None else part[chosen] for part in (self.held, self.held_weights))
+        return WeightedFeatures(histogram, self.projection, self.colors[chosen], held, weights, renumbered)
+
+    def mean(self, values_of: Callable[[FloatArray], FloatArray]) -> FloatArray:
+        """The weighted mean over all rows of the values (…, c) that ``values_of`` gives to features (…, d), (c,)."""
+        parts = [
+            np.multiply(values_of(self.features_of(rows)), self.weights_of(rows)[:, None]).sum(axis=0)
+            for rows in self.pieces()
+        ]
+        mean: FloatArray = sum(parts[1:], parts[0]) / self.total
+        return mean
+
+    def inertia(self, model: Centroids, labels: AnyArray) -> float:
+        """The weighted sum of squared distances of the rows to the centres that ``labels`` (m,) name."""
+        pieces = self.pieces()
+        return sum(model.inertia(self.features_of(rows), self.weights_of(rows), labels[rows]) for rows in pieces)
+
+    def log_likelihood(self, model: GaussianMixture) -> float:
+        """The weighted mean of log p(x) over the rows."""
+        pieces = self.pieces()
+        return sum(model.summed(self.features_of(rows), self.weights_of(rows)) for rows in pieces) / self.total
 
     def per_pixel(self, image: CountedImage, dtype: type[Real]) -> npt.NDArray[Real]:
         """The features of every visible pixel of ``image`` in picture order, (pixels, d).
@@ -144,6 +230,20 @@ class WeightedFeatures:
     def per_color(self, values: AnyArray) -> AnyArray:
         """``values`` (m, …) of the rows as values of the histogram's colours, (n, …)."""
         return values if self.index is None else values[self.index]
+
+
+def _features(colors: UInt8Array, projection: Projection) -> FloatArray:
+    """The features (m, d) of colours (m, c) uint8, stored band by band; the temporaries are those of a block."""
+    features = np.empty((len(projection.bands), len(colors)))
+    for rows in blocks(len(colors)):
+        features[:, rows] = projection.features(colors[rows]).T
+    return features.T
+
+
+def _held(colors: UInt8Array, projection: Projection, pixels: int) -> FloatArray | None:
+    """The features of colours (m, c) uint8; None where they would take too much memory beside that many ``pixels``."""
+    size = len(colors) * len(projection.bands) * np.dtype(np.float64).itemsize
+    return _features(colors, projection) if size <= min(HELD_ALWAYS + 3 * pixels, HELD_MOST) else None
 
 
 def _grid(features: FloatArray) -> UInt8Array:

@@ -121,12 +121,16 @@ class GaussianMixture:
 
     def log_likelihood(self, features: FloatArray, weights: FloatArray) -> float:
         """Mean over pixels of log p(x), natural; ``features`` (n, d) with their pixel counts ``weights`` (n,)."""
+        return self.summed(features, weights) / float(weights.sum())
+
+    def summed(self, features: FloatArray, weights: FloatArray) -> float:
+        """The sum over pixels of log p(x); arguments as for :meth:`log_likelihood`."""
         total = 0.0
         for rows in row_blocks(len(features), len(self.weights)):
             log_joint = self.log_joint(features[rows])
             peak = log_joint.max(axis=1)
             total += float((np.log(np.exp(log_joint - peak[:, None]).sum(axis=1)) + peak) @ weights[rows])
-        return total / float(weights.sum())
+        return total
 
     def reordered(self, order: IntArray) -> GaussianMixture:
         """The same mixture, ``order[i]`` becoming component i."""
@@ -214,6 +218,14 @@ class Fit:
     fitted: bool = True
     searched: bool = False
     locked: UInt8Array | None = None
+
+
+def totals_by_label(labels: AnyArray, weights: AnyArray, k: int) -> FloatArray:
+    """Per label, 0 to k - 1, the sum of the ``weights`` (n,) of its rows, (k,) float64, block by block."""
+    totals = np.zeros(k)
+    for rows in blocks(len(labels), max(BLOCK_ROWS, 4 * k)):
+        totals += np.bincount(labels[rows], weights[rows], k)
+    return totals
 
 
 def sums_by_label(labels: AnyArray, weights: AnyArray, columns: AnyArray, k: int) -> FloatArray:

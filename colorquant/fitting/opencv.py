@@ -36,7 +36,7 @@ def fit_kmeans(weighted: WeightedFeatures, options: FitOptions, progress: Progre
     model = Centroids(np.asarray(centers, np.float64))
     return Fit(
         model,
-        model.predict(weighted.features),
+        weighted.label(model.predict),
         n_iter=None,
         converged=None,
         trace=(float(compactness),),
@@ -84,7 +84,7 @@ def fit_em(weighted: WeightedFeatures, options: FitOptions, progress: Progress, 
     if mean is not None and deviation is not None:
         model = unstandardized(model, mean, deviation)
     pixel_labels = np.asarray(labels, np.int32).reshape(-1)
-    return Fit(model, model.predict(weighted.features), n_iter=None, converged=None, pixel_labels=pixel_labels)
+    return Fit(model, weighted.label(model.predict), n_iter=None, converged=None, pixel_labels=pixel_labels)
 
 
 def _invertible(covariances: FloatArray, least: float) -> FloatArray:

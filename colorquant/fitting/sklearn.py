@@ -43,7 +43,7 @@ def fit_kmeans(weighted: WeightedFeatures, options: FitOptions, progress: Progre
         warnings.simplefilter("ignore", ConvergenceWarning)  # converged says it
         kmeans.fit(weighted.features, sample_weight=weighted.weights)
     model = Centroids(np.asarray(kmeans.cluster_centers_, np.float64))
-    labels = model.predict(weighted.features)
+    labels = weighted.label(model.predict)
     return Fit(
         model, labels, int(kmeans.n_iter_), bool(kmeans.n_iter_ < (options.max_iter or 0)), (float(kmeans.inertia_),)
     )
@@ -54,7 +54,7 @@ def fit_em(weighted: WeightedFeatures, options: FitOptions, progress: Progress, 
 
     ``init`` kmeans is its own start; random starts from k distinct colours, drawn by their counts.
     """
-    mean, deviation = np.zeros(weighted.features.shape[1]), np.ones(weighted.features.shape[1])
+    mean, deviation = np.zeros(weighted.bands), np.ones(weighted.bands)
     scaled = weighted
     if options.standardize:
         scaled, mean, deviation = standardized(weighted)
@@ -64,7 +64,7 @@ def fit_em(weighted: WeightedFeatures, options: FitOptions, progress: Progress, 
     model = GaussianMixture(best.weights_, best.means_, covariances, str(options.covariance))
     if options.standardize:
         model = unstandardized(model, mean, deviation)
-    return Fit(model, model.predict(weighted.features), int(best.n_iter_), bool(best.converged_))
+    return Fit(model, weighted.label(model.predict), int(best.n_iter_), bool(best.converged_))
 
 
 def _best_of_attempts(weighted: WeightedFeatures, image: CountedImage, options: FitOptions, reg_covar: float) -> Any:

@@ -37,8 +37,8 @@ def keep_transparent(weighted: WeightedFeatures, fit: Fit, options: FitOptions, 
         return fit  # their mean alpha rounds to 0
     others = np.arange(len(weighted)) != row
     rest = fit_rest(weighted.rows(others), options.replace(k=options.k - 1))
-    model = Centroids(np.concatenate([rest.model.points, weighted.features[row][None]]))
-    labels = model.predict(weighted.features)
+    model = Centroids(np.concatenate([rest.model.points, weighted.features_of(slice(row, row + 1))]))
+    labels = weighted.label(model.predict)
     if not np.bincount(labels, minlength=len(model.centers))[locked:].all():  # it took all members of a fitted cluster
         labels[others] = rest.labels
         labels[row] = len(model.centers) - 1

@@ -13,13 +13,14 @@ from colorquant.color.difference import mse
 from colorquant.color.histogram import count_labelled
 from colorquant.color.rgba import RgbaProjection
 from colorquant.fitting.features import WeightedFeatures
-from colorquant.fitting.models import Fit, sums_by_label
+from colorquant.fitting.models import BLOCK_ROWS as SUM_ROWS
+from colorquant.fitting.models import Centroids, Fit, sums_by_label, totals_by_label
 from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array
 
 
 @dataclass(frozen=True, eq=False)
 class Labelling:
-    """Rows with their labels, (n,) int64 from 0 to k - 1.
+    """Rows with their labels, (n,) integers from 0 to k - 1.
 
     A row is a distinct colour of the histogram behind ``weighted``; where the engine labels pixels itself, a row is a
     visible pixel of ``image``, in picture order. ``image`` is None where rows are colours. The first labels are those
@@ -27,7 +28,7 @@ class Labelling:
     """
 
     weighted: WeightedFeatures
-    labels: IntArray
+    labels: AnyArray
     k: int
     image: CountedImage | None = None
     locked: UInt8Array = field(default_factory=lambda: np.empty((0, 3), np.uint8))
@@ -37,8 +38,8 @@ class Labelling:
         """The rows that ``fit`` labelled; ``image`` is needed where the engine labels pixels."""
         k = len(fit.model.points)
         if fit.pixel_labels is not None:
-            return cls(weighted, fit.pixel_labels.astype(np.int64), k, image)
-        labels = weighted.per_color(fit.labels).astype(np.int64)
+            return cls(weighted, fit.pixel_labels, k, image)
+        labels = weighted.per_color(fit.labels)
         return cls(weighted, labels, k) if fit.locked is None else cls(weighted, labels, k, locked=fit.locked)
 
     @cached_property
@@ -46,12 +47,12 @@ class Labelling:
         """The colour of each row, (n, 3) uint8."""
         return self.weighted.histogram.colors if self.image is None else self.image.visible.rgb.reshape(-1, 3)
 
-    @cached_property
+    @property
     def counts(self) -> IntArray:
         """How many pixels each row stands for, (n,) int64."""
         return self.weighted.histogram.counts if self.image is None else np.ones(len(self.labels), np.int64)
 
-    @cached_property
+    @property
     def integer_weights(self) -> IntArray:
         """The exact weight of each row, (n,) int64, in units of 1 / ``weight_scale`` of an opaque pixel."""
         if self.image is None:
@@ -65,36 +66,51 @@ class Labelling:
         weights: FloatArray = self.integer_weights / self.weighted.histogram.weight_scale
         return weights
 
-    @cached_property
+    @property
     def features(self) -> FloatArray:
         """The features of each row, (n, d) float64."""
         if self.image is None:
             return self.weighted.per_color(self.weighted.features)
         return self.weighted.per_pixel(self.image, np.float64)
 
+    def inertia(self, model: Centroids) -> float:
+        """The squared distance of all rows to the centres of their labels, each by its weight; rows are colours."""
+        weighted, scale, total = self.weighted, self.weighted.histogram.weight_scale, 0.0
+        for rows in weighted.color_pieces(SUM_ROWS):
+            weights = weighted.histogram.integer_weights_of(rows) / scale
+            total += model.inertia(weighted.features_of(weighted.rows_of_colors(rows)), weights, self.labels[rows])
+        return total
+
     @cached_property
     def sizes(self) -> IntArray:
         """Pixels per label, (k,) int64."""
-        return np.bincount(self.labels, self.counts, minlength=self.k).astype(np.int64)
+        return self._totals(self.counts)
 
-    @cached_property
+    def _totals(self, weights: IntArray) -> IntArray:
+        """The sum of the rows' ``weights`` (n,) per label, (k,) int64, exact."""
+        return totals_by_label(self.labels, weights, self.k).astype(np.int64)
+
+    @property
+    def _votes_alike(self) -> bool:
+        """Whether every row has the same weight in the fit as in all measures."""
+        return self.image is not None or self.weighted.histogram.importance is None
+
+    @property
     def fit_weights(self) -> IntArray:
         """The exact weight of each row in the colour of its label, (n,) int64; those of a label share a unit.
 
         It is the weight that the row had in the fit. Where all rows of a label had none, each counts its pixels.
         """
-        if self.image is not None or self.weighted.histogram.importance is None:
+        if self._votes_alike:
             return self.integer_weights
         weights = self.weighted.histogram.fit_weights
-        without = np.bincount(self.labels, weights, minlength=self.k)[self.labels] == 0
+        without = self._totals(weights)[self.labels] == 0
         return np.where(without, self.integer_weights, weights) if without.any() else weights
 
     @cached_property
     def fit_totals(self) -> IntArray:
         """Fit weight per label, (k,) int64."""
-        if self.fit_weights is self.integer_weights:
-            return self.label_weights
-        return np.bincount(self.labels, self.fit_weights, minlength=self.k).astype(np.int64)
+        return self.label_weights if self._votes_alike else self._totals(self.fit_weights)
 
     @property
     def in_palette(self) -> BoolArray:
@@ -108,7 +124,7 @@ class Labelling:
         """Integer weight per label, (k,) int64: the sizes where all pixels are opaque."""
         if self.weighted.histogram.alpha is None:
             return self.sizes
-        return np.bincount(self.labels, self.integer_weights, minlength=self.k).astype(np.int64)
+        return self._totals(self.integer_weights)
 
     @cached_property
     def color_sums(self) -> IntArray:
@@ -118,13 +134,23 @@ class Labelling:
     @cached_property
     def fit_color_sums(self) -> IntArray:
         """The sum of the colours per label by fit weights, (k, 3) int64, exact as well."""
-        return (
-            self.color_sums if self.fit_weights is self.integer_weights else self.fit_sums(self.colors).astype(np.int64)
-        )
+        return self.color_sums if self._votes_alike else self.fit_sums(self.colors).astype(np.int64)
 
     def fit_sums(self, values: FloatArray | UInt8Array) -> FloatArray:
         """The sum of the rows ``values`` (n, c) per label by fit weights, (k, c)."""
         return sums_by_label(self.labels, self.fit_weights, values.T, self.k).T
+
+    @property
+    def fit_feature_sums(self) -> FloatArray:
+        """The sum of the features per label by fit weights, (k, d); they are computed block by block if not held."""
+        weighted, weights = self.weighted, self.fit_weights
+        if self.image is not None:
+            return self.fit_sums(self.features)
+        sums = np.zeros((weighted.bands, self.k))
+        for rows in weighted.color_pieces(max(SUM_ROWS, 4 * self.k)):
+            values = weighted.features_of(weighted.rows_of_colors(rows))
+            sums += sums_by_label(self.labels[rows], weights[rows], values.T, self.k)
+        return sums.T
 
     @property
     def mean_colors(self) -> UInt8Array:
@@ -150,12 +176,15 @@ class Labelling:
 
         It is exact: an integer, from the expanded square, which needs sums per label only.
         """
-        squares = sum(int((column.astype(np.int64) ** 2) @ self.integer_weights) for column in self.colors.T)
+        weights, squares = self.integer_weights, 0
+        for rows in blocks(len(weights)):
+            levels = self.colors[rows].astype(np.int64)
+            squares += int(np.einsum("ij,ij->i", levels, levels) @ weights[rows])
         painted = colors.astype(np.int64)
         cross, own = int((painted * self.color_sums).sum()), int((painted**2).sum(axis=1) @ self.label_weights)
         return squares - 2 * cross + own
 
-    def member_colors(self) -> tuple[UInt8Array, IntArray, IntArray]:
+    def member_colors(self) -> tuple[UInt8Array, AnyArray, IntArray]:
         """The distinct pairs of a colour and its label: colours (m, 3) uint8, labels (m,), fit weights (m,)."""
         if self.image is None:
             return self.colors, self.labels, self.fit_weights
@@ -188,7 +217,7 @@ def _rounded_means(sums: IntArray, weights: IntArray) -> UInt8Array:
     return means
 
 
-def majority_rows(labels: IntArray, weights: AnyArray, totals: AnyArray) -> tuple[IntArray, IntArray]:
+def majority_rows(labels: AnyArray, weights: AnyArray, totals: AnyArray) -> tuple[AnyArray, IntArray]:
     """The rows that hold more than half of their label's weight: their labels (j,), and their positions (j,).
 
     ``labels`` (m,) with ``weights`` (m,) are 0 to k - 1; ``totals`` (k,) is the weight of each.
@@ -198,7 +227,7 @@ def majority_rows(labels: IntArray, weights: AnyArray, totals: AnyArray) -> tupl
     return labels[rows_found], rows_found
 
 
-def heaviest_rows(labels: IntArray, weights: AnyArray) -> tuple[IntArray, IntArray]:
+def heaviest_rows(labels: AnyArray, weights: AnyArray) -> tuple[AnyArray, IntArray]:
     """The heaviest row of each label that has one: the labels (j,), and the positions (j,) of the rows.
 
     ``labels`` (m,) with ``weights`` (m,). The first of equally heavy rows is taken.

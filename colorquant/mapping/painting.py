@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,12 @@ from colorquant.blocks import blocks
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import count_distinct
-from colorquant.color.packing import pack, unpack
 from colorquant.color.spaces import Projection
 from colorquant.fitting.models import Centroids, Model
 from colorquant.mapping.labelling import Labelling
 from colorquant.palette.making import distinct_palette, member_colors, paint_palette, paint_points, ranked
 from colorquant.palette.palette import Palette
-from colorquant.types import FloatArray, IntArray, UInt8Array
+from colorquant.types import AnyArray, FloatArray, IntArray, UInt8Array
 
 
 def keep_luma(labelling: Labelling, points: FloatArray, projection: Projection) -> UInt8Array:
@@ -93,13 +93,34 @@ def order_palette(labelling: Labelling, model: Model, paint: str, *, transparent
     return OrderedPalette(palette, rank, model.reordered(order), order, error, colors_out, luma_colors, points)
 
 
+def spread_colors(spread: Callable[[AnyArray], AnyArray], colors: UInt8Array) -> UInt8Array:
+    """The picture (h, w, 3) uint8 in which ``spread`` gives each pixel its row of ``colors`` (n, 3) uint8.
+
+    It is called for one channel after another, whose tables are small.
+    """
+    bands = spread(np.ascontiguousarray(colors[:, 0]))
+    pixels = np.empty((*bands.shape, 3), np.uint8)
+    pixels[..., 0] = bands
+    for band in (1, 2):
+        pixels[..., band] = spread(np.ascontiguousarray(colors[:, band]))
+    return pixels
+
+
+def _taken(values: AnyArray, places: AnyArray) -> AnyArray:
+    """``values[places]`` (n,), block by block: numpy would widen all the ``places`` at once."""
+    taken = np.empty(len(places), values.dtype)
+    for rows in blocks(len(places)):
+        taken[rows] = values[places[rows]]
+    return taken
+
+
 def paint(image: CountedImage, labelling: Labelling, model: Model, how: str) -> Painted:
     """Order the labels, give each its colour, and spread both over the pixels; ``how`` is a key of PAINTS."""
     ordered, pixels = order_palette(labelling, model, how, transparent=image.mask is not None), None
     spread = image.spread if labelling.image is None else image.place
     if ordered.luma_colors is not None:
-        pixels = unpack(spread(pack(ordered.luma_colors)).reshape(-1)).reshape(image.rgb.shape)
-    labels = spread(ordered.rank[labelling.labels], transparent=len(ordered.palette))
+        pixels = spread_colors(spread, ordered.luma_colors)
+    labels = spread(_taken(ordered.rank, labelling.labels), transparent=len(ordered.palette))
     return Painted(
         labels=labels,
         palette=ordered.palette,

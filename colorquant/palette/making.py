@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from colorquant.blocks import blocks
 from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE
 from colorquant.color.spaces import Projection
 from colorquant.fitting.models import Model
 from colorquant.mapping.labelling import Labelling, heaviest_rows, majority_rows
-from colorquant.types import BoolArray, FloatArray, IntArray, UInt8Array
+from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array
 
 PAINTS = {
     "members": "the mean RGB of the label's pixels, or the colour that more than half of them have",
@@ -48,14 +49,14 @@ def paint_points(labelling: Labelling, model: Model, paint: str) -> FloatArray:
     if paint == "centers":
         return points
     weights = labelling.fit_totals[:, None]
-    points = np.where(weights > 0, labelling.fit_sums(labelling.features) / np.maximum(weights, 1), points)
+    points = np.where(weights > 0, labelling.fit_feature_sums / np.maximum(weights, 1), points)
     if paint != "mean":
         rows, labels, member_weights = labelling.member_features()
         if paint == "dominant":
             owners, places = heaviest_rows(labels, member_weights)
         else:
             owners, places = majority_rows(labels, member_weights, labelling.fit_totals)
-        points[owners] = labelling.weighted.features[rows[places]]
+        points[owners] = labelling.weighted.features_of(rows[places])
     return points
 
 
@@ -83,9 +84,11 @@ def distinct_palette(palette: UInt8Array, labelling: Labelling) -> UInt8Array:
     if not len(clashing):
         return palette
     palette = palette.copy()
-    by_label = labelling.colors[np.argsort(labelling.labels, kind="stable")]
-    ends = np.cumsum(np.bincount(labelling.labels, minlength=len(palette)))
     while len(clashing):
+        rows = _rows_of(labelling.labels, clashing, len(palette))
+        owners = labelling.labels[rows]
+        by_label = labelling.colors[rows[np.argsort(owners, kind="stable")]]
+        ends = np.cumsum(np.bincount(owners, minlength=len(palette)))
         for label in clashing:
             members = by_label[ends[label - 1] if label else 0 : ends[label]]
             distance = ((members.astype(np.int64) - palette[label]) ** 2).sum(axis=1)
@@ -93,6 +96,14 @@ def distinct_palette(palette: UInt8Array, labelling: Labelling) -> UInt8Array:
         settled[clashing] = True
         clashing = _clashing(palette, labelling.sizes, wanted, settled)
     return palette
+
+
+def _rows_of(labels: AnyArray, wanted: IntArray, k: int) -> IntArray:
+    """The rows (j,) whose label is one of the ``wanted``; ``labels`` (n,) are 0 to k - 1."""
+    chosen = np.zeros(k, np.bool_)
+    chosen[wanted] = True
+    parts = [rows.start + np.flatnonzero(chosen[labels[rows]]) for rows in blocks(len(labels))]
+    return np.concatenate(parts)
 
 
 def _clashing(palette: UInt8Array, sizes: IntArray, wanted: BoolArray, settled: BoolArray) -> IntArray:

@@ -93,7 +93,7 @@ def test_merit_is_the_likelihood_less_the_log_of_the_error(malaga):
     pixels = malaga.reshape(-1, 3) / frame.scale
     means = np.stack([pixels[labels == label].mean(axis=0) for label in range(5)])
     error = ((pixels - means[labels]) ** 2).sum(axis=1).mean() + frame.constraint.reg_covar
-    value = merit(frame.data, frame.inside(quantized.model), -1.5, frame.constraint)
+    value = merit(frame.data.expanded(), frame.inside(quantized.model), -1.5, frame.constraint)
     assert math.isclose(value, -1.5 - math.log(error) / 2, rel_tol=1e-9)
 
 

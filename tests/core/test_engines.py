@@ -22,7 +22,7 @@ from colorquant.fitting.em import fit as numpy_em
 from colorquant.fitting.em.mixtures import random_start
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans import fit as numpy_kmeans
-from colorquant.fitting.kmeans.steps import make_points
+from colorquant.fitting.kmeans.points import make_points
 from colorquant.fitting.models import Fit, GaussianMixture
 from colorquant.fitting.options import COVARIANCES
 

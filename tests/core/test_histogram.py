@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.pictures import random_picture
 
-from colorquant.color import histogram as histogram_module
+from colorquant.color import strip_counting
 from colorquant.color.histogram import ColorHistogram, count_distinct, count_labelled, count_pairs
 from colorquant.color.packing import distinct_keys, morton_codes, morton_colors, pack, unpack
 
@@ -132,8 +132,8 @@ def test_counting_by_strips_changes_nothing(with_alpha, monkeypatch):
     rgb, noise = random_picture(1, 50, 40, levels=6).reshape(-1, 3), random_picture(2, 50, 40)[:, :, 0].reshape(-1)
     alpha = np.maximum(noise, 1) if with_alpha else None
     whole = ColorHistogram.count(rgb, alpha)
-    monkeypatch.setattr(histogram_module, "STRIP", 7)
-    monkeypatch.setattr(histogram_module, "ALPHA_STRIP", 7)
+    monkeypatch.setattr(strip_counting, "STRIP", 7)
+    monkeypatch.setattr(strip_counting, "ALPHA_STRIP", 7)
     strips = ColorHistogram.count(rgb, alpha)
     assert np.array_equal(whole.colors, strips.colors)
     assert as_dictionary(whole) == as_dictionary(strips)

@@ -19,11 +19,11 @@ from colorquant.fitting.em.mixtures import default_reg_covar, random_start, resc
 from colorquant.fitting.em.search import CELLS_PER_COMPONENT, EFFORTS, coarse_mixture
 from colorquant.fitting.em.start import continued_mixture, hard_mixture, pyramid, settled_mixture
 from colorquant.fitting.em.steps import (
+    ComputedFeatures,
     CovarianceConstraint,
-    ExpandedFeatures,
+    Features,
     Mixture,
     SufficientStatistics,
-    expand,
     iterate,
 )
 from colorquant.fitting.engines import Progress, no_progress
@@ -52,7 +52,7 @@ class Frame:
     """
 
     weighted: WeightedFeatures
-    data: ExpandedFeatures
+    data: Features
     constraint: CovarianceConstraint
     center: FloatArray
     scale: float
@@ -60,14 +60,15 @@ class Frame:
     @classmethod
     def around(cls, weighted: WeightedFeatures, covariance: str, reg_covar: float) -> Frame:
         """The frame of ``weighted``; ``covariance`` is one of COVARIANCES, ``reg_covar`` in their squared units."""
-        center = np.average(weighted.features, axis=0, weights=weighted.weights)
-        points = weighted.features - center
-        squares = np.square(points)
-        scale = float(np.sqrt(np.average(squares.mean(axis=1), weights=weighted.weights))) or 1.0
-        largest = float(squares.sum(axis=1).max()) / scale**2
-        data = ExpandedFeatures(
-            expand(points / scale), weighted.weights, points.shape[1], float(weighted.weights.sum())
-        )
+        center = weighted.mean(lambda features: features)
+
+        def squares(features: FloatArray) -> FloatArray:
+            return np.square(features - center)
+
+        scale = float(np.sqrt(weighted.mean(lambda features: squares(features).mean(axis=1)[:, None])[0])) or 1.0
+        largest = max(float(squares(weighted.features_of(rows)).sum(axis=1).max()) for rows in weighted.pieces())
+        largest /= scale**2
+        data = ComputedFeatures(weighted.bands, weighted.total, weighted, center, scale)
         level = weighted.projection.space.level
         variance = max(reg_covar / scale**2, LEAST_VARIANCE, LEAST_OF_SQUARE * largest)
         return cls(weighted, data, CovarianceConstraint(covariance, variance, level**2 / scale**2), center, scale)
@@ -126,7 +127,7 @@ def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress, sta
     best = max(fits, key=lambda fitted: fitted.trace[-1])
     trace = tuple(value - shift for value in best.trace)
     best = replace(best, model=in_bands(best.model), trace=trace, objective=trace[-1], searched=_searches(options))
-    return replace(best, labels=best.model.predict(weighted.features))
+    return replace(best, labels=weighted.label(best.model.predict))
 
 
 def _searches(options: FitOptions) -> bool:
@@ -200,4 +201,4 @@ def _kmeans_start(frame: Frame, k: int, seed: int) -> Mixture:
     """The M-step of a k-means partition, as scikit-learn starts."""
     options = FitOptions("kmeans", k, init="split", attempts=1, seed=seed, effort="fast")
     labels = numpy_kmeans.fit(frame.weighted, options, no_progress).labels
-    return hard_mixture(frame.data, labels.astype(np.int64), k, frame.constraint)
+    return hard_mixture(frame.data, labels, k, frame.constraint)

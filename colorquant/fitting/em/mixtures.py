@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 
+from colorquant.color.spaces import Projection
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.gaussian import constrained
 from colorquant.fitting.models import GaussianMixture
-from colorquant.types import FloatArray
+from colorquant.types import FloatArray, UInt8Array
+
+
+@dataclass(frozen=True)
+class Standardized(Projection):
+    """Features as z-scores: less their ``mean`` (d,), divided by their ``deviation`` (d,)."""
+
+    mean: FloatArray
+    deviation: FloatArray
+
+    def features(self, colors: UInt8Array) -> FloatArray:
+        """Colours (n, 3) uint8 as z-scores (n, d)."""
+        return (super().features(colors) - self.mean) / self.deviation
 
 
 def default_reg_covar(weighted: WeightedFeatures, deviation: FloatArray | float = 1.0) -> float:
@@ -22,10 +36,12 @@ def default_reg_covar(weighted: WeightedFeatures, deviation: FloatArray | float 
 
 def standardized(weighted: WeightedFeatures) -> tuple[WeightedFeatures, FloatArray, FloatArray]:
     """The features as z-scores over pixels, and the mean (d,) and deviation (d,) to undo it; a constant band has 1."""
-    mean = np.average(weighted.features, axis=0, weights=weighted.weights)
-    deviation = np.sqrt(np.average((weighted.features - mean) ** 2, axis=0, weights=weighted.weights))
+    mean = weighted.mean(lambda features: features)
+    deviation = np.sqrt(weighted.mean(lambda features: (features - mean) ** 2))
     deviation[deviation == 0] = 1.0
-    return dataclasses.replace(weighted, features=(weighted.features - mean) / deviation), mean, deviation
+    projection = Standardized(weighted.projection.space, weighted.projection.keep_luma, mean, deviation)
+    held = None if weighted.held is None else (weighted.held - mean) / deviation
+    return dataclasses.replace(weighted, projection=projection, held=held), mean, deviation
 
 
 def unstandardized(model: GaussianMixture, mean: FloatArray, deviation: FloatArray) -> GaussianMixture:
@@ -46,11 +62,11 @@ def random_start(
     weighted: WeightedFeatures, k: int, covariance: str, reg_covar: float, rng: np.random.Generator
 ) -> GaussianMixture:
     """k distinct colours drawn by their counts as means, equal weights, and the covariance of all pixels for each."""
-    d = weighted.features.shape[1]
+    d = weighted.bands
     drawn = rng.choice(len(weighted), k, replace=False, p=weighted.weights / weighted.weights.sum())
     if covariance == "identity":
         whole = np.eye(d) * weighted.projection.space.level**2
     else:
         whole = np.atleast_2d(np.cov(weighted.features.T, aweights=weighted.weights, ddof=0)) + np.eye(d) * reg_covar
     covariances = constrained(np.repeat(whole[None], k, axis=0), covariance)
-    return GaussianMixture(np.full(k, 1 / k), weighted.features[drawn], covariances, covariance)
+    return GaussianMixture(np.full(k, 1 / k), weighted.features_of(drawn), covariances, covariance)

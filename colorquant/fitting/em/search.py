@@ -18,6 +18,7 @@ from colorquant.fitting.em.steps import (
     COUNT_EPS,
     CovarianceConstraint,
     ExpandedFeatures,
+    Features,
     Mixture,
     SufficientStatistics,
     blocks,
@@ -359,7 +360,7 @@ def shape(mixture: Mixture, constraint: CovarianceConstraint, previous: Mixture)
 
 
 def coarse_mixture(
-    levels: list[ExpandedFeatures],
+    levels: list[Features],
     k: int,
     constraint: CovarianceConstraint,
     effort: Effort,
@@ -370,15 +371,15 @@ def coarse_mixture(
 
     ``progress`` is called before each start.
     """
-    rng = np.random.default_rng(seed)
+    rng, coarsest = np.random.default_rng(seed), levels[-1].expanded()
     candidates = []
     starts = min(effort.starts, max(2, effort.budget // k))
     for number in range(starts):
         progress(SearchStep("start", number + 1, starts))
-        start = cold_start(levels[-1], k, constraint, random=effort.mixed and number % 2 == 1, rng=rng)
-        candidates.append(search(levels[-1], start, constraint, effort))
+        start = cold_start(coarsest, k, constraint, random=effort.mixed and number % 2 == 1, rng=rng)
+        candidates.append(search(coarsest, start, constraint, effort))
     candidates.sort(key=_value)
-    for level in reversed(levels[1:-1]):
+    for level in (finer.expanded() for finer in reversed(levels[1:-1])):
         kept = candidates[: effort.carried]
         candidates = [_carried(level, mixture, constraint, effort) for mixture, _ in kept]
         candidates.sort(key=_value)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from colorquant.fitting.em.steps import (
     CovarianceConstraint,
     ExpandedFeatures,
+    Features,
     Mixture,
     SufficientStatistics,
     blocks,
@@ -19,10 +20,11 @@ from colorquant.fitting.em.steps import (
     pairs,
     update,
 )
+from colorquant.fitting.kmeans.points import Points, make_points
 from colorquant.fitting.kmeans.search import fill, lbg_start, search
-from colorquant.fitting.kmeans.steps import Points, assign, lloyd, make_points, plus_plus, totals
+from colorquant.fitting.kmeans.steps import assign, lloyd, plus_plus, totals
 from colorquant.fitting.models import SearchStep
-from colorquant.types import FloatArray, IntArray
+from colorquant.types import AnyArray, FloatArray, IntArray, UInt8Array
 
 FIRST_BITS, LAST_BITS = 4, 8  # of the tree of cells, per axis
 LLOYD_ITERATIONS = 20
@@ -31,87 +33,108 @@ OTHERS = 2  # k-means++ starts beside a given mixture
 LEAST_CELLS = 4  # per component: coarser cells are not used
 
 
-def grid_steps(points: FloatArray, bits: int) -> NDArray[np.int64]:
-    """Integer coordinates (n, d) on a grid with 2**bits steps along the widest axis."""
-    low = points.min(axis=0)
-    width = float(np.max(points - low)) / 2**bits or 1.0
-    steps: IntArray = np.minimum(((points - low) / width).astype(np.int64), 2**bits - 1)
-    return steps
+def cell_keys(data: Features, target: int) -> tuple[NDArray[np.int32], int]:
+    """The adaptive cell (n,) of each row, and a bound of their numbers; heavy cells are divided again.
 
-
-def faces(points: FloatArray) -> NDArray[np.int64]:
-    """A number below 3**d (n,) for each point (n, d) that says on which faces of the bounding box it lies."""
-    sides = np.where(points == points.max(axis=0), 2, points == points.min(axis=0))
-    return sides.astype(np.int64) @ (3 ** np.arange(points.shape[1]))
-
-
-def cell_keys(points: FloatArray, weights: FloatArray, target: int) -> NDArray[np.int64]:
-    """The adaptive cell (n,) of each point (n, d): cells heavier than the total weight / ``target`` are divided again.
-
-    Cells are the nodes of a tree with 2**d children per node, from 2**FIRST_BITS steps per axis down to single levels,
-    so narrow peaks keep their shape and wide tails take few cells. Clipped values (the least and the greatest of an
-    axis) never share a cell with others: components as thin as a face of the colour cube are common, and would be
-    blurred.
+    A cell is heavy if it has more than the total weight / ``target``. Cells are the nodes of a tree with 2**d children
+    per node, from 2**FIRST_BITS steps per axis down to single levels, so narrow peaks keep their shape and wide tails
+    take few cells. Clipped values (the least and the greatest of an axis) never share a cell with others: components as
+    thin as a face of the colour cube are common, and would be blurred.
     """
-    steps, d = grid_steps(points, LAST_BITS), points.shape[1]
-    limit = weights.sum() / target
-    keys, base = np.empty(len(weights), np.int64), 0
-    open_ = np.arange(len(weights))
-    nodes = (steps >> (LAST_BITS - FIRST_BITS)) @ (1 << (FIRST_BITS * np.arange(d)))
-    nodes += faces(points) << (FIRST_BITS * d)
+    steps, nodes = _first_nodes(data)
+    limit, base, d = data.total / target, 0, data.d
     for level in range(FIRST_BITS, LAST_BITS + 1):
-        mass = np.bincount(nodes, weights[open_])
+        mass = np.zeros(int(np.max(nodes)) + 1)
+        for rows in data.pieces():
+            open_ = np.flatnonzero(nodes[rows] >= 0)
+            np.add.at(mass, nodes[rows][open_], data.weights_of(rows)[open_])
         heavy = mass > (limit if level < LAST_BITS else np.inf)
-        split = heavy[nodes]
-        keys[open_[~split]] = base + nodes[~split]
+        parents = (np.cumsum(heavy) - 1).astype(np.int32)
+        for rows in data.pieces():
+            part = nodes[rows]
+            open_ = np.flatnonzero(part >= 0)
+            node = part[open_]
+            split = heavy[node]
+            part[open_[~split]] = -1 - base - node[~split]  # settled cells are negative
+            if split.any():
+                child = (steps[:, rows][:, open_[split]] >> (LAST_BITS - level - 1)) & 1
+                part[open_[split]] = (parents[node[split]] << d) | (1 << np.arange(d, dtype=np.int32)) @ child
         base += len(mass)
-        open_ = open_[split]
-        if not len(open_):
+        if not heavy.any():
             break
-        parents = (np.cumsum(heavy) - 1)[nodes[split]]
-        child = (steps[open_] >> (LAST_BITS - level - 1)) & 1
-        nodes = (parents << d) | (child @ (1 << np.arange(d)))
-    return keys
+    np.subtract(-1, nodes, out=nodes)
+    return nodes, base
 
 
-def coarsen(data: ExpandedFeatures, keys: NDArray[np.int64]) -> ExpandedFeatures:
-    """One row per key in use: the mean of phi over its rows, and their weight."""
-    used = np.bincount(keys) > 0
-    index = (np.cumsum(used) - 1)[keys]
-    cells = int(np.max(index)) + 1
-    weights = totals(index, data.weights, cells)
-    phi = np.stack([totals(index, data.weights * feature, cells) for feature in data.phi])
-    return ExpandedFeatures(phi / weights, weights, data.d, data.total)
+def _first_nodes(data: Features) -> tuple[UInt8Array, NDArray[np.int32]]:
+    """The coordinates (d, n) of the rows on a grid with 2**LAST_BITS steps along the widest axis, and first cells.
+
+    A cell (n,) is that of 2**FIRST_BITS steps per axis, and says on which faces of the bounding box the rows lie.
+    """
+    d = data.d
+    ranges = [(part.min(axis=1), part.max(axis=1)) for part in map(data.points_at, data.pieces())]
+    low, high = np.min([least for least, _ in ranges], axis=0), np.max([most for _, most in ranges], axis=0)
+    width = float(np.max(high - low)) / 2**LAST_BITS or 1.0
+    steps, nodes = np.empty((d, len(data)), np.uint8), np.empty(len(data), np.int32)
+    for rows in data.pieces():
+        points = data.points_at(rows)
+        found = np.minimum(((points - low[:, None]) / width).astype(np.int64), 2**LAST_BITS - 1)
+        sides = np.where(points == high[:, None], 2, points == low[:, None])
+        faces = (3 ** np.arange(d)) @ sides.astype(np.int64)
+        places = (1 << (FIRST_BITS * np.arange(d))) @ (found >> (LAST_BITS - FIRST_BITS))
+        steps[:, rows], nodes[rows] = found, places + (faces << (FIRST_BITS * d))
+    return steps, nodes
 
 
-def pyramid(data: ExpandedFeatures, target: int) -> list[ExpandedFeatures]:
+def coarsen(data: Features, keys: NDArray[np.int32], bound: int) -> ExpandedFeatures:
+    """One row per key in use, below ``bound``: the mean of phi over its rows, and their weight."""
+    used = np.zeros(bound, np.bool_)
+    for rows in data.pieces():
+        used[keys[rows]] = True
+    numbers = np.cumsum(used) - 1
+    moments = moments_by_label(data, lambda rows: numbers[keys[rows]], int(numbers[-1]) + 1)
+    return ExpandedFeatures(
+        np.ascontiguousarray((moments / moments[:, :1]).T), moments[:, 0].copy(), data.d, data.total
+    )
+
+
+def moments_by_label(data: Features, labels_of: Callable[[slice], IntArray], k: int) -> FloatArray:
+    """The sums (k, q) of the weighted phi over the rows of each label; ``labels_of`` gives those of a slice of rows."""
+    moments = np.zeros((1 + data.d + len(pairs(data.d)[0]), k))
+    for rows in data.pieces():
+        labels, weights = labels_of(rows), data.weights_of(rows)
+        for sums, feature in zip(moments, data.phi_of(rows), strict=True):
+            np.add.at(sums, labels, weights * feature)
+    return moments.T
+
+
+def pyramid(data: Features, target: int) -> list[Features]:
     """The data, finer cells and coarser cells of it; a level that is not much smaller than the last is left out.
 
     ``target`` is about the number of the coarser cells.
     """
     levels = [data]
     for share in (4 * target, target):
-        finer = levels[-1]
-        points = np.ascontiguousarray(finer.points.T)
-        cells = coarsen(finer, cell_keys(points, finer.weights, share))
-        if len(cells.weights) < 0.6 * len(finer.weights):
+        cells = coarsen(levels[-1], *cell_keys(levels[-1], share))
+        if len(cells) < 0.6 * len(levels[-1]):
             levels.append(cells)
     return levels
 
 
-def hard_mixture(data: ExpandedFeatures, labels: NDArray[np.intp], k: int, constraint: CovarianceConstraint) -> Mixture:
+def hard_mixture(data: Features, labels: AnyArray, k: int, constraint: CovarianceConstraint) -> Mixture:
     """The M-step of a partition into ``labels`` (n,), as scikit-learn starts from the labels of its k-means."""
-    moments = np.stack([totals(labels, data.weights * feature, k) for feature in data.phi], axis=1)
+    moments = moments_by_label(data, lambda rows: labels[rows].astype(np.int64, copy=False), k)
     mixture = update(SufficientStatistics(moments, 0.0), constraint)
     return place_empty(data, mixture, moments[:, 0])
 
 
-def place_empty(data: ExpandedFeatures, mixture: Mixture, counts: FloatArray) -> Mixture:
+def place_empty(data: Features, mixture: Mixture, counts: FloatArray) -> Mixture:
     """Move means of components without rows to the data's mean, at weight zero."""
     empty = counts <= 0
     if not empty.any():
         return mixture
-    centre = data.points @ data.weights / data.total
+    sums = sum((data.points_at(rows) @ data.weights_of(rows) for rows in data.pieces()), np.zeros(data.d))
+    centre = sums / data.total
     return replace(mixture, means=np.where(empty[:, None], centre, mixture.means))
 
 
@@ -129,7 +152,7 @@ def cold_start(
 
 
 def settled_mixture(
-    levels: list[ExpandedFeatures],
+    levels: list[Features],
     k: int,
     constraint: CovarianceConstraint,
     *,
@@ -161,7 +184,7 @@ def settled_mixture(
 
 
 def continued_mixture(
-    levels: list[ExpandedFeatures],
+    levels: list[Features],
     start: Mixture,
     constraint: CovarianceConstraint,
     *,
@@ -186,10 +209,10 @@ def continued_mixture(
     return best
 
 
-def _cells(levels: list[ExpandedFeatures], k: int) -> tuple[ExpandedFeatures, list[ExpandedFeatures]]:
+def _cells(levels: list[Features], k: int) -> tuple[ExpandedFeatures, list[ExpandedFeatures]]:
     """The coarsest of the ``levels`` that suits k components, and the finer cells, the coarser first."""
-    usable = [level for level in levels[1:] if len(level.weights) >= LEAST_CELLS * k]
-    return (usable[-1], usable[-2::-1]) if usable else (levels[0], [])
+    usable = [level.expanded() for level in levels[1:] if len(level) >= LEAST_CELLS * k]
+    return (usable[-1], usable[-2::-1]) if usable else (levels[0].expanded(), [])
 
 
 def _best_iterated(

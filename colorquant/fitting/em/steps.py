@@ -17,10 +17,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+import colorquant.blocks
+from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.gaussian import constrained, log_density_terms
-from colorquant.types import FloatArray
+from colorquant.types import FloatArray, IntArray
 
 BLOCK_VALUES = 65536  # of a (k, rows) block of doubles: 512 KiB, so that it stays in the second-level cache
+PIECE = 1 << 16  # rows of which φ is in memory where k does not matter
 LOG_TINY = -690.0  # log of a weight that stands for zero
 COUNT_EPS = 10 * np.finfo(float).eps  # scikit-learn's guard against an empty component
 FALL = 1e-9  # a log-likelihood that falls by less counts as level
@@ -59,22 +62,103 @@ class CovarianceConstraint:
     identity: float
 
 
-@dataclass(frozen=True)
-class ExpandedFeatures:
-    """Weighted data: phi (q, n), φ(x) of each row or its mean over a cell, weights (n,), and their sum ``total``.
+class Features:
+    """Weighted data: n rows with φ(x), or its mean over a cell, and their weights, which are read block by block.
 
-    ``d`` is the number of features, 1 to 3.
+    ``d`` is the number of features, 1 to 3; ``total`` is the sum of the weights.
     """
+
+    d: int
+    total: float
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def phi_of(self, rows: slice) -> FloatArray:
+        """phi (q, b) of a slice of rows."""
+        raise NotImplementedError
+
+    def weights_of(self, rows: slice) -> FloatArray:
+        """The weights (b,) of a slice of rows."""
+        raise NotImplementedError
+
+    def points_at(self, rows: slice | IntArray) -> FloatArray:
+        """The features (d, j) of some ``rows``, a slice or their numbers (j,)."""
+        raise NotImplementedError
+
+    def expanded(self) -> ExpandedFeatures:
+        """The same, held in memory."""
+        raise NotImplementedError
+
+    def pieces(self) -> Iterator[slice]:
+        """Slices of rows whose φ is in memory at a time."""
+        return colorquant.blocks.blocks(len(self), PIECE)
+
+
+@dataclass(frozen=True)
+class ExpandedFeatures(Features):
+    """Features that are held in memory: phi (q, n) and weights (n,)."""
 
     phi: FloatArray
     weights: FloatArray
     d: int
     total: float
 
+    def __len__(self) -> int:
+        return len(self.weights)
+
     @property
     def points(self) -> FloatArray:
         """The features themselves, (d, n)."""
         return self.phi[1 : 1 + self.d]
+
+    def phi_of(self, rows: slice) -> FloatArray:
+        """See :class:`Features`."""
+        return self.phi[:, rows]
+
+    def weights_of(self, rows: slice) -> FloatArray:
+        """See :class:`Features`."""
+        return self.weights[rows]
+
+    def points_at(self, rows: slice | IntArray) -> FloatArray:
+        """See :class:`Features`."""
+        return self.points[:, rows]
+
+    def expanded(self) -> ExpandedFeatures:
+        """See :class:`Features`."""
+        return self
+
+
+@dataclass(frozen=True)
+class ComputedFeatures(Features):
+    """Features less ``center`` (d,) and divided by ``scale``; their φ is computed whenever it is read."""
+
+    d: int
+    total: float
+    weighted: WeightedFeatures
+    center: FloatArray
+    scale: float
+
+    def __len__(self) -> int:
+        return len(self.weighted)
+
+    def phi_of(self, rows: slice) -> FloatArray:
+        """See :class:`Features`."""
+        return expand((self.weighted.features_of(rows) - self.center) / self.scale)
+
+    def weights_of(self, rows: slice) -> FloatArray:
+        """See :class:`Features`."""
+        return self.weighted.weights_of(rows)
+
+    def points_at(self, rows: slice | IntArray) -> FloatArray:
+        """See :class:`Features`."""
+        points: FloatArray = ((self.weighted.features_of(rows) - self.center) / self.scale).T
+        return points
+
+    def expanded(self) -> ExpandedFeatures:
+        """See :class:`Features`."""
+        rows = slice(0, len(self))
+        return ExpandedFeatures(self.phi_of(rows), self.weights_of(rows), self.d, self.total)
 
 
 @lru_cache
@@ -123,18 +207,18 @@ def blocks(n: int, k: int) -> Iterator[slice]:
     return (slice(begin, min(begin + step, n)) for begin in range(0, n, step))
 
 
-def summarize(data: ExpandedFeatures, mixture: Mixture) -> SufficientStatistics:
+def summarize(data: Features, mixture: Mixture) -> SufficientStatistics:
     """E-step (log-sum-exp) and the sums of the M-step, in blocks of columns of phi.
 
     The buffers are reused: a fresh array of this size costs more in page faults than its contents.
     """
     theta = natural(mixture)
-    k, n = len(theta), len(data.weights)
+    k, n = len(theta), len(data)
     width = next(blocks(n, k)).stop
-    joint, scaled = np.empty((k, width)), np.empty((len(data.phi), width))
+    joint, scaled = np.empty((k, width)), np.empty((theta.shape[1], width))
     moments, total = np.zeros_like(theta), 0.0
     for block in blocks(n, k):
-        phi, weights = data.phi[:, block], data.weights[block]
+        phi, weights = data.phi_of(block), data.weights_of(block)
         part, shares = joint[:, : len(weights)], scaled[:, : len(weights)]
         np.matmul(theta, phi, out=part)
         peak = part.max(axis=0)
@@ -206,20 +290,32 @@ def keep_dead(mixture: Mixture, previous: Mixture, counts: FloatArray) -> Mixtur
     return Mixture(mixture.weights, means, covariances)
 
 
-def revived(data: ExpandedFeatures, mixture: Mixture, statistics: SufficientStatistics) -> Mixture:
+def revived(data: Features, mixture: Mixture, statistics: SufficientStatistics) -> Mixture:
     """Move components without weight to the rows that the mixture explains worst (weight × missing log-density)."""
     dead = np.flatnonzero(statistics.moments[:, 0] < DEAD)
     theta = natural(mixture)
-    missing = np.empty(len(data.weights))
+    missing = np.empty(len(data))
     for block in blocks(len(missing), len(theta)):
-        missing[block] = (theta @ data.phi[:, block]).max(axis=0)
-    missing = (np.max(missing) - missing) * data.weights
-    worst = np.argsort(-missing, kind="stable")[: len(dead)]
+        missing[block] = (theta @ data.phi_of(block)).max(axis=0)
+    most = float(np.max(missing))
+    for block in data.pieces():
+        missing[block] = (most - missing[block]) * data.weights_of(block)
+    worst = _greatest(missing, len(dead))
     weights, means, covariances = mixture.weights.copy(), mixture.means.copy(), mixture.covariances.copy()
     covariances[dead] = np.tensordot(mixture.weights, covariances, axes=1)  # wide enough to gather others
     weights[dead] = REVIVED / len(weights)
-    means[dead[: len(worst)]] = data.points[:, worst].T
+    means[dead[: len(worst)]] = data.points_at(worst).T
     return Mixture(weights / weights.sum(), means, covariances)
+
+
+def _greatest(values: FloatArray, count: int) -> IntArray:
+    """The positions of the ``count`` greatest values (n,), the greatest first, and the first of equals."""
+    if count >= len(values):
+        return np.argsort(-values, kind="stable")
+    least = np.partition(values, len(values) - count)[len(values) - count]
+    candidates = np.flatnonzero(values >= least)
+    order: IntArray = candidates[np.argsort(-values[candidates], kind="stable")][:count]
+    return order
 
 
 # Called with the start and after each iteration.
@@ -231,7 +327,7 @@ def ignore_iteration(number: int, log_likelihood: float, mixture: Mixture, stati
 
 
 def iterate(
-    data: ExpandedFeatures,
+    data: Features,
     mixture: Mixture,
     constraint: CovarianceConstraint,
     *,

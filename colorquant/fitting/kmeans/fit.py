@@ -17,22 +17,13 @@ import numpy.typing as npt
 from colorquant.color.packing import pack
 from colorquant.fitting.engines import Progress, no_progress
 from colorquant.fitting.features import WeightedFeatures
+from colorquant.fitting.kmeans.points import LockedCenters, Points, PointSet, points_of
 from colorquant.fitting.kmeans.search import EFFORTS, Octree, coarse_centers, coreset, leaves_wanted
-from colorquant.fitting.kmeans.steps import (
-    Lloyd,
-    LockedCenters,
-    Points,
-    assign,
-    cluster_sums,
-    make_points,
-    plus_plus,
-    reseed,
-    totals,
-)
+from colorquant.fitting.kmeans.steps import Lloyd, assign, cluster_sums, cluster_weights, plus_plus, reseed
 from colorquant.fitting.locking import locked_colors, locked_rows
 from colorquant.fitting.models import Centroids, Fit, Iteration, Model
 from colorquant.fitting.options import FitOptions
-from colorquant.types import FloatArray, IntArray
+from colorquant.types import AnyArray, FloatArray, IntArray
 
 MAX_ITER, TOL = 100, 0.01  # of the textbook's algorithm, and if the user gives only one of them
 WARM_SHARE = 3  # a search from given centres makes one breath for so many of those of a search from splits
@@ -49,7 +40,7 @@ class Passes(NamedTuple):
     """
 
     centers: FloatArray
-    labels: IntArray
+    labels: AnyArray
     inertia: float
     n_iter: int
     converged: bool
@@ -63,7 +54,7 @@ def fit(weighted: WeightedFeatures, options: FitOptions, progress: Progress, sta
     rounded to 8 bits, a colour of its own.
     """
     locked = _locked(weighted, options.lock) if options.lock else None
-    points = make_points(weighted.columns, weighted.weights, exact=options.init != "split", locked=locked)
+    points = points_of(weighted, exact=options.init != "split", locked=locked)
     if start is not None:
         centers = start.points if locked is None else _around_locked(locked.centers, start.points)
         warm = _repaired(points, _from_centers(points, weighted, options, centers, progress), weighted)
@@ -85,7 +76,7 @@ def _locked(weighted: WeightedFeatures, lock: tuple[str, ...]) -> LockedCenters:
 
 
 def _attempt(
-    points: Points, weighted: WeightedFeatures, options: FitOptions, rng: np.random.Generator, progress: Progress
+    points: PointSet, weighted: WeightedFeatures, options: FitOptions, rng: np.random.Generator, progress: Progress
 ) -> list[Passes]:
     """One fit; with ``effort`` best a balanced one, and one by a longer search that goes on from it."""
     limited = options.max_iter is not None or options.tol is not None
@@ -96,7 +87,7 @@ def _attempt(
     results: list[Passes] = []
     efforts = [EFFORTS[name] for name in (("balanced", "best") if options.effort == "best" else (str(options.effort),))]
     most = max(leaves_wanted(options.k, effort)[1] for effort in efforts)
-    tree = Octree.of(weighted.codes, points.w, most, bands=weighted.code_bands)
+    tree = Octree.of(weighted.codes, points.weights, most, bands=weighted.code_bands)
     for effort in efforts:
         before = results[-1].centers if results else None
         start = coarse_centers(points, tree, options.k, effort, rng=rng, centers=before, progress=progress)
@@ -106,7 +97,7 @@ def _attempt(
 
 
 def _from_centers(
-    points: Points, weighted: WeightedFeatures, options: FitOptions, centers: FloatArray, progress: Progress
+    points: PointSet, weighted: WeightedFeatures, options: FitOptions, centers: FloatArray, progress: Progress
 ) -> Passes:
     """One fit that starts at ``centers`` (k, d), and keeps them where an exact pass would gain almost nothing."""
     limited = options.max_iter is not None or options.tol is not None
@@ -119,7 +110,7 @@ def _from_centers(
     if clusters.full and kept.inertia - clusters.loss <= min(effort.gain, MOST_KEPT) * kept.inertia:
         return kept._replace(converged=True)
     shorter = replace(effort, breaths=max(-(-effort.breaths // WARM_SHARE), min(effort.breaths, WARM_LEAST)))
-    tree = Octree.of(weighted.codes, points.w, leaves_wanted(options.k, effort)[1], bands=weighted.code_bands)
+    tree = Octree.of(weighted.codes, points.weights, leaves_wanted(options.k, effort)[1], bands=weighted.code_bands)
     rng = np.random.default_rng([options.seed, 0])
     start = coarse_centers(points, tree, options.k, shorter, rng=rng, centers=centers, progress=progress)
     updates, gain = (max_iter, 0.0) if limited else (effort.updates, effort.gain)
@@ -135,7 +126,7 @@ def _around_locked(locked: FloatArray, centers: FloatArray) -> FloatArray:
 
 
 def exact_passes(
-    points: Points, centers: FloatArray, *, max_iter: int, tol: float, gain: float = 0.0, progress: Progress
+    points: PointSet, centers: FloatArray, *, max_iter: int, tol: float, gain: float = 0.0, progress: Progress
 ) -> Passes:
     """Lloyd's iterations over all points, and a last assignment, so that the labels belong to the centres.
 
@@ -160,14 +151,14 @@ def exact_passes(
         centers = means if clusters.full else reseed(points, means, labels, clusters.vacant)
 
 
-def _repaired(points: Points, best: Passes, weighted: WeightedFeatures) -> Passes:
+def _repaired(points: PointSet, best: Passes, weighted: WeightedFeatures) -> Passes:
     """Move centres without members, and all but one of centres that round to the same colour, to badly fitted points.
 
     Locked centres stay. After REPAIRS rounds only centres without members are moved: painting then finds colours that
     differ.
     """
     for last in [False] * REPAIRS + [True] * len(best.centers):
-        vacant = totals(best.labels, points.w, len(best.centers)) == 0
+        vacant = cluster_weights(points, best.labels, len(best.centers)) == 0
         if weighted.projection.injective and not last:
             vacant[_repeated(pack(weighted.projection.to_rgb(best.centers)))] = True
         vacant[: points.fixed] = False
@@ -188,22 +179,25 @@ def _repeated(keys: npt.NDArray[np.uint32]) -> IntArray:
 
 def as_fit(passes: Passes) -> Fit:
     """The passes' last state as an engine returns it."""
-    labels = passes.labels.astype(np.int32)
+    labels = passes.labels.astype(np.int32, copy=False)
     return Fit(Centroids(passes.centers), labels, passes.n_iter, passes.converged, passes.trace, passes.inertia)
 
 
 def _textbook_start(
-    points: Points, weighted: WeightedFeatures, init: str, k: int, rng: np.random.Generator
+    points: PointSet, weighted: WeightedFeatures, init: str, k: int, rng: np.random.Generator
 ) -> FloatArray:
     """Centres (k, d): the locked ones, then distinct points drawn by their weights, or by k-means++."""
     if init == "random":
+        w = points.weights
         if points.locked is None:
-            return points.x[:, rng.choice(len(points), k, replace=False, p=points.w / points.w.sum())].T
-        w = points.w.copy()
+            return points.at(rng.choice(len(points), k, replace=False, p=w / w.sum())).T
+        w = w.copy()
         w[points.locked.rows] = 0
         drawn = rng.choice(len(points), k - points.fixed, replace=False, p=w / w.sum())
-        return np.vstack([points.locked.centers, points.x[:, drawn].T])
-    if len(points) > PP_CELLS:
+        return np.vstack([points.locked.centers, points.at(drawn).T])
+    if len(points) > PP_CELLS or not isinstance(points, Points):
         cells = max(PP_CELLS, 2 * k)
-        points = coreset(points, Octree.of(weighted.codes, points.w, cells, bands=weighted.code_bands).leaves(cells))
+        points = coreset(
+            points, Octree.of(weighted.codes, points.weights, cells, bands=weighted.code_bands).leaves(cells)
+        )
     return plus_plus(points, k, rng)

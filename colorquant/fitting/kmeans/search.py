@@ -7,25 +7,15 @@ mean of its points.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorquant.fitting.kmeans.steps import (
-    Lloyd,
-    Points,
-    assign,
-    assign_two,
-    lloyd,
-    make_points,
-    reseed,
-    sums,
-    swing,
-    totals,
-)
+from colorquant.fitting.kmeans.points import Points, PointSet, make_points
+from colorquant.fitting.kmeans.steps import Lloyd, assign, assign_two, lloyd, reseed, sums, swing, totals
 from colorquant.fitting.models import SearchStep
 from colorquant.types import BoolArray, FloatArray, IntArray
 
@@ -37,6 +27,7 @@ SETTLE_BUDGET = 1 << 15  # iterations on the finer coreset times centres, at mos
 BREATH_SHARE = 0.75  # share of the centres that the first breath splits; the last one splits a single centre
 BREATH_NOISE = 0.5  # standard deviation of the log-normal noise on the gains that pick the centres to split
 BREATH_GROW, BREATH_SHRINK = 4, 20  # Lloyd iterations after the splits, swinging iterations after the removals
+RUN_ROWS = 1 << 17  # rows whose weighted features are in memory at a time
 NO_ROWS = np.empty(0, np.intp)
 BREATH_MAX_CENTERS = 2048  # with more centres the search would take too long, and the start only settles
 
@@ -285,18 +276,32 @@ class Octree:
         return [(s <= cut) & (a > cut) for s, a in zip(self.scatter, self.above, strict=True)]
 
 
-def coreset(points: Points, starts: IntArray) -> Points:
+def coreset(points: PointSet, starts: IntArray) -> Points:
     """The weighted means of the runs of rows that begin at `starts` (m,)."""
-    if len(starts) == len(points):
+    if isinstance(points, Points) and len(starts) == len(points):
         return points
-    weight = np.add.reduceat(points.w, starts)
-    sums = np.stack([np.add.reduceat(column * points.w, starts) for column in points.x])
+    weights = points.weights
+    weight = np.add.reduceat(weights, starts)
+    sums = np.empty((len(points.middle), len(starts)))
+    for runs in _whole_runs(starts, len(points)):
+        rows = slice(int(starts[runs.start]), int(starts[runs.stop]) if runs.stop < len(starts) else len(points))
+        for total, column in zip(sums, points.columns(rows), strict=True):
+            total[runs] = np.add.reduceat(column * weights[rows], starts[runs] - rows.start)
     locked = None if points.locked is None else points.locked._replace(rows=NO_ROWS, owners=NO_ROWS)
     return make_points(sums / weight, weight, locked=locked)
 
 
+def _whole_runs(starts: IntArray, m: int) -> Iterator[slice]:
+    """Slices of the runs that begin at ``starts``, of about RUN_ROWS of m rows together, or of a single longer run."""
+    first = 0
+    while first < len(starts):
+        last = max(first + 1, int(np.searchsorted(starts, min(int(starts[first]) + RUN_ROWS, m))))
+        yield slice(first, last)
+        first = last
+
+
 def coarse_centers(
-    points: Points,
+    points: PointSet,
     tree: Octree,
     k: int,
     effort: Effort,
@@ -326,7 +331,7 @@ def leaves_wanted(k: int, effort: Effort) -> tuple[int, int]:
     return max(least, int(effort.coarse * k**COARSE_POWER)), max(least, int(effort.fine * k**FINE_POWER))
 
 
-def fill(points: Points, centers: FloatArray, k: int) -> FloatArray:
+def fill(points: PointSet, centers: FloatArray, k: int) -> FloatArray:
     """k centres: the missing ones are the points of greatest weighted error (fewer than k if too few points differ)."""
     labels = assign(points, centers)
     most = min(k, len(points) + points.fixed)

@@ -7,16 +7,14 @@ a few centres can be nearest to one of its points.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from colorquant.blocks import blocks
+from colorquant.fitting.kmeans.points import MANY_POINTS, Points, PointSet, Real
 from colorquant.fitting.models import sums_by_label
-from colorquant.types import BoolArray, FloatArray, IntArray
-
-Real = NDArray[np.floating[Any]]  # float32 for speed, float64 where ties matter
+from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray
 
 SCORE_ELEMENTS = 1 << 17  # of a block of scores (float32): 512 KiB, so that it stays in the second-level cache
 PRUNE_ROWS = 1024  # rows of a block whose bounding box rules out centres before any distance is computed
@@ -25,63 +23,10 @@ PRUNE_CENTERS = 128  # with fewer centres, or fewer than PRUNE_POINTS points, ru
 PRUNE_POINTS = 64 * PRUNE_ROWS
 PRUNE_ALWAYS = 1 << 27  # with more points times centres, centres are ruled out in any case
 LEAST_ROWS = 16  # of a block of scores
-MANY_POINTS = 1 << 16  # with more points, products with the weights are not kept
 DELTA_POINTS = 8192  # with more points, sums over the clusters are updated for the changed labels only
 SWING_STEP = 2.0
 SWING_MOMENTUM = (0.95, 0.75)  # of the first and of the last swinging iteration
 SWING_JITTER = 0.1  # noise on the centres at the first swinging iteration, in mean deviations of the clusters
-
-
-class LockedCenters(NamedTuple):
-    """Centres that never move: ``centers`` (l, d) are the first l of all centres, whether they have members or not.
-
-    The points in the ``rows`` (j,) lie on one of them, which ``owners`` (j,) numbers.
-    """
-
-    centers: FloatArray
-    rows: IntArray
-    owners: IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """Weighted points in Morton order, prepared for Lloyd iterations.
-
-    x: (d, m) the points by column;  w: (m,) weights;  middle: (d,) their weighted mean;  h: (m, d+1) float32 or
-    float64, the points about it and a column of ones;  total: sum of the weighted squared norms;  wx: (d, m) weights
-    times points, None where they are so many that memory costs more than the products;  locked: centres that every
-    step leaves where they are, None for none.
-    """
-
-    x: FloatArray
-    w: FloatArray
-    middle: FloatArray
-    h: Real
-    total: float
-    wx: FloatArray | None
-    locked: LockedCenters | None = None
-
-    def __len__(self) -> int:
-        return len(self.w)
-
-    @property
-    def fixed(self) -> int:
-        """How many of the centres are locked."""
-        return 0 if self.locked is None else len(self.locked.centers)
-
-
-def make_points(x: FloatArray, w: FloatArray, *, exact: bool = False, locked: LockedCenters | None = None) -> Points:
-    """Points from columns x (d, m) and weights w (m,); with ``exact`` distances have double precision, else float32.
-
-    In float32 a point can get the second nearest centre if the two differ by about 1e-6 of its squared length.
-    """
-    d, m = x.shape
-    middle = x @ w / w.sum()
-    h = np.ones((m, d + 1), np.float64 if exact else np.float32)
-    for j in range(d):
-        np.subtract(x[j], middle[j], out=h[:, j], casting="same_kind")
-    total = sum(float(np.einsum("i,i,i->", w, column, column)) for column in x)
-    return Points(x, w, middle, h, total, x * w if m <= MANY_POINTS else None, locked)
 
 
 def plus_plus(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
@@ -105,34 +50,40 @@ def plus_plus(points: Points, k: int, rng: np.random.Generator) -> FloatArray:
     return centers
 
 
-def score_matrix(points: Points, centers: FloatArray) -> Real:
+def score_matrix(points: PointSet, centers: FloatArray) -> Real:
     """(d+1, k) matrix whose product with Points.h is x.c - |c|^2/2, greatest for the nearest centre."""
     k, d = centers.shape
     centers = centers - points.middle
-    matrix = np.empty((d + 1, k), points.h.dtype)
+    matrix = np.empty((d + 1, k), points.precision)
     matrix[:d] = centers.T
     matrix[d] = -0.5 * np.einsum("ij,ij->i", centers, centers)
     return matrix
 
 
-def assign(points: Points, centers: FloatArray) -> IntArray:
-    """Labels (m,): the nearest of the centers (k, d) to each point. A locked centre takes the points that lie on it."""
+def assign(points: PointSet, centers: FloatArray) -> AnyArray:
+    """Labels (m,): the nearest of the centers (k, d) to each point. A locked centre takes the points that lie on it.
+
+    They are 64-bit integers, or 32-bit where there are many points.
+    """
     m, k = len(points), len(centers)
     matrix = score_matrix(points, centers)
-    labels = np.empty(m, np.intp)
-    scratch = np.empty(max(SCORE_ELEMENTS, LEAST_ROWS * k), points.h.dtype)
-    if (k < PRUNE_CENTERS or m < PRUNE_POINTS) and k * m < PRUNE_ALWAYS:
-        _nearest(points.h, matrix, scratch, labels)
-    else:
-        for rows, candidates in candidate_blocks(points.x, centers):
-            _nearest(points.h[rows], matrix[:, candidates], scratch, labels[rows])
-            labels[rows] = candidates[labels[rows]]
+    labels = np.empty(m, np.intp if m <= MANY_POINTS else np.int32)
+    scratch = np.empty(max(SCORE_ELEMENTS, LEAST_ROWS * k), matrix.dtype)
+    prunes = (k >= PRUNE_CENTERS and m >= PRUNE_POINTS) or k * m >= PRUNE_ALWAYS
+    for piece in points.pieces():
+        found = labels[piece.rows]
+        if not prunes:
+            _nearest(piece.h, matrix, scratch, found)
+            continue
+        for rows, candidates in candidate_blocks(piece.x, centers):
+            _nearest(piece.h[rows], matrix[:, candidates], scratch, found[rows])
+            found[rows] = candidates[found[rows]]
     if points.locked is not None:  # rounding may favour a centre that is almost there
         labels[points.locked.rows] = points.locked.owners
     return labels
 
 
-def _nearest(h: Real, matrix: Real, scratch: Real, labels: IntArray) -> None:
+def _nearest(h: Real, matrix: Real, scratch: Real, labels: AnyArray) -> None:
     """Write the best column of h (m, d+1) times matrix (d+1, k) to labels (m,), a block of rows at a time."""
     m, k = len(h), matrix.shape[1]
     step = max(LEAST_ROWS, min(4096, SCORE_ELEMENTS // k))
@@ -140,7 +91,7 @@ def _nearest(h: Real, matrix: Real, scratch: Real, labels: IntArray) -> None:
         block = h[i : i + step]
         out = scratch[: len(block) * k].reshape(len(block), k)
         np.matmul(block, matrix, out=out)
-        np.argmax(out, axis=1, out=labels[i : i + step])
+        labels[i : i + step] = np.argmax(out, axis=1)
 
 
 def candidate_blocks(x: FloatArray, centers: FloatArray) -> Iterator[tuple[slice, IntArray]]:
@@ -228,12 +179,12 @@ class Clusters(NamedTuple):
         return means
 
 
-def totals(labels: IntArray, weights: FloatArray, k: int) -> FloatArray:
+def totals(labels: AnyArray, weights: FloatArray, k: int) -> FloatArray:
     """The sum (k,) of the weights (m,) of each label (m,), 0 to k - 1."""
     return np.bincount(labels, weights, k).astype(np.float64, copy=False)
 
 
-def sums(labels: IntArray, columns: FloatArray, k: int) -> FloatArray:
+def sums(labels: AnyArray, columns: FloatArray, k: int) -> FloatArray:
     """(d, k) sums of the columns (d, m) over the members."""
     out = np.empty((len(columns), k))
     for row, column in zip(out, columns, strict=True):
@@ -241,20 +192,18 @@ def sums(labels: IntArray, columns: FloatArray, k: int) -> FloatArray:
     return out
 
 
-def cluster_sums(points: Points, labels: IntArray, k: int, before: Lloyd | None = None) -> Clusters:
+def cluster_sums(points: PointSet, labels: AnyArray, k: int, before: Lloyd | None = None) -> Clusters:
     """Sums over the clusters.
 
     They are updated from those of ``before`` where there are many points and few labels have changed.
     """
-    w = totals(labels, points.w, k)
-    s = None
+    w, s = cluster_weights(points, labels, k), None
     if before and len(labels) > DELTA_POINTS:
-        changed = np.flatnonzero(labels != before.labels)
-        if 3 * len(changed) < len(labels):
-            columns = points.x[:, changed] * points.w[changed]
-            s = before.clusters.s + sums(labels[changed], columns, k) - sums(before.labels[changed], columns, k)
+        changes = sum(int(np.count_nonzero(labels[rows] != before.labels[rows])) for rows in blocks(len(labels)))
+        if 3 * changes < len(labels):
+            s = _updated_sums(points, labels, k, before)
     if s is None:
-        s = sums(labels, points.wx, k) if points.wx is not None else sums_by_label(labels, points.w, points.x, k)
+        s = _point_sums(points, labels, k)
     explained = np.einsum("ij,ij->j", s, s) / np.maximum(w, 1e-300)
     if points.locked is not None:
         locked, fixed = points.locked.centers, points.fixed
@@ -263,11 +212,38 @@ def cluster_sums(points: Points, labels: IntArray, k: int, before: Lloyd | None 
     return Clusters(w, s, points.total - float(explained.sum()), points.fixed)
 
 
+def cluster_weights(points: PointSet, labels: AnyArray, k: int) -> FloatArray:
+    """The weight (k,) of each cluster."""
+    return sum((totals(labels[piece.rows], piece.w, k) for piece in points.pieces()), np.zeros(k))
+
+
+def _point_sums(points: PointSet, labels: AnyArray, k: int) -> FloatArray:
+    """(d, k) sums of the weighted points over the clusters."""
+    if isinstance(points, Points) and points.wx is not None:
+        return sums(labels, points.wx, k)
+    found = np.zeros((len(points.middle), k))
+    for piece in points.pieces():
+        found += sums_by_label(labels[piece.rows], piece.w, piece.x, k)
+    return found
+
+
+def _updated_sums(points: PointSet, labels: AnyArray, k: int, before: Lloyd) -> FloatArray:
+    """The sums of ``before`` for other labels."""
+    new, old = np.zeros_like(before.clusters.s), np.zeros_like(before.clusters.s)
+    for piece in points.pieces():
+        now, then = labels[piece.rows], before.labels[piece.rows]
+        changed = np.flatnonzero(now != then)
+        columns = piece.x[:, changed] * piece.w[changed]
+        new += sums(now[changed], columns, k)
+        old += sums(then[changed], columns, k)
+    return before.clusters.s + new - old
+
+
 class Lloyd(NamedTuple):
     """The state of iterations: ``centers`` (k, d) are the means of the clusters that labels (m,) name, or locked."""
 
     centers: FloatArray
-    labels: IntArray
+    labels: AnyArray
     clusters: Clusters
 
 
@@ -320,19 +296,22 @@ def _deviation(points: Points, clusters: Clusters) -> float:
     return float(np.sqrt(max(clusters.loss, 0.0) / clusters.w.sum() / len(points.x)))
 
 
-def reseed(points: Points, centers: FloatArray, labels: IntArray, vacant: BoolArray) -> FloatArray:
+def reseed(points: PointSet, centers: FloatArray, labels: AnyArray, vacant: BoolArray) -> FloatArray:
     """Move each of the ``vacant`` (k,) centres to another of the points with the largest weighted errors."""
     empty = np.flatnonzero(vacant)
     error = np.zeros(len(points))
-    for j, column in enumerate(points.x):
-        error += (column - centers[:, j][labels]) ** 2
-    error *= points.w
+    for piece in points.pieces():
+        part, owners = error[piece.rows], labels[piece.rows]
+        for j, column in enumerate(piece.x):
+            part += (column - centers[:, j][owners]) ** 2
+        part *= piece.w
     count = min(4 * len(empty) + 64, len(error))
     worst = np.argpartition(-error, count - 1)[:count]
     worst = worst[np.argsort(-error[worst], kind="stable")]
     worst = worst[error[worst] > 0]
-    _, first = np.unique(points.x[:, worst], axis=1, return_index=True)
-    worst = worst[np.sort(first)][: len(empty)]
+    found = points.at(worst)
+    _, first = np.unique(found, axis=1, return_index=True)
+    first = np.sort(first)[: len(empty)]
     centers = centers.copy()
-    centers[empty[: len(worst)]] = points.x[:, worst].T
+    centers[empty[: len(first)]] = found[:, first].T
     return centers
