@@ -20,7 +20,7 @@ SIZES = [1, 2, 3, 4, 16, 17, 255]
 @pytest.mark.parametrize("p", SIZES)
 def test_every_frame_and_delay_comes_back(tmp_path, p, transparent, refits):
     p += p == 255 and not transparent  # 256 colours and transparency are one value too many: see the test below
-    for seed in range(3):
+    for seed in range(2):
         frames = sequence(seed, p=p, transparent=transparent, refits=refits)
         assert written(GifWriter, tmp_path / "a.gif", frames) == ()
         assert_same(frames, tmp_path / "a.gif")

@@ -23,10 +23,9 @@ WRITERS = pytest.mark.parametrize(("writer", "name"), [(ApngWriter, "a.png"), (W
 @pytest.mark.parametrize("transparent", [False, True], ids=["opaque", "transparent"])
 @pytest.mark.parametrize("p", [1, 2, 3, 16, 255, 256, 300])
 def test_every_frame_and_delay_comes_back(tmp_path, writer, name, p, transparent, refits):
-    for seed in range(2):
-        frames = sequence(seed, p=p, transparent=transparent, refits=refits)
-        assert written(writer, tmp_path / name, frames) == ()
-        assert_same(frames, tmp_path / name)
+    frames = sequence(p, p=p, transparent=transparent, refits=refits)
+    assert written(writer, tmp_path / name, frames) == ()
+    assert_same(frames, tmp_path / name)
 
 
 @WRITERS
