@@ -115,11 +115,12 @@ class ColorHistogram:
             codes[rows] = morton_codes(rgba_grid(colors) if self.has_alpha else colors)
         return codes
 
-    def fit_weights_of(self, rows: slice | IntArray) -> IntArray:
-        """The :attr:`fit_weights` of some ``rows``, int64."""
+    @property
+    def stored_weights(self) -> AnyArray:
+        """The :attr:`fit_weights` as they are kept, of any integer type."""
         if self.importance is not None:
-            return self.importance[rows]
-        return self.integer_weights_of(rows)
+            return self.importance
+        return self.stored if self.alpha is None else self.alpha
 
     def integer_weights_of(self, rows: slice | IntArray) -> IntArray:
         """The :attr:`integer_weights` of some ``rows``, int64."""

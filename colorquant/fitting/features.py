@@ -10,16 +10,17 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.blocks import BLOCK, blocks
+from colorquant.blocks import BLOCK, blocks, taken
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import morton_codes, morton_order
 from colorquant.color.rgba import RgbaProjection, on_gray
 from colorquant.color.spaces import Projection
+from colorquant.fitting.merging import Grid, merged
 from colorquant.fitting.models import Centroids, GaussianMixture
 from colorquant.fitting.options import FitOptions
 from colorquant.fitting.protection import protected
-from colorquant.types import AnyArray, BoolArray, FloatArray, Int32Array, IntArray, UInt8Array, UInt32Array
+from colorquant.types import AnyArray, BoolArray, FloatArray, Int32Array, UInt8Array, UInt32Array
 
 HELD_ALWAYS, HELD_MOST = 24 << 20, 96 << 20  # bytes of features that are kept: in any case, and with many pixels
 HELD_PIECE = 1 << 20  # rows at a time, where features are held
@@ -53,14 +54,15 @@ class WeightedFeatures:
 
     Features take 24 bytes a row, and so they are kept, in ``held`` (m, d), only where that is little beside the image.
     Elsewhere ``held`` is None, and they are computed from ``colors`` (m, 3 or 4) uint8, one for each row, block by
-    block, whenever they are needed. ``held_weights`` (m,) is None where the weights are those of the histogram.
+    block, whenever they are needed. ``own_weights`` (m,) are the weights in units of 1 / ``fit_scale`` of the
+    histogram; None where they are those of its colours.
     """
 
     histogram: ColorHistogram
     projection: Projection
     colors: UInt8Array
     held: FloatArray | None
-    held_weights: FloatArray | None = None
+    own_weights: AnyArray | None = None
     index: AnyArray | None = None
 
     @classmethod
@@ -71,23 +73,15 @@ class WeightedFeatures:
 
         With ``protect``, one of PROTECTIONS, the weights are those of :func:`protected`.
         """
-        scale, weights = histogram.fit_scale, None
+        weights = None
         if protect is not None:
             colors = on_gray(histogram.colors) if histogram.has_alpha else histogram.colors
             weights = protected(colors, histogram.fit_weights.astype(np.float64))
-        if projection.injective or not merge:
-            held = _held(histogram.colors, projection, histogram.pixels)
-            return cls(histogram, projection, histogram.colors, held, None if weights is None else weights / scale)
-        features = projection.features(histogram.colors)
-        _, first, index = np.unique(_feature_keys(features, projection), return_index=True, return_inverse=True)
-        features = features[first]
-        order = morton_order(morton_codes(_grid(features)))
-        rank = np.empty(len(order), np.int64)
-        rank[order] = np.arange(len(order))
-        index = rank[index]
-        weights = histogram.fit_weights.astype(np.float64) if weights is None else weights
-        merged = np.bincount(index, weights).astype(np.float64) / scale
-        return cls(histogram, projection, histogram.colors[first[order]], features[order], merged, index)
+        colors, index = histogram.colors, None
+        if not projection.injective and merge:
+            rows = merged(colors, histogram.stored_weights if weights is None else weights, projection)
+            colors, weights, index = rows.colors, rows.weights, rows.index
+        return cls(histogram, projection, colors, _held(colors, projection, histogram.pixels), weights, index)
 
     @property
     def features(self) -> FloatArray:
@@ -102,7 +96,13 @@ class WeightedFeatures:
     @cached_property
     def total(self) -> float:
         """The sum of the weights."""
-        return float(self.weights.sum())
+        weights = self._stored_weights
+        total = float(weights.sum()) if weights.dtype == np.float64 else int(weights.sum(dtype=np.int64))
+        return total / self.histogram.fit_scale
+
+    @property
+    def _stored_weights(self) -> AnyArray:
+        return self.histogram.stored_weights if self.own_weights is None else self.own_weights
 
     @property
     def bands(self) -> int:
@@ -115,9 +115,7 @@ class WeightedFeatures:
 
     def weights_of(self, rows: slice | AnyArray) -> FloatArray:
         """The weights of some ``rows``, (…,)."""
-        if self.held_weights is not None:
-            return self.held_weights[rows]
-        weights: FloatArray = self.histogram.fit_weights_of(rows) / self.histogram.fit_scale
+        weights: FloatArray = np.divide(self._stored_weights[rows], self.histogram.fit_scale, dtype=np.float64)
         return weights
 
     def pieces(self) -> Iterator[slice]:
@@ -154,7 +152,7 @@ class WeightedFeatures:
             cells = codes >> shift
             np.not_equal(cells[1:], cells[:-1], out=first[1:])
         index, starts = np.cumsum(first) - 1, np.flatnonzero(first)
-        row_weights = self.weights
+        row_weights = self._stored_weights.astype(np.float64)
         weights = np.add.reduceat(row_weights, starts)
         heavy = np.maximum(weights, np.finfo(np.float64).tiny)
         bands = [np.add.reduceat(band * row_weights, starts) / heavy for band in self.features.T]
@@ -171,7 +169,14 @@ class WeightedFeatures:
     @property
     def codes(self) -> UInt32Array:
         """The Morton codes (m,) of the rows, ascending."""
-        return self.histogram.codes if self.index is None else morton_codes(_grid(self.features))
+        if self.index is None:
+            return self.histogram.codes
+        if self.held is not None:
+            return morton_codes(_grid(self.held))
+        grid, codes = Grid.around(self.colors, self.projection), np.empty(len(self), np.uint32)
+        for rows in self.pieces():
+            codes[rows] = grid.codes(self.features_of(rows))
+        return codes
 
     @property
     def code_bands(self) -> int:
@@ -196,7 +201,7 @@ class WeightedFeatures:
         alpha, importance = (None if part is None else part[colors] for part in (whole.alpha, whole.importance))
         histogram = ColorHistogram(whole.colors[colors], whole.stored[colors], alpha, importance)
         renumbered = None if index is None else (np.cumsum(chosen) - 1)[index[colors]]
-        held, weights = (None if part is None else part[chosen] for part in (self.held, self.held_weights))
+        held, weights = (None if part is None else part[chosen] for part in (self.held, self.own_weights))
         return WeightedFeatures(histogram, self.projection, self.colors[chosen], held, weights, renumbered)
 
     def mean(self, values_of: Callable[[FloatArray], FloatArray]) -> FloatArray:
@@ -229,7 +234,7 @@ class WeightedFeatures:
 
     def per_color(self, values: AnyArray) -> AnyArray:
         """``values`` (m, …) of the rows as values of the histogram's colours, (n, …)."""
-        return values if self.index is None else values[self.index]
+        return values if self.index is None else taken(values, self.index)
 
 
 def _features(colors: UInt8Array, projection: Projection) -> FloatArray:
@@ -251,13 +256,3 @@ def _grid(features: FloatArray) -> UInt8Array:
     low = features.min(axis=0, initial=np.inf)
     width = float(np.max(features.max(axis=0, initial=-np.inf) - low)) or 1.0
     return np.asarray((features - low) * (255 / width)).astype(np.uint8)
-
-
-def _feature_keys(features: FloatArray, projection: Projection) -> IntArray:
-    """One int64 (n,) per row of ``features`` (n, d), equal where the rows are: to 2^-20 of a level for float spaces."""
-    scale = 1.0 if projection.space.level == 1 else 2**20 / projection.space.level
-    shift = 62 // features.shape[1]
-    keys = np.zeros(len(features), np.int64)
-    for band in np.rint(features * scale).astype(np.int64).T:
-        keys = (keys << shift) + band
-    return keys

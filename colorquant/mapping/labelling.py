@@ -48,15 +48,16 @@ class Labelling:
         return self.weighted.histogram.colors if self.image is None else self.image.visible.rgb.reshape(-1, 3)
 
     @property
-    def counts(self) -> IntArray:
-        """How many pixels each row stands for, (n,) int64."""
-        return self.weighted.histogram.counts if self.image is None else np.ones(len(self.labels), np.int64)
+    def counts(self) -> AnyArray:
+        """How many pixels each row stands for, (n,) of any integer type, so that products need a wider one."""
+        return self.weighted.histogram.stored if self.image is None else np.ones(len(self.labels), np.int64)
 
     @property
-    def integer_weights(self) -> IntArray:
-        """The exact weight of each row, (n,) int64, in units of 1 / ``weight_scale`` of an opaque pixel."""
+    def integer_weights(self) -> AnyArray:
+        """The exact weight of each row, (n,) of any integer type, in 1 / ``weight_scale`` of an opaque pixel."""
+        histogram = self.weighted.histogram
         if self.image is None:
-            return self.weighted.histogram.integer_weights
+            return histogram.stored if histogram.alpha is None else histogram.alpha
         alpha = self.image.visible.alpha
         return self.counts if alpha is None else alpha.astype(np.int64)
 
@@ -86,7 +87,7 @@ class Labelling:
         """Pixels per label, (k,) int64."""
         return self._totals(self.counts)
 
-    def _totals(self, weights: IntArray) -> IntArray:
+    def _totals(self, weights: AnyArray) -> IntArray:
         """The sum of the rows' ``weights`` (n,) per label, (k,) int64, exact."""
         return totals_by_label(self.labels, weights, self.k).astype(np.int64)
 
@@ -96,8 +97,8 @@ class Labelling:
         return self.image is not None or self.weighted.histogram.importance is None
 
     @property
-    def fit_weights(self) -> IntArray:
-        """The exact weight of each row in the colour of its label, (n,) int64; those of a label share a unit.
+    def fit_weights(self) -> AnyArray:
+        """The exact weight of each row in the colour of its label, (n,) integers; those of a label share a unit.
 
         It is the weight that the row had in the fit. Where all rows of a label had none, each counts its pixels.
         """
@@ -160,7 +161,7 @@ class Labelling:
         """
         if not self.weighted.histogram.has_alpha:
             return _rounded_means(self.fit_color_sums, self.fit_totals)
-        alpha = self.colors[:, 3] * self.fit_weights
+        alpha = self.colors[:, 3] * self.fit_weights.astype(np.int64)
         sums = sums_by_label(self.labels, alpha, self.colors[:, :3].T, self.k).T.astype(np.int64)
         alpha_sums = np.bincount(self.labels, alpha, minlength=self.k).astype(np.int64)
         return RgbaProjection.in_space("rgb").means(sums, alpha_sums, self.fit_totals)
@@ -184,7 +185,7 @@ class Labelling:
         cross, own = int((painted * self.color_sums).sum()), int((painted**2).sum(axis=1) @ self.label_weights)
         return squares - 2 * cross + own
 
-    def member_colors(self) -> tuple[UInt8Array, AnyArray, IntArray]:
+    def member_colors(self) -> tuple[UInt8Array, AnyArray, AnyArray]:
         """The distinct pairs of a colour and its label: colours (m, 3) uint8, labels (m,), fit weights (m,)."""
         if self.image is None:
             return self.colors, self.labels, self.fit_weights
@@ -194,16 +195,24 @@ class Labelling:
         weights = np.bincount(row.reshape(-1), self.integer_weights).astype(np.int64)
         return pairs[:, :3].astype(np.uint8), pairs[:, 3], weights
 
-    def member_features(self) -> tuple[IntArray, IntArray, IntArray]:
-        """The distinct pairs of a row of the features and its label: rows (m,), labels (m,), fit weights (m,)."""
+    def member_features(self) -> tuple[IntArray | None, AnyArray, AnyArray]:
+        """The distinct pairs of a row of the features and its label: rows (m,), labels (m,), fit weights (m,).
+
+        The rows are None where they are all rows, in their order.
+        """
         weighted = self.weighted
         if self.image is None:  # colours that share a row share its label
-            labels, weights = self.labels, self.fit_weights
-            if weighted.index is not None:
-                labels = np.zeros(len(weighted), np.int64)
-                labels[weighted.index] = self.labels
-                weights = np.bincount(weighted.index, weights, len(weighted)).astype(np.int64)
-            return np.arange(len(weighted)), labels, weights
+            if weighted.index is None:
+                return None, self.labels, self.fit_weights
+            labels = np.zeros(len(weighted), self.labels.dtype)
+            for part in blocks(len(self.labels)):
+                labels[weighted.index[part]] = self.labels[part]
+            if self._votes_alike and weighted.own_weights is not None and weighted.own_weights.dtype != np.float64:
+                return None, labels, weighted.own_weights
+            weights, summed = self.fit_weights, np.zeros(len(weighted), np.int64)
+            for part in blocks(len(self.labels)):
+                np.add.at(summed, weighted.index[part], weights[part])
+            return None, labels, summed
         per_color = np.arange(len(weighted.histogram)) if weighted.index is None else weighted.index
         rows: IntArray = self.image.of_visible(self.image.spread(per_color)).astype(np.int64)
         pairs, inverse = np.unique(rows * self.k + self.labels, return_inverse=True)
@@ -217,12 +226,19 @@ def _rounded_means(sums: IntArray, weights: IntArray) -> UInt8Array:
     return means
 
 
+def _wide(weights: AnyArray) -> AnyArray:
+    """The weights as numbers that may be doubled and negated: integers of 64 bits, or what else they were."""
+    return weights.astype(np.int64, copy=False) if weights.dtype.kind in "iu" else weights
+
+
 def majority_rows(labels: AnyArray, weights: AnyArray, totals: AnyArray) -> tuple[AnyArray, IntArray]:
     """The rows that hold more than half of their label's weight: their labels (j,), and their positions (j,).
 
     ``labels`` (m,) with ``weights`` (m,) are 0 to k - 1; ``totals`` (k,) is the weight of each.
     """
-    positions = [rows.start + np.flatnonzero(2 * weights[rows] > totals[labels[rows]]) for rows in blocks(len(labels))]
+    positions = [
+        rows.start + np.flatnonzero(2 * _wide(weights[rows]) > totals[labels[rows]]) for rows in blocks(len(labels))
+    ]
     rows_found: IntArray = np.concatenate(positions) if positions else np.empty(0, np.int64)
     return labels[rows_found], rows_found
 
@@ -232,6 +248,6 @@ def heaviest_rows(labels: AnyArray, weights: AnyArray) -> tuple[AnyArray, IntArr
 
     ``labels`` (m,) with ``weights`` (m,). The first of equally heavy rows is taken.
     """
-    order = np.lexsort((-weights, labels))
+    order = np.lexsort((-_wide(weights), labels))
     owners, first = np.unique(labels[order], return_index=True)
     return owners, order[first]

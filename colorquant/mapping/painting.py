@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.blocks import blocks
+from colorquant.blocks import blocks, taken
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import count_distinct
@@ -106,21 +106,13 @@ def spread_colors(spread: Callable[[AnyArray], AnyArray], colors: UInt8Array) ->
     return pixels
 
 
-def _taken(values: AnyArray, places: AnyArray) -> AnyArray:
-    """``values[places]`` (n,), block by block: numpy would widen all the ``places`` at once."""
-    taken = np.empty(len(places), values.dtype)
-    for rows in blocks(len(places)):
-        taken[rows] = values[places[rows]]
-    return taken
-
-
 def paint(image: CountedImage, labelling: Labelling, model: Model, how: str) -> Painted:
     """Order the labels, give each its colour, and spread both over the pixels; ``how`` is a key of PAINTS."""
     ordered, pixels = order_palette(labelling, model, how, transparent=image.mask is not None), None
     spread = image.spread if labelling.image is None else image.place
     if ordered.luma_colors is not None:
         pixels = spread_colors(spread, ordered.luma_colors)
-    labels = spread(_taken(ordered.rank, labelling.labels), transparent=len(ordered.palette))
+    labels = spread(taken(ordered.rank, labelling.labels), transparent=len(ordered.palette))
     return Painted(
         labels=labels,
         palette=ordered.palette,

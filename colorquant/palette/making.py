@@ -56,7 +56,7 @@ def paint_points(labelling: Labelling, model: Model, paint: str) -> FloatArray:
             owners, places = heaviest_rows(labels, member_weights)
         else:
             owners, places = majority_rows(labels, member_weights, labelling.fit_totals)
-        points[owners] = labelling.weighted.features_of(rows[places])
+        points[owners] = labelling.weighted.features_of(places if rows is None else rows[places])
     return points
 
 
