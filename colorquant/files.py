@@ -134,6 +134,13 @@ class StagedFiles:
         self._staged.append((temporary, target, path))
         return temporary
 
+    def read(self, path: Path) -> bytes:
+        """What was written for ``path``. Raises OutputError where it cannot be read. It is not for committed files."""
+        try:
+            return next(temporary for temporary, _target, given in self._staged if given == path).read_bytes()
+        except OSError as error:
+            raise OutputError(f"{path} cannot be made: {error.strerror or error}; choose another place") from error
+
     def sizes(self) -> dict[Path, int]:
         """The bytes that each file has so far, by the path that it will get. It is not for files with their names."""
         return {path: temporary.stat().st_size for temporary, _target, path in self._staged}

@@ -13,7 +13,7 @@ from colorquant.batch.settings import JobOptions
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
-from colorquant.report.figure_kinds import Drawing
+from colorquant.report.figure_kinds import CLIP_FIGURES, Drawing
 
 if TYPE_CHECKING:  # a plain run loads none of them
     from colorquant.analysis.auto_k import AutoK
@@ -89,7 +89,8 @@ def clip_command(paths: ClipPaths, settings: ClipSettings) -> str:
     for kind, path in paths.others.items():
         output = CLIP_OUTPUTS[kind]
         words += [output.flag, path.suffix[1:] if output.beside else str(path.parent if output.folder else path)]
-    return shlex.join(words + _drawing_words(settings.drawing if "figure" in paths.others else None))
+    drawing = settings.drawing if "figure" in paths.others else None
+    return shlex.join(words + _drawing_words(drawing, next(iter(CLIP_FIGURES))))
 
 
 def _background_words(background: BackgroundOptions) -> list[str]:
@@ -163,11 +164,11 @@ def _color_words(options: FitOptions | MappingOptions, settings: JobOptions | Cl
     return words + _dither_words(settings.dithering)
 
 
-def _drawing_words(drawing: Drawing | None) -> list[str]:
-    """The flags that describe a figure."""
+def _drawing_words(drawing: Drawing | None, default: str | None = None) -> list[str]:
+    """The flags that describe a figure, whose kind is left out where it is the ``default``."""
     if drawing is None:
         return []
-    words = ["--figure-kind", drawing.kind]
+    words = _words("--figure-kind", drawing.kind, default)
     words += ["--figure-bands", ",".join(drawing.bands)] if drawing.bands else []
     return words + ([] if drawing.title is None else ["--figure-title", drawing.title or "none"])
 

@@ -103,7 +103,7 @@ class ClipWriters:
         if "html" in paths.others:
             from colorquant.report.html.clip_previews import PreviewWriter
 
-            previewing = stack.enter_context(PreviewWriter(info, frames))
+            previewing = stack.enter_context(PreviewWriter(info, frames, page=paths.others["html"]))
         return cls(tuple(writers), posteriors, previewing)
 
     @property

@@ -33,6 +33,7 @@ SUFFIXES = frozenset(
     )
 )
 # Formats whose frames are an animation, or pages. Those of an icon are sizes, those of an MPO previews: no great loss.
+ANIMATED = ("GIF", "PNG", "WEBP")  # what colorquant video reads
 ANIMATIONS_AND_PAGES = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
 
 
@@ -237,7 +238,8 @@ def _dropped_frames(loaded: Loaded, reading: Reading) -> tuple[str, ...]:
     if loaded.frames == 1:
         return ()
     count = "several frames" if loaded.frames is None else f"{loaded.frames} frames"
-    return (f"of {count} only number {reading.frame_number} is taken (--frame)",)
+    others = "; colorquant video takes all" if loaded.image.format in ANIMATED else ""
+    return (f"of {count} only number {reading.frame_number} is taken (--frame){others}",)
 
 
 def _to_labels(loaded: Loaded) -> npt.NDArray[np.int64]:

@@ -317,7 +317,8 @@ def _clip_words(row: ClipRecord) -> str:
     if row["duration"] is not None:
         parts.append(f"{row['duration']:.6g} s")
     if row["fps"] is not None:
-        parts.append(f"{'on average ' * row['variable']}{row['fps']:.4g} frames per second")
+        rate = f"{row['fps']:.4g}"
+        parts.append(f"{'on average ' * row['variable']}{rate} {'frame' if rate == '1' else 'frames'} per second")
     sizes = [change_words(row["bytes_in"], row["bytes_out"])] if row["outputs"] else []
     return " · ".join([", ".join(parts), *sizes])
 

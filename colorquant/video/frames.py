@@ -143,3 +143,8 @@ class FrameWriter(Protocol):
     def __exit__(self, *_: object) -> None:
         """Close what is open; without :meth:`finish` the files are not complete."""
         ...
+
+
+def frames_words(number: int, one: str, many: str) -> str:
+    """A number of frames with its verb, which is ``one`` or ``many``: 1 frame is, 3 frames are."""
+    return f"1 frame {one}" if number == 1 else f"{number:,} frames {many}"

@@ -18,7 +18,7 @@ from colorquant.files import StagedFiles
 from colorquant.images.gif import encode_gif_pixels
 from colorquant.types import AnyArray, BoolArray, UInt8Array
 from colorquant.video.changes import ONE_PIXEL, Box, Shown, bounding_box, shown
-from colorquant.video.frames import ClipInfo, IndexedFrame
+from colorquant.video.frames import ClipInfo, IndexedFrame, frames_words
 
 LARGEST_SIDE = 65535  # pixels
 LARGEST_TABLE = 256  # colours
@@ -73,16 +73,18 @@ class GifWriter:
 
     def _notes(self) -> Iterator[str]:
         if self._dropped:
-            yield f"GIF: {self._dropped} frames are left out, because browsers slow frames under 0.02 seconds down"
+            frames = frames_words(self._dropped, "is", "are")
+            yield f"GIF: {frames} left out, because browsers slow frames under 0.02 seconds down"
         if self._partly_transparent:
             yield (
-                f"GIF: {self._partly_transparent} frames have partly transparent pixels; "
+                f"GIF: {frames_words(self._partly_transparent, 'has', 'have')} partly transparent pixels; "
                 "those of alpha 128 and more become opaque, the others fully transparent"
             )
         if self._replaced:
+            frames = frames_words(self._replaced, "has", "have")
             yield (
-                f"GIF: {self._replaced} frames have 256 colours and transparent pixels, one value too many; "
-                "their rarest colour is replaced by the nearest one (-k 255 avoids it)"
+                f"GIF: {frames} 256 colours and transparent pixels, one value too many; "
+                "the rarest colour of such a frame is replaced by the nearest one (-k 255 avoids it)"
             )
 
     def write(self, frame: IndexedFrame) -> None:

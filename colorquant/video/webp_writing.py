@@ -17,7 +17,7 @@ from colorquant.files import StagedFiles
 from colorquant.images.webp import encode_webp_pixels
 from colorquant.types import UInt8Array
 from colorquant.video.changes import ONE_PIXEL, Box, bounding_box, rgba_of
-from colorquant.video.frames import ClipInfo, IndexedFrame
+from colorquant.video.frames import ClipInfo, IndexedFrame, frames_words
 
 LARGEST_SIDE = 16383  # pixels
 LARGEST_FILE = 2**32 - 10  # bytes behind the first eight
@@ -67,7 +67,8 @@ class WebpWriter:
 
     def _notes(self) -> Iterator[str]:
         if self._dropped:
-            yield f"WebP: {self._dropped} frames are left out, because browsers slow frames under 0.011 seconds down"
+            frames = frames_words(self._dropped, "is", "are")
+            yield f"WebP: {frames} left out, because browsers slow frames under 0.011 seconds down"
 
     def write(self, frame: IndexedFrame) -> None:
         """Write the next frame. Raises OutputError."""

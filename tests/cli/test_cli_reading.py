@@ -16,7 +16,7 @@ COMMANDS = {
     "compare": ("compare", "-k", 2, "--method", "kmeans"),
     "timing": ("timing", "--engine", "numpy", "--space", "rgb", "--repeat", 1, "--warmup", 0),
 }
-NOTE = "of 3 frames only number 2 is taken (--frame)"
+NOTE = "of 3 frames only number 2 is taken (--frame); colorquant video takes all"
 
 
 @pytest.fixture

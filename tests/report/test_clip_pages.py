@@ -3,7 +3,9 @@
 import base64
 import dataclasses
 import io
+import tempfile
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +14,18 @@ from support.clip_files import background_clip, indexed_frames, moving_frames, q
 from support.html import check_self_contained
 
 from colorquant.clips.results import Steadiness
+from colorquant.files import STAGED, _Staging, abandon
 from colorquant.report.clip_file import WrittenOutput
 from colorquant.report.html import clip_previews
 from colorquant.report.html.clip import clip_page
 from colorquant.report.html.clip_previews import PreviewWriter
 from colorquant.video.frames import ClipInfo, Frame, IndexedFrame
 
+PAGE = Path(tempfile.gettempdir()) / "page.html"  # it is not written
+
 
 def preview_of(frames, clip):
-    with PreviewWriter(clip.info, len(frames)) as writer:
+    with PreviewWriter(clip.info, len(frames), page=PAGE) as writer:
         for frame, indexed in zip(frames, indexed_frames(clip.fit, frames), strict=True):
             writer.write(Frame(frame, None, indexed.time, indexed.duration), indexed)
         return writer.finish()
@@ -87,17 +92,28 @@ def test_a_longer_clip_has_a_video(most, every, monkeypatch):
     assert pixels(preview.poster.after).shape == (12, 16, 3)
 
 
-def test_a_clip_that_has_grown_is_cut(monkeypatch):
+def test_a_clip_that_has_grown_is_cut(monkeypatch, tmp_path):
     pytest.importorskip("av", reason="needs PyAV: the extra video")
     monkeypatch.setattr(clip_previews, "STILLS", 2)
     frames = moving_frames(8)
     clip = quantized_clip(frames)
-    with PreviewWriter(clip.info, 3) as writer:
+    with PreviewWriter(clip.info, 3, page=tmp_path / "page.html") as writer:
         for frame, indexed in zip(frames, indexed_frames(clip.fit, frames), strict=True):
             writer.write(Frame(frame, None, indexed.time, indexed.duration), indexed)
         preview = writer.finish()
     assert preview.cut
     assert len(preview.times) == 6
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_preview_in_work_is_abandoned_with_the_other_files_of_a_run(monkeypatch, tmp_path):
+    pytest.importorskip("av", reason="needs PyAV: the extra video")
+    monkeypatch.setattr(clip_previews, "STILLS", 2)
+    monkeypatch.setattr(_Staging, "abandoned", False)
+    with PreviewWriter(quantized_clip(moving_frames(8)).info, 8, page=tmp_path / "page.html"):
+        assert [STAGED.fullmatch(path.name) is not None for path in tmp_path.iterdir()] == [True]
+        abandon()
+        assert not list(tmp_path.iterdir())
 
 
 def test_stills_keep_alpha_and_the_lightness_of_pixels():
@@ -107,7 +123,7 @@ def test_stills_keep_alpha_and_the_lightness_of_pixels():
     labels = np.where(alpha == 0, 1, 0).astype(np.uint8)
     time = {"time": Fraction(0), "duration": Fraction(1)}
     for painted in (None, rgb - 7):
-        with PreviewWriter(info) as writer:
+        with PreviewWriter(info, page=PAGE) as writer:
             indexed = IndexedFrame(labels, np.array([[190, 200, 210]], np.uint8), alpha=alpha, painted=painted, **time)
             writer.write(Frame(rgb, alpha, **time), indexed)
             still = writer.finish().stills[0]
@@ -216,7 +232,7 @@ def test_a_video_is_embedded_as_it_is(monkeypatch):
 def test_the_page_of_background_subtraction_shows_the_masks():
     frames = moving_frames(12)
     clip, indexed = background_clip(frames)
-    with PreviewWriter(clip.info, 12) as writer:
+    with PreviewWriter(clip.info, 12, page=PAGE) as writer:
         for frame, one in zip(frames, indexed, strict=True):
             writer.write(Frame(frame, None, one.time, one.duration), one)
         preview = writer.finish()

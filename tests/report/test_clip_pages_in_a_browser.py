@@ -28,7 +28,7 @@ def clip_pages(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, most in (("stills", 100), ("video", 2)):
             patch.setattr(clip_previews, "STILLS", most)
-            with PreviewWriter(clip.info, len(frames)) as writer:
+            with PreviewWriter(clip.info, len(frames), page=folder / f"{name}.html") as writer:
                 for frame, indexed in zip(frames, indexed_frames(clip.fit, frames), strict=True):
                     writer.write(Frame(frame, None, indexed.time, indexed.duration), indexed)
                 (folder / f"{name}.html").write_bytes(clip_page(clip, writer.finish()))

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import numpy as np
@@ -74,17 +73,18 @@ class PreviewWriter:
     """Makes the :class:`ClipPreview` of a clip; a context manager.
 
     Its size is limited however long the clip is. ``info`` is that of the clip as it is read, and ``frames`` the number
-    of its frames, None where it is unknown. A video needs PyAV, and does not keep alpha; else there are pictures.
+    of its frames, None where it is unknown. A video needs PyAV, and does not keep alpha; else there are pictures. While
+    it is made, a video is a temporary file beside the ``page``, which the next run removes if this one is killed.
     """
 
-    def __init__(self, info: ClipInfo, frames: int | None = None) -> None:
+    def __init__(self, info: ClipInfo, frames: int | None = None, *, page: Path) -> None:
         self._closing = ExitStack()
         self._recorder: _Recorder
         if frames is None or info.has_alpha or not has_pyav() or _are_few(info, frames):
             self._recorder, self._every = _Stills(info, frames), 1
         else:
             self._every = math.ceil(frames / FRAMES)
-            self._recorder = _Video(info, frames, self._every, self._closing)
+            self._recorder = _Video(info, frames, self._every, page, self._closing)
         self._seen, self._end = 0, Fraction(0)
 
     def __enter__(self) -> PreviewWriter:
@@ -132,12 +132,12 @@ class _Stills:
 
 
 class _Video:
-    """An MP4 of all frames, before above after, in a temporary folder that is removed when ``closing`` is closed."""
+    """An MP4 of all frames, before above after, in a temporary file that is removed when ``closing`` is closed."""
 
-    def __init__(self, info: ClipInfo, frames: int, every: int, closing: ExitStack) -> None:
+    def __init__(self, info: ClipInfo, frames: int, every: int, page: Path, closing: ExitStack) -> None:
         shown = math.ceil(frames / every)
         self.width, self.height = (length + length % 2 for length in _size(info, VIDEO_PIXELS / shown))
-        self._path = Path(closing.enter_context(TemporaryDirectory(prefix="colorquant-"))) / "preview.mp4"
+        self._page = page
         self._staged = closing.enter_context(StagedFiles(force=True))
         both = replace(
             info,
@@ -146,7 +146,7 @@ class _Video:
             rate=None if info.rate is None else info.rate / every,
             variable=True,  # frames were left out, so their times can be any
         )
-        self._writer: FrameWriter = closing.enter_context(open_writer("mp4", self._path, self._staged, both, crf=CRF))
+        self._writer: FrameWriter = closing.enter_context(open_writer("mp4", page, self._staged, both, crf=CRF))
         self._times: list[Fraction] = []
         self._middle, self._every, self._most = shown // 2, every, 2 * shown
         self._waiting: IndexedFrame | None = None
@@ -172,8 +172,7 @@ class _Video:
         assert self._poster is not None, "a clip has a frame"
         self._write(end)
         self._writer.finish()
-        self._staged.commit()
-        video, cut, poster = self._path.read_bytes(), len(self._times) == self._most, _still(*self._poster)
+        video, cut, poster = self._staged.read(self._page), len(self._times) == self._most, _still(*self._poster)
         return ClipPreview(self.width, self.height, self._every, tuple(self._times), end, poster, video=video, cut=cut)
 
 
