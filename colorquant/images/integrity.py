@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from colorquant.errors import ImageReadError
@@ -109,7 +109,7 @@ def check_codestream(data: bytes, size: tuple[int, int]) -> None:
         raise ImageReadError(f"truncated image: it has {len(tiles)} of {needed} tiles: give a whole file")
 
 
-def check_tiff_parts(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
+def check_tiff_parts(image: TiffImagePlugin.TiffImageFile, data: bytes | memoryview) -> None:
     """Raises ImageReadError where a TIFF, opened by Pillow as ``image``, lacks strips or tiles, or parts of them."""
     tags = image.tag_v2
     width, height = tags[TIFF_WIDTH], tags[TIFF_LENGTH]  # as stored: image.size is that of the upright image
@@ -132,13 +132,13 @@ def check_tiff_parts(image: TiffImagePlugin.TiffImageFile, data: bytes) -> None:
         _check_tiff_jpegs(image, [data[start:end] for start, end in zip(offsets, ends, strict=False)])
 
 
-def _check_tiff_jpegs(image: TiffImagePlugin.TiffImageFile, parts: list[bytes]) -> None:
+def _check_tiff_jpegs(image: TiffImagePlugin.TiffImageFile, parts: Sequence[bytes | memoryview]) -> None:
     """Check JPEG-compressed strips and tiles.
 
     LibTIFF reports missing tables only on standard error, and missing rows not at all.
     """
     tags = image.tag_v2
-    if TIFF_JPEG_TABLES not in tags and JPEG_QUANTIZATION_TABLES not in parts[0]:
+    if TIFF_JPEG_TABLES not in tags and JPEG_QUANTIZATION_TABLES not in bytes(parts[0]):
         raise ImageReadError("truncated image: its JPEG tables are missing: give a whole file")
     height = tags[TIFF_LENGTH]
     rows = tags[TIFF_TILE_LENGTH] if TIFF_TILES[0] in tags else min(height, tags.get(TIFF_ROWS_PER_STRIP, height))
@@ -150,7 +150,7 @@ def _check_tiff_jpegs(image: TiffImagePlugin.TiffImageFile, parts: list[bytes]) 
             raise ImageReadError(f"truncated image: a strip or tile has {present} of {needed} rows: give a whole file")
 
 
-def _jpeg_rows(data: bytes) -> int | None:
+def _jpeg_rows(data: bytes | memoryview) -> int | None:
     """The number of rows in a JPEG's frame header; None where there is none before its pixels."""
     at = 2
     while data[at : at + 1] == b"\xff" and at + 9 <= len(data):

@@ -8,6 +8,7 @@ and 11.3.1.1, packed pixels in section 7.2.
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -60,16 +61,34 @@ def encode_indexed(
         raise OutputError(f"an indexed PNG holds 1 to 256 colours, not {len(colors)}: write a truecolour PNG")
     if indices.max(initial=0) >= len(colors):
         raise OutputError("a label lies outside the palette: please report this")
-    transparency = b""
-    if alpha is not None and alpha.min() < 255:
-        if not keep_order:
-            order = np.argsort(alpha == 255, kind="stable")
-            indices = np.argsort(order).astype(np.uint8)[indices]
-            colors, alpha = colors[order], alpha[order]
-        transparency = chunk(b"tRNS", alpha[: int(np.flatnonzero(alpha < 255)[-1]) + 1].tobytes())
-    bits = bits_of(len(colors))
-    chunks = chunks + chunk(b"PLTE", colors.tobytes()) + transparency
-    return _png(indices, INDEXED, bits, chunks, values=len(colors), fast=fast)
+    entries = IndexedEntries.of(colors, alpha, keep_order=keep_order)
+    if entries.index is not None:
+        indices = entries.index[indices]
+    return _png(indices, INDEXED, entries.bits, chunks + entries.chunks, values=len(colors), fast=fast)
+
+
+@dataclass(frozen=True, eq=False)
+class IndexedEntries:
+    """The entries of an indexed PNG with ``bits`` per pixel: the ``chunks`` PLTE and tRNS.
+
+    ``index`` (p,) uint8 is the index in the PNG of each entry, None where each keeps its own.
+    """
+
+    chunks: bytes
+    bits: int
+    index: UInt8Array | None
+
+    @classmethod
+    def of(cls, colors: UInt8Array, alpha: UInt8Array | None, *, keep_order: bool = False) -> IndexedEntries:
+        """The entries with ``colors`` (p, 3) and ``alpha`` (p,), in the order that :func:`encode_indexed` gives them."""
+        transparency, index = b"", None
+        if alpha is not None and alpha.min() < 255:
+            if not keep_order:
+                order = np.argsort(alpha == 255, kind="stable")
+                index = np.argsort(order).astype(np.uint8)
+                colors, alpha = colors[order], alpha[order]
+            transparency = chunk(b"tRNS", alpha[: int(np.flatnonzero(alpha < 255)[-1]) + 1].tobytes())
+        return cls(chunk(b"PLTE", colors.tobytes()) + transparency, bits_of(len(colors)), index)
 
 
 def encode_grayscale(levels: npt.NDArray[np.integer | np.bool_], chunks: bytes = b"", *, fast: bool = False) -> bytes:
@@ -87,10 +106,14 @@ def _png(
 ) -> bytes:
     """The PNG of ``values_at`` (h, w), integers below ``values``, with ``bits`` per pixel and one sample per pixel."""
     height, width = values_at.shape
-    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([bits, color_type, 0, 0, 0])
     data = compress_rows(values_at, bits=bits, values=values, fast=fast)
-    parts = [SIGNATURE, chunk(b"IHDR", header), chunks, chunk(b"IDAT", data)]
+    parts = [SIGNATURE, header(width, height, bits, color_type), chunks, chunk(b"IDAT", data)]
     return b"".join([*parts, chunk(b"IEND", b"")])
+
+
+def header(width: int, height: int, bits: int, color_type: int) -> bytes:
+    """The chunk IHDR of a PNG that is not interlaced, with ``bits`` per sample."""
+    return chunk(b"IHDR", width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([bits, color_type, 0, 0, 0]))
 
 
 def image_data(png: bytes) -> bytes:
@@ -117,23 +140,52 @@ def compress_rows(values_at: npt.NDArray[np.generic], *, bits: int, values: int,
     :func:`encode_indexed`.
     """
     height, width = values_at.shape
-    row_bytes = 1 + (width * bits + 7) // 8
-    large = height * width > MANY_PIXELS
-    level = 4 if large else 6 if fast else next((level for size, level in LEVELS if height * row_bytes <= size), 7)
-    strategy = zlib.Z_FILTERED if values <= FEW_ENTRIES else zlib.Z_DEFAULT_STRATEGY
-    try_runs = bits < 8 or not large
-    parts, checksum, before = [ZLIB_HEADER], 1, b""
-    rows_per_strip = max(1, (LARGE_STRIP if large else STRIP) // row_bytes)
-    for start in range(0, height, rows_per_strip):
-        strip = _packed(values_at[start : start + rows_per_strip], bits)
-        checksum = zlib.adler32(strip, checksum)
-        end = zlib.Z_FINISH if start + rows_per_strip >= height else zlib.Z_SYNC_FLUSH
-        candidates = [_deflated(strip, end, level, strategy, before)]
-        if try_runs:
-            candidates.append(_deflated(strip, end, level, zlib.Z_RLE))
-        parts.append(min(candidates, key=len))
-        before = (before + strip)[-WINDOW:]
-    return b"".join([*parts, checksum.to_bytes(4, "big")])
+    return RowCompressor(height, width, bits=bits, values=values, fast=fast).add(values_at)
+
+
+class RowCompressor:
+    """Compresses the rows of an image as :func:`compress_rows` does, while they come in pieces.
+
+    The bytes do not depend on the pieces. The arguments are those of :func:`compress_rows`.
+    """
+
+    def __init__(self, height: int, width: int, *, bits: int, values: int, fast: bool = False) -> None:
+        row_bytes = 1 + (width * bits + 7) // 8
+        large = height * width > MANY_PIXELS
+        smallest = 6 if fast else next((level for size, level in LEVELS if height * row_bytes <= size), 7)
+        self._level = 4 if large else smallest
+        self._strategy = zlib.Z_FILTERED if values <= FEW_ENTRIES else zlib.Z_DEFAULT_STRATEGY
+        self._try_runs = bits < 8 or not large
+        self._rows_per_strip = max(1, (LARGE_STRIP if large else STRIP) // row_bytes)
+        self._bits, self._left = bits, height
+        self._waiting: list[npt.NDArray[np.generic]] = []
+        self._parts, self._checksum, self._before = [ZLIB_HEADER], 1, b""
+
+    def add(self, rows: npt.NDArray[np.generic]) -> bytes:
+        """Compress the next ``rows`` (n, w). Returns the next bytes of the stream; with the last row all that remain.
+
+        Rows wait until a strip is full.
+        """
+        rows = np.concatenate([*self._waiting, rows]) if self._waiting else rows
+        start = 0
+        while start < len(rows) and len(rows) - start >= min(self._rows_per_strip, self._left):
+            strip = rows[start : start + self._rows_per_strip]
+            self._compress(_packed(strip, self._bits), last=len(strip) == self._left)
+            start, self._left = start + len(strip), self._left - len(strip)
+        self._waiting = [rows[start:]] if start < len(rows) else []
+        end = b"" if self._left else self._checksum.to_bytes(4, "big")
+        data = b"".join([*self._parts, end])
+        self._parts = []
+        return data
+
+    def _compress(self, strip: bytes, *, last: bool) -> None:
+        self._checksum = zlib.adler32(strip, self._checksum)
+        end = zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH
+        candidates = [_deflated(strip, end, self._level, self._strategy, self._before)]
+        if self._try_runs:
+            candidates.append(_deflated(strip, end, self._level, zlib.Z_RLE))
+        self._parts.append(min(candidates, key=len))
+        self._before = (self._before + strip)[-WINDOW:]
 
 
 def _deflated(data: bytes, end: int, level: int, strategy: int, before: bytes = b"") -> bytes:

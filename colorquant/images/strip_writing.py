@@ -1,0 +1,246 @@
+"""Write PNG files and arrays strip by strip, so that no more than a strip of the picture is in memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol, Self
+
+import numpy as np
+
+from colorquant.errors import OutputError
+from colorquant.files import unwritable
+from colorquant.images import png
+from colorquant.types import AnyArray, UInt8Array
+
+LARGEST_CHUNK = 1 << 30  # bytes of pixels in one chunk; the length of a chunk has 31 bits
+LEVEL = 4  # of zlib for truecolour pixels, as for other large pictures
+
+
+class StripWriter(Protocol):
+    """Writes a picture of which the rows come in strips, to a file that exists already.
+
+    It is a context manager, at whose end the file is closed.
+    """
+
+    def write(self, rows: AnyArray) -> None:
+        """Append the next rows (n, w, …). Raises OutputError."""
+
+    def finish(self) -> None:
+        """Complete the file, after the last row. Raises OutputError."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class _Encoder(Protocol):
+    """Turns rows into the zlib stream of a PNG; see :class:`colorquant.images.png.RowCompressor`."""
+
+    def add(self, rows: AnyArray) -> bytes: ...
+
+
+class _StripFile:
+    """A file that is written in pieces; ``path`` is the name that it will get."""
+
+    def __init__(self, path: Path, temporary: Path) -> None:
+        self._path = path
+        with self._reported():
+            self._stream: BinaryIO = temporary.open("r+b")
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turns an OSError into an OutputError."""
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # a full disk was reported by write()
+            self._stream.close()
+
+
+class PngStrips(_StripFile):
+    """Writes a PNG: ``start`` is all that stands before its pixels, and ``encoder`` compresses its rows.
+
+    ``convert`` makes of the rows that are written those of the PNG.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        temporary: Path,
+        start: bytes,
+        encoder: _Encoder,
+        convert: Callable[[AnyArray], AnyArray] | None = None,
+    ) -> None:
+        super().__init__(path, temporary)
+        self._encoder, self._convert = encoder, convert
+        self._length = self._checksum = 0
+        with self._reported():
+            self._stream.write(png.SIGNATURE + start)
+        self._begin_chunk()
+
+    def write(self, rows: AnyArray) -> None:
+        """Append the next rows. Raises OutputError."""
+        data = self._encoder.add(rows if self._convert is None else self._convert(rows))
+        if self._length + len(data) > LARGEST_CHUNK:
+            self._end_chunk()
+            self._begin_chunk()
+        with self._reported():
+            self._stream.write(data)
+        self._length += len(data)
+        self._checksum = zlib.crc32(data, self._checksum)
+
+    def finish(self) -> None:
+        """Write the end of the file. Raises OutputError."""
+        self._end_chunk()
+        with self._reported():
+            self._stream.write(png.chunk(b"IEND", b""))
+            self._stream.close()
+
+    def _begin_chunk(self) -> None:
+        """Begin a chunk of pixels, whose length is not known yet."""
+        self._length, self._checksum = 0, zlib.crc32(b"IDAT")
+        with self._reported():
+            self._stream.write(bytes(4) + b"IDAT")
+
+    def _end_chunk(self) -> None:
+        with self._reported():
+            self._stream.write(self._checksum.to_bytes(4, "big"))
+            self._stream.seek(-self._length - 12, 2)
+            self._stream.write(self._length.to_bytes(4, "big"))
+            self._stream.seek(0, 2)
+
+
+class ArrayStrips(_StripFile):
+    """Writes an array of this ``shape`` as an .npy file; ``convert`` makes its rows of those that are written."""
+
+    def __init__(
+        self, path: Path, temporary: Path, shape: tuple[int, ...], convert: Callable[[AnyArray], AnyArray]
+    ) -> None:
+        super().__init__(path, temporary)
+        self._shape, self._convert = shape, convert
+        self._rows = 0
+
+    def write(self, rows: AnyArray) -> None:
+        """Append the next rows. Raises OutputError."""
+        values = np.ascontiguousarray(self._convert(rows))
+        with self._reported():
+            if not self._rows:
+                descr = np.lib.format.dtype_to_descr(values.dtype)
+                header = {"descr": descr, "fortran_order": False, "shape": self._shape}
+                np.lib.format.write_array_header_1_0(self._stream, header)
+            self._stream.write(values.data)
+        self._rows += len(values)
+
+    def finish(self) -> None:
+        """Close the file. Raises OutputError."""
+        with self._reported():
+            self._stream.close()
+
+
+class FilteredRows:
+    """Compresses truecolour rows: each is filtered in the way whose bytes, as signed numbers, have the smallest sum.
+
+    The filters and this heuristic are those of the PNG specification (W3C, third edition), sections 9.2 and 12.7.
+    """
+
+    def __init__(self, height: int, width: int, channels: int) -> None:
+        self._left = height
+        self._above = np.zeros((1, width, channels), np.uint8)
+        self._compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_FILTERED)
+
+    def add(self, rows: AnyArray) -> bytes:
+        """Compress the next ``rows`` (n, w, c) uint8. Returns the next bytes of the stream."""
+        data = self._compressor.compress(self._filtered(rows))
+        self._left -= len(rows)
+        return data if self._left else data + self._compressor.flush()
+
+    def _filtered(self, rows: UInt8Array) -> bytes:
+        above = np.concatenate([self._above, rows[:-1]])
+        left, corner = np.zeros_like(rows), np.zeros_like(rows)
+        left[:, 1:], corner[:, 1:] = rows[:, :-1], above[:, :-1]
+        best = np.empty((len(rows), 1 + rows[0].size), np.uint8)
+        smallest = np.full(len(rows), np.iinfo(np.int64).max)
+        for kind, predicted in ((1, left), (2, above), (4, _paeth(left, above, corner))):
+            difference = (rows - predicted).reshape(len(rows), -1)
+            size = np.minimum(difference, 0 - difference).sum(axis=1, dtype=np.int64)
+            better = size < smallest
+            best[better, 0], best[better, 1:] = kind, difference[better]
+            smallest = np.minimum(smallest, size)
+        self._above = rows[-1:].copy()
+        return best.tobytes()
+
+
+def _paeth(left: UInt8Array, above: UInt8Array, corner: UInt8Array) -> UInt8Array:
+    """Of the three neighbours of each pixel the one that is nearest to left + above - corner (section 9.4)."""
+    to_left = np.abs(above.astype(np.int16) - corner)
+    to_above = np.abs(left.astype(np.int16) - corner)
+    to_corner = np.abs(left.astype(np.int16) + above - 2 * corner.astype(np.int16))
+    others = np.where(to_above <= to_corner, above, corner)
+    nearest: UInt8Array = np.where((to_left <= to_above) & (to_left <= to_corner), left, others)
+    return nearest
+
+
+def indexed_png(
+    path: Path,
+    temporary: Path,
+    shape: tuple[int, int],
+    colors: UInt8Array,
+    alpha: UInt8Array | None,
+    chunks: bytes = png.SRGB,
+    *,
+    keep_order: bool = False,
+) -> PngStrips:
+    """The writer of an indexed PNG of this ``shape`` (h, w); it is given rows of indices (n, w) below p.
+
+    The file has the bytes that :func:`colorquant.images.png.encode_indexed` gives for the same arguments. ``temporary``
+    is the file that is written, ``path`` the name that it will get. Raises OutputError for more than 256 entries.
+    """
+    if not 0 < len(colors) <= 256:
+        raise OutputError(f"an indexed PNG holds 1 to 256 colours, not {len(colors)}: write a truecolour PNG")
+    height, width = shape
+    entries = png.IndexedEntries.of(colors, alpha, keep_order=keep_order)
+    start = png.header(width, height, entries.bits, png.INDEXED) + chunks + entries.chunks
+    index = entries.index
+    convert = None if index is None else index.__getitem__
+    encoder = png.RowCompressor(height, width, bits=entries.bits, values=len(colors))
+    return PngStrips(path, temporary, start, encoder, convert)
+
+
+def truecolour_png(
+    path: Path, temporary: Path, shape: tuple[int, int], *, has_alpha: bool, chunks: bytes = png.SRGB
+) -> PngStrips:
+    """The writer of a truecolour PNG of this ``shape`` (h, w); it is given rows (n, w, 3) uint8, or (n, w, 4)."""
+    height, width = shape
+    color_type = png.TRUECOLOUR_ALPHA if has_alpha else png.TRUECOLOUR
+    start = png.header(width, height, 8, color_type) + chunks
+    return PngStrips(path, temporary, start, FilteredRows(height, width, 4 if has_alpha else 3))
+
+
+def label_map(path: Path, temporary: Path, shape: tuple[int, int], k: int, *, transparent: bool) -> StripWriter:
+    """The writer of a label map, a .npy or a .png; it is given rows of labels (n, w), ``k`` where none is visible.
+
+    ``transparent`` says whether there are such pixels. The files are those of
+    :func:`colorquant.images.encoding.encode_label_map`. Raises OutputError where 16 bits are too few.
+    """
+    height, width = shape
+    if path.suffix == ".npy":
+        return ArrayStrips(
+            path, temporary, shape, lambda rows: np.where(rows == k, np.int32(-1), rows.astype(np.int32))
+        )
+    if k + transparent > 65536:
+        raise OutputError(f"a label PNG has no room for {k} labels beside transparency: use --labels npy")
+    dtype = np.uint8 if k + transparent <= 256 else np.uint16
+    highest = np.iinfo(dtype).max
+    bits = 8 * dtype().itemsize
+    encoder = png.RowCompressor(height, width, bits=bits, values=int(highest) + 1 if transparent else k)
+    start = png.header(width, height, bits, png.GRAYSCALE)
+    return PngStrips(path, temporary, start, encoder, lambda rows: np.where(rows == k, highest, rows).astype(dtype))

@@ -1,0 +1,323 @@
+"""Read large image files strip by strip with libvips, so that they are never whole in memory.
+
+The pixels are those of :func:`colorquant.images.read_image`, to the value: the header is read by Pillow, strips are
+decoded by libvips, and converted by the same functions. What libvips decodes in another way is refused. This is the
+only module that knows pyvips.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from colorquant.errors import EngineError, ImageReadError
+from colorquant.images import integrity, metadata, profiles
+from colorquant.images.alpha import apply_alpha
+from colorquant.images.decoding import Reading, check_readable, check_size, pillow_errors
+from colorquant.images.metadata import Density, Metadata
+from colorquant.images.pixels import is_tiff
+from colorquant.images.png import chunk, header
+from colorquant.types import UInt8Array
+
+if TYPE_CHECKING:
+    from colorquant.images.colorimetry import ColorEncoding
+
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
+REMEDY = "pip install 'colorquant[large]'"
+ROWS, STRIP_PIXELS = 256, 1 << 22  # a strip has at most so many rows, and about so many pixels
+PIECE = 1 << 20  # bytes of a chunk whose checksum is computed at a time
+LARGEST_HEADER = 1 << 26  # bytes of a chunk beside the pixels that are kept
+DEFLATED_PIXEL = zlib.compress(bytes(16))  # more than one pixel of any kind needs
+TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_EXTRA_SAMPLES = 258, 262, 338
+MIN_IS_BLACK, RGB, YCBCR = 1, 2, 6
+UNASSOCIATED = 2  # alpha that the colours were not multiplied by
+SPACES = {"b-w": "GRAY", "grey16": "GRAY", "srgb": "RGB", "rgb": "RGB", "rgb16": "RGB"}  # of libvips's interpretations
+
+
+@dataclass(frozen=True)
+class StripImage:
+    """An image file that is read in strips; the fields are those of :class:`colorquant.images.Picture`.
+
+    ``width`` and ``height`` are in pixels.
+    """
+
+    source: Path
+    reading: Reading
+    width: int
+    height: int
+    bytes_in: int
+    bits: int
+    has_alpha: bool
+    space: str
+    profile: bytes | None = None
+    encoding: ColorEncoding | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    density: Density | None = None
+    metadata: Metadata = Metadata()  # noqa: RUF009  it is frozen
+    image_format: str = ""
+
+    def strips(self) -> Iterator[tuple[UInt8Array, UInt8Array | None]]:
+        """Yield strips from top to bottom: pixels (n, w, 3) uint8 in sRGB, and alpha (n, w) uint8 or None.
+
+        It may be called again. Raises ImageReadError where the data are damaged.
+        """
+        rows = max(1, min(ROWS, STRIP_PIXELS // self.width))
+        with _vips_errors():
+            for strip in _decoded(self.source, self.image_format, rows):
+                yield self._converted(strip)
+
+    def _converted(self, strip: npt.NDArray[np.unsignedinteger]) -> tuple[UInt8Array, UInt8Array | None]:
+        colors, alpha = (strip[:, :, :-1], _eight_bits(strip[:, :, -1])) if self.has_alpha else (strip, None)
+        colors = np.ascontiguousarray(colors)
+        values = _eight_bits(colors) if self.encoding is None else self.encoding.to_srgb(colors)
+        rgb = profiles.to_srgb(values, self.space, self.profile).rgb
+        if alpha is not None and int(alpha.min()) == 255:
+            alpha = None
+        return apply_alpha(rgb, alpha, self.reading.alpha)
+
+
+def has_pyvips() -> bool:
+    """Whether pyvips is installed."""
+    return find_spec("pyvips") is not None
+
+
+def require_pyvips(what: str) -> None:
+    """Raises EngineError, which says how to install pyvips, where it is missing; ``what`` begins the message."""
+    if not has_pyvips():
+        raise EngineError(f"{what} needs pyvips: {REMEDY}")
+
+
+def open_strips(source: Path, reading: Reading = Reading()) -> StripImage:  # noqa: B008  it is frozen
+    """Open a file to be read in strips. Raises ImageReadError where it is damaged, or cannot be read so.
+
+    Raises EngineError where pyvips is missing, or cannot be loaded.
+    """
+    require_pyvips("reading by strips")
+    check_readable(source)
+    if not source.is_file():
+        raise ImageReadError("not a file, which is needed as it is read twice: write it to a file first")
+    if reading.frame_number:
+        raise ImageReadError(f"--strips reads the first frame only, not --frame {reading.frame}: leave out --strips")
+    with pillow_errors(FORMATS, reading), source.open("rb") as stream:
+        signature = stream.read(len(integrity.PNG_SIGNATURE))
+    if signature == integrity.PNG_SIGNATURE:
+        return _open_png(source, reading)
+    with pillow_errors(FORMATS, reading), Image.open(source, formats=FORMATS) as image:
+        check_size(image.size, reading)
+        bits = _check_tiff(image, source) if is_tiff(image) else 8
+        frames: int = getattr(image, "n_frames", 1)
+        notes = (f"of {frames} frames only number 0 is taken (--frame)",) if frames > 1 else ()
+        if frames > 1 and image.format == "WEBP":
+            raise ImageReadError("an animation, which --strips does not read: leave out --strips")
+        if image.mode == "CMYK":
+            raise ImageReadError("CMYK, which --strips does not read: convert it to RGB, or leave out --strips")
+        opened = _opened(image, source, reading, bits)
+        warnings = notes if reading.frame is None and is_tiff(image) else ()
+    return replace(opened, notes=(*_reduced(bits), *notes, *opened.notes), warnings=warnings)
+
+
+def _open_png(source: Path, reading: Reading) -> StripImage:
+    """Open a PNG: its checksums are verified, and Pillow reads its header from a copy that has only one pixel."""
+    from colorquant.images.colorimetry import ColorDescription, describe_colors
+
+    with pillow_errors(("PNG",), reading):
+        data, size, bits = _single_pixel(source)
+        check_size(size, reading)
+        description = ColorDescription()
+        if integrity.may_describe_colors(data, "PNG"):
+            description = describe_colors(data, "PNG")
+        with Image.open(_bytes_stream(data), formats=("PNG",)) as image:
+            image.load()
+            opened = _opened(image, source, reading, bits, size=size)
+    return _with_description(opened, description, bits)
+
+
+def _with_description(opened: StripImage, description: Any, bits: int) -> StripImage:
+    """The image with the colours that its chunks describe, as :func:`colorquant.images.read_image` takes them."""
+    profile = None if description.overriding is not None else opened.profile
+    converted = profiles.to_srgb(np.zeros((1, 1, _bands(opened.space)), np.uint8), opened.space, profile)
+    encoding = description.overriding or (description.fallback if profile is None else None)
+    if converted.profile_ignored and description.fallback is not None:
+        encoding, profile = description.fallback, None
+    noted: tuple[str, ...] = ()
+    if encoding is not None and encoding.is_srgb:
+        encoding = None
+    if encoding is not None:
+        noted = (f"converted from {encoding.name} to sRGB",)
+    notes = (*_reduced(bits), *description.notes, *converted.notes, *noted)
+    return replace(opened, profile=profile, encoding=encoding, notes=notes)
+
+
+def _opened(
+    image: Image.Image, source: Path, reading: Reading, bits: int, *, size: tuple[int, int] | None = None
+) -> StripImage:
+    """What Pillow's ``image`` and libvips's header say about the file."""
+    orientation = metadata.orientation(image)
+    if orientation != 1:
+        raise ImageReadError(
+            f"its orientation is {orientation} of EXIF, and --strips reads upright pixels only: turn it first, as "
+            "vips autorot does, or leave out --strips"
+        )
+    profile = image.info.get("icc_profile")
+    profile = profile if isinstance(profile, bytes) else None
+    with _vips_errors():
+        vips = _load(source, str(image.format))
+        space = SPACES.get(str(vips.interpretation))
+        has_alpha = bool(vips.hasalpha())
+    width, height = size or image.size
+    known = (vips.width, vips.height) == (width, height) and vips.format in ("uchar", "ushort")
+    if not known or space is None or vips.bands - has_alpha != _bands(space):
+        raise ImageReadError("--strips does not read this kind of pixels: leave it out, or convert it to 8-bit RGB")
+    converted = profiles.to_srgb(np.zeros((1, 1, _bands(space)), np.uint8), space, profile)
+    return StripImage(
+        source=source,
+        reading=reading,
+        width=width,
+        height=height,
+        bytes_in=source.stat().st_size,
+        bits=bits,
+        has_alpha=has_alpha,
+        space=space,
+        profile=profile,
+        notes=converted.notes,
+        density=metadata.density(image),
+        metadata=metadata.metadata(image),
+        image_format=str(image.format),
+    )
+
+
+def _reduced(bits: int) -> tuple[str, ...]:
+    return (f"{bits} bits a channel reduced to 8",) if bits > 8 else ()
+
+
+def _bands(space: str) -> int:
+    return 1 if space == "GRAY" else 3
+
+
+def _eight_bits(values: npt.NDArray[np.unsignedinteger]) -> UInt8Array:
+    """Levels of 8 or 16 bits as levels of 8, rounded."""
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _single_pixel(source: Path) -> tuple[bytes, tuple[int, int], int]:
+    """A PNG with one pixel and all that this one has beside its pixels; its size (width, height) and bits per sample.
+
+    Raises ImageReadError for a wrong checksum, a file that ends too early, an animation, and an interlaced image, which
+    libvips would decode whole.
+    """
+    parts, size, bits, has_pixels = [integrity.PNG_SIGNATURE], (0, 0), 0, False
+    for name, body in _checked_chunks(source):
+        if name == b"IHDR":
+            width, height, bits, color_type, _, _, interlaced = struct.unpack(">IIBBBBB", body)
+            size = width, height
+            if interlaced:
+                raise ImageReadError("an interlaced PNG has no strips: save it without interlacing, or use more memory")
+            parts.append(header(1, 1, bits, color_type))
+        elif name == b"acTL":
+            raise ImageReadError("an animation, which --strips does not read: leave out --strips")
+        elif name != b"IDAT":
+            parts.append(chunk(name, body))
+        elif not has_pixels:
+            has_pixels = True
+            parts.append(chunk(name, DEFLATED_PIXEL))
+    if not has_pixels or not parts[-1].endswith(chunk(b"IEND", b"")):
+        raise ImageReadError("truncated image: it has no end: give a whole file")
+    return b"".join(parts), size, bits
+
+
+def _checked_chunks(source: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the body of each chunk of a PNG, b"" for those of pixels. Raises ImageReadError."""
+    with source.open("rb") as stream:
+        stream.seek(len(integrity.PNG_SIGNATURE))
+        while len(start := stream.read(8)) == 8:
+            length, name = struct.unpack(">I4s", start)
+            checksum, body, left = zlib.crc32(name), bytearray(), length
+            if name != b"IDAT" and length > LARGEST_HEADER:
+                raise ImageReadError(f"damaged image: a chunk of {length:,} bytes: give a whole file")
+            while left and (piece := stream.read(min(left, PIECE))):
+                checksum, left = zlib.crc32(piece, checksum), left - len(piece)
+                if name != b"IDAT":
+                    body += piece
+            stored = stream.read(4)
+            if left or len(stored) < 4:
+                raise ImageReadError("truncated image: a chunk ends too early: give a whole file")
+            if int.from_bytes(stored, "big") != checksum:
+                raise ImageReadError("damaged image: a checksum is wrong: give a whole file")
+            yield name, bytes(body)
+            if name == b"IEND":
+                return
+
+
+def _check_tiff(image: Any, source: Path) -> int:
+    """The bits per sample of a TIFF. Raises ImageReadError where it is damaged, or of a kind that libvips reads apart."""
+    tags = image.tag_v2
+    bits, photometric = set(tags.get(TIFF_BITS, (1,))), tags.get(TIFF_PHOTOMETRIC)
+    jpeg = image.info.get("compression") == "jpeg"
+    plain = photometric in (MIN_IS_BLACK, RGB) or (photometric == YCBCR and jpeg)
+    if not plain or bits not in ({8}, {16}) or tags.get(TIFF_EXTRA_SAMPLES, (UNASSOCIATED,)) != (UNASSOCIATED,):
+        raise ImageReadError(
+            "--strips reads TIFFs of gray or RGB with 8 or 16 bits a channel, and alpha that is not premultiplied: "
+            "convert it, or leave out --strips"
+        )
+    with source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        view = memoryview(mapped)
+        try:
+            integrity.check_tiff_parts(image, view)
+        finally:
+            view.release()
+    return int(bits.pop())
+
+
+def _bytes_stream(data: bytes) -> Any:
+    import io
+
+    return io.BytesIO(data)
+
+
+@contextmanager
+def _vips_errors() -> Iterator[None]:
+    """Turns the errors of libvips into ImageReadError."""
+    import pyvips
+
+    try:
+        yield
+    except pyvips.Error as error:
+        reason = " ".join((error.detail or error.message).split())
+        raise ImageReadError(f"damaged or truncated image ({reason}): give a whole file") from error
+
+
+def _load(source: Path, image_format: str) -> Any:
+    """The image of libvips, of which only the header is read. libvips takes what JPEGs lack for a mere warning."""
+    try:
+        import pyvips
+    except (ImportError, OSError) as error:
+        raise EngineError(f"pyvips cannot be loaded ({error}): {REMEDY}") from error
+    fail_on = "warning" if image_format in ("JPEG", "MPO") else "truncated"
+    return pyvips.Image.new_from_file(str(source), access="sequential", fail_on=fail_on)
+
+
+def _decoded(source: Path, image_format: str, rows: int) -> Iterator[npt.NDArray[np.unsignedinteger]]:
+    """Yield strips of at most so many ``rows``, (n, w, bands) uint8 or uint16."""
+    import pyvips
+
+    image = _load(source, image_format)
+    dtype = np.uint8 if image.format == "uchar" else np.uint16
+    region = pyvips.Region.new(image)
+    for top in range(0, image.height, rows):
+        count = min(rows, image.height - top)
+        data = region.fetch(0, top, image.width, count)
+        yield np.frombuffer(data, dtype).reshape(count, image.width, image.bands).copy()
