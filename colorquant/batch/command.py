@@ -150,7 +150,7 @@ def _job_words(settings: JobOptions, place: Sequence[str], others: Mapping[str, 
     words = _color_words(options, settings)
     words += _words("--weights", settings.weights, None)
     words += _reading_words(settings.reading) + _words("--keep-metadata", settings.keep_metadata, False)
-    words += _words("--optimize", settings.optimize, False)
+    words += _words("--optimize", settings.optimize, False) + _words("--strips", settings.strips, False)
     words += [*_words("--skip-if-larger", settings.skip_if_larger, False), *place]
     for flag, value in others.items():
         words += [flag, value]

@@ -63,6 +63,7 @@ class QuantizeRequest:
     shared: bool = False
     shared_from: int | None = None
     dithering: Dithering | None = None
+    strips: bool = False
 
     def __post_init__(self) -> None:
         options = self.options
@@ -84,6 +85,8 @@ class QuantizeRequest:
             self._check_shared(drawing)
         elif self.shared_from is not None:
             raise OptionError(f"--shared-from {self.shared_from} says how many images --shared fits: add --shared")
+        if self.strips:
+            self._check_strips()
         if self.optimize:
             from colorquant.images.optimizing import check_optimizer  # a plain run does not need it
 
@@ -111,6 +114,16 @@ class QuantizeRequest:
             raise OptionError(
                 f"--figure-kind {drawing.kind} fits one image again, and --shared fits all at once: use another kind"
             )
+
+    def _check_strips(self) -> None:
+        """Raises OptionError for an option that needs the whole picture, EngineError where pyvips is missing."""
+        from colorquant.batch.strips_job import check_strips
+        from colorquant.images.strips import require_pyvips
+
+        if self.shared:
+            raise OptionError("--shared needs all pictures whole, and --strips reads parts of one: leave one out")
+        check_strips(self._settings(), self.others)
+        require_pyvips("--strips")
 
     @property
     def shared_palette(self) -> str | None:
@@ -188,6 +201,7 @@ class QuantizeRequest:
             weights=self.weights,
             shared=shared,
             dithering=self.dithering,
+            strips=self.strips,
         )
 
     def shared_command(self, names: Sequence[str], *, recursive: bool) -> str:

@@ -82,7 +82,12 @@ class QuantizeJob:
         if paths.skip_existing and paths.is_complete(self.settings.options.k):
             return JobResult(records.skipped(item.name, str(paths.image)))
         settings = self.settings.for_input(item)
-        result = quantize_file(item.source, settings, paths, progress=self.progress, trying=self.trying)
+        if settings.strips:
+            from colorquant.batch.strips_job import quantize_strips  # a plain run does not need it
+
+            result = quantize_strips(item.source, settings, paths, progress=self.progress)
+        else:
+            result = quantize_file(item.source, settings, paths, progress=self.progress, trying=self.trying)
         record = _record(item, paths, settings, result)
         png = result.png
         if result.larger:

@@ -32,7 +32,7 @@ class JobOptions:
     the name of a map of importance, in which ``{stem}`` stands for the stem of each input. With ``optimize`` oxipng
     makes the picture smaller; with ``skip_if_larger`` nothing is written for an input whose picture would not be
     smaller than its file. ``shared`` is the one palette for all inputs, already fitted.
-    ``dithering`` is None where the picture is not dithered.
+    ``dithering`` is None where the picture is not dithered. With ``strips`` the picture is never whole in memory.
     """
 
     options: FitOptions | MappingOptions
@@ -47,6 +47,7 @@ class JobOptions:
     skip_if_larger: bool = False
     dithering: Dithering | None = None
     shared: SharedFit | None = None
+    strips: bool = False
 
     def for_input(self, item: Input) -> JobOptions:
         """The settings for one input: its stem stands in the name of its map of importance."""

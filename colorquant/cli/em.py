@@ -17,6 +17,7 @@ from colorquant.cli.options import (
     output_options,
     reading_options,
     shared_options,
+    strips_option,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
 @assign_option
 @dither_options
 @reading_options
+@strips_option
 @output_options(
     option(
         OUTPUT,

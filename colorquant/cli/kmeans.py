@@ -16,6 +16,7 @@ from colorquant.cli.options import (
     output_options,
     reading_options,
     shared_options,
+    strips_option,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report r.jsonl
 @fit_options("kmeans")
 @dither_options
 @reading_options
+@strips_option
 @output_options()
 @shared_options
 @batch_options

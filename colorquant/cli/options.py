@@ -107,6 +107,13 @@ def reading_options(function: Function) -> Function:
     )(command)
 
 
+strips_option = option(
+    READING,
+    "--strips",
+    is_flag=True,
+    help="Read and write pictures strip by strip, so that they may be larger than memory: PNG, JPEG, TIFF and WebP "
+    "(pip install 'colorquant[large]'). Raise --max-pixels for them.",
+)
 recursive_option = option(BATCH, "-r", "--recursive", is_flag=True, help="Also read the sub-folders of folders.")
 jobs_option = option(
     BATCH,

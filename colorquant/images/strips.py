@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from PIL import Image
 from colorquant.errors import EngineError, ImageReadError
 from colorquant.images import integrity, metadata, profiles
 from colorquant.images.alpha import apply_alpha
-from colorquant.images.decoding import Reading, check_readable, check_size, pillow_errors
+from colorquant.images.decoding import JPEG_END, JPEG_FILLER, Reading, check_readable, check_size, pillow_errors
 from colorquant.images.metadata import Density, Metadata
 from colorquant.images.pixels import is_tiff
 from colorquant.images.png import chunk, header
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
 REMEDY = "pip install 'colorquant[large]'"
 ROWS, STRIP_PIXELS = 256, 1 << 22  # a strip has at most so many rows, and about so many pixels
+TAIL = 1 << 16  # bytes at the end of a JPEG among which is its end mark
 PIECE = 1 << 20  # bytes of a chunk whose checksum is computed at a time
 LARGEST_HEADER = 1 << 26  # bytes of a chunk beside the pixels that are kept
 DEFLATED_PIXEL = zlib.compress(bytes(16))  # more than one pixel of any kind needs
@@ -75,8 +78,10 @@ class StripImage:
         """
         rows = max(1, min(ROWS, STRIP_PIXELS // self.width))
         with _vips_errors():
-            for strip in _decoded(self.source, self.image_format, rows):
-                yield self._converted(strip)
+            for last in _decoded(self.source, rows):
+                yield self._converted(last.copy())
+            if self.image_format in ("JPEG", "MPO"):
+                _check_jpeg_end(self.source, last, rows, strict=self.reading.strict)
 
     def _converted(self, strip: npt.NDArray[np.unsignedinteger]) -> tuple[UInt8Array, UInt8Array | None]:
         colors, alpha = (strip[:, :, :-1], _eight_bits(strip[:, :, -1])) if self.has_alpha else (strip, None)
@@ -173,7 +178,7 @@ def _opened(
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
     with _vips_errors():
-        vips = _load(source, str(image.format))
+        vips = _load(source)
         space = SPACES.get(str(vips.interpretation))
         has_alpha = bool(vips.hasalpha())
     width, height = size or image.size
@@ -267,8 +272,8 @@ def _check_tiff(image: Any, source: Path) -> int:
     tags = image.tag_v2
     bits, photometric = set(tags.get(TIFF_BITS, (1,))), tags.get(TIFF_PHOTOMETRIC)
     jpeg = image.info.get("compression") == "jpeg"
-    plain = photometric in (MIN_IS_BLACK, RGB) or (photometric == YCBCR and jpeg)
-    if not plain or bits not in ({8}, {16}) or tags.get(TIFF_EXTRA_SAMPLES, (UNASSOCIATED,)) != (UNASSOCIATED,):
+    plain = photometric in (0, 1, 2, 3) or (photometric == YCBCR and jpeg)
+    if not plain or bits not in ({1}, {8}, {16}) or tags.get(TIFF_EXTRA_SAMPLES, (UNASSOCIATED,)) != (UNASSOCIATED,):
         raise ImageReadError(
             "--strips reads TIFFs of gray or RGB with 8 or 16 bits a channel, and alpha that is not premultiplied: "
             "convert it, or leave out --strips"
@@ -280,6 +285,30 @@ def _check_tiff(image: Any, source: Path) -> int:
         finally:
             view.release()
     return int(bits.pop())
+
+
+def _check_jpeg_end(source: Path, last: npt.NDArray[np.unsignedinteger], rows: int, *, strict: bool) -> None:
+    """Raises ImageReadError where more data before the end mark change the ``last`` strip: then the data were too few.
+
+    As in :func:`colorquant.images.read_image` only images that end in gray are examined, or all if ``strict``.
+    """
+    corner = last[-8:, -8:]
+    if not (strict or bool(np.all((corner == 127) | (corner == 128)))):
+        return
+    with NamedTemporaryFile(suffix=".jpg") as longer:
+        with source.open("rb") as stream:
+            copyfileobj(stream, longer)
+        position = longer.tell() - TAIL
+        longer.seek(max(0, position))
+        tail = longer.read()
+        end = tail.rfind(JPEG_END)
+        longer.seek(max(0, position))
+        longer.write(tail[:end] + JPEG_FILLER + tail[end:])
+        longer.flush()
+        for strip in _decoded(Path(longer.name), rows):
+            other = strip
+    if not np.array_equal(other, last):
+        raise ImageReadError("truncated image: its data end before its rows do: give a whole file")
 
 
 def _bytes_stream(data: bytes) -> Any:
@@ -300,24 +329,23 @@ def _vips_errors() -> Iterator[None]:
         raise ImageReadError(f"damaged or truncated image ({reason}): give a whole file") from error
 
 
-def _load(source: Path, image_format: str) -> Any:
-    """The image of libvips, of which only the header is read. libvips takes what JPEGs lack for a mere warning."""
+def _load(source: Path) -> Any:
+    """The image of libvips, of which only the header is read; libvips takes tiles that are damaged for warnings."""
     try:
         import pyvips
     except (ImportError, OSError) as error:
         raise EngineError(f"pyvips cannot be loaded ({error}): {REMEDY}") from error
-    fail_on = "warning" if image_format in ("JPEG", "MPO") else "truncated"
-    return pyvips.Image.new_from_file(str(source), access="sequential", fail_on=fail_on)
+    return pyvips.Image.new_from_file(str(source), access="sequential", fail_on="warning")
 
 
-def _decoded(source: Path, image_format: str, rows: int) -> Iterator[npt.NDArray[np.unsignedinteger]]:
+def _decoded(source: Path, rows: int) -> Iterator[npt.NDArray[np.unsignedinteger]]:
     """Yield strips of at most so many ``rows``, (n, w, bands) uint8 or uint16."""
     import pyvips
 
-    image = _load(source, image_format)
+    image = _load(source)
     dtype = np.uint8 if image.format == "uchar" else np.uint16
     region = pyvips.Region.new(image)
     for top in range(0, image.height, rows):
         count = min(rows, image.height - top)
         data = region.fetch(0, top, image.width, count)
-        yield np.frombuffer(data, dtype).reshape(count, image.width, image.bands).copy()
+        yield np.frombuffer(data, dtype).reshape(count, image.width, image.bands)
