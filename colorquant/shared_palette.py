@@ -19,7 +19,7 @@ from colorquant.fitting.models import Centroids, GaussianMixture, Model, assigne
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.labelling import Labelling
 from colorquant.mapping.nearest import nearest_entries
-from colorquant.mapping.painting import keep_luma, order_palette, spread_colors
+from colorquant.mapping.painting import OrderedPalette, keep_luma, order_palette, spread_colors
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import (
@@ -78,6 +78,15 @@ class FittedPalette(Palette):
         return predict(self.model, self.options, CountedImage(rgb, alpha), len(self), self.assign)
 
 
+@dataclass(frozen=True, eq=False)
+class LabelledColors:
+    """The ``labels`` (n,) of the colours of a ``histogram``, and the colours ``painted`` (n, c) uint8 that they get."""
+
+    histogram: ColorHistogram
+    labels: AnyArray
+    painted: UInt8Array
+
+
 def check_sums(options: FitOptions, what: str) -> None:
     """Raises OptionError for an engine that fits pixels: ``what``, such as --shared, adds colour histograms."""
     if engines.ENGINES[options.engine][options.method].per_pixel:
@@ -116,6 +125,48 @@ def fit_palette(
     log-likelihood is then that of these means. Raises OptionError for an engine that fits
     pixels, for an empty histogram, and as :func:`quantize` does.
     """
+    return _fit(
+        histogram,
+        options,
+        paint=paint,
+        assign=assign,
+        progress=progress,
+        dithering=dithering,
+        start=start,
+        cells=cells,
+    )[0]
+
+
+def fit_labelled(
+    histogram: ColorHistogram,
+    options: FitOptions,
+    *,
+    paint: str = "members",
+    assign: str | None = None,
+    progress: engines.Progress | None = None,
+) -> tuple[FittedPalette, LabelledColors]:
+    """Fit one palette as :func:`fit_palette` does; returns it and the labels that the fit gave to the colours.
+
+    The histogram of the labelled colours is the one that the fit needs: with alpha for a palette over RGBA.
+    """
+    palette, ordered, labelling = _fit(histogram, options, paint=paint, assign=assign, progress=progress)
+    labels = ordered.rank[labelling.labels]
+    painted = palette.rows[labels] if ordered.luma_colors is None else ordered.luma_colors
+    return palette, LabelledColors(labelling.weighted.histogram, labels, painted)
+
+
+def _fit(
+    histogram: ColorHistogram,
+    options: FitOptions,
+    *,
+    paint: str,
+    assign: str | None,
+    progress: engines.Progress | None,
+    dithering: Dithering | None = None,
+    start: FittedPalette | None = None,
+    cells: bool = False,
+) -> tuple[FittedPalette, OrderedPalette, Labelling]:
+    """The palette, and the labelled colours from which it was made; arguments as for :func:`fit_palette`."""
     check_choices(options, paint, assign)
     options = engines.resolve(options)
     if dithering is not None and options.alpha is None and not dithering.takes_alpha(options.space):
@@ -141,7 +192,7 @@ def fit_palette(
 
         fitted = outward_palette(labelling, ordered, options, paint)
     inertia = inertia_of(fit, labelling)
-    return FittedPalette(
+    result = FittedPalette(
         colors=fitted.colors,
         counts=fitted.counts,
         alpha=fitted.alpha,
@@ -157,6 +208,7 @@ def fit_palette(
         chroma=ordered.points,
         variance=_variance(fit.model, inertia, weighted),
     )
+    return result, ordered, labelling
 
 
 def _can_start(palette: FittedPalette, options: FitOptions) -> bool:

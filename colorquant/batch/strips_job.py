@@ -19,11 +19,11 @@ from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantize_job import FileResult
 from colorquant.batch.settings import JobOptions
 from colorquant.blocks import blocks
-from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.frame_counting import FrameCounter
 from colorquant.color.histogram import ColorHistogram, count_distinct
 from colorquant.color.packing import pack
+from colorquant.color.rgba import OPAQUE
 from colorquant.errors import EngineError, ImageReadError, OptionError
 from colorquant.files import StagedFiles
 from colorquant.fitting import engines
@@ -38,11 +38,11 @@ from colorquant.palette.palette import Palette
 from colorquant.quantization import Quantized
 from colorquant.shared_palette import (
     FittedPalette,
+    LabelledColors,
     check_sums,
     counts_alpha,
-    fit_palette,
+    fit_labelled,
     label_colors,
-    quantize_with,
 )
 from colorquant.types import AnyArray, UInt8Array
 
@@ -97,7 +97,7 @@ def quantize_strips(
     histogram, transparent = _counted(picture, options)
     seconds = {"count": time.perf_counter() - start}
     start = time.perf_counter()
-    palette = fit_palette(histogram, options, paint=settings.paint, assign=settings.assign, progress=progress)
+    palette, found = fit_labelled(histogram, options, paint=settings.paint, assign=settings.assign, progress=progress)
     seconds["fit"] = time.perf_counter() - start
     if transparent and palette.alpha is None:
         if histogram.partly_transparent:
@@ -107,13 +107,13 @@ def quantize_strips(
             )
         palette = replace(palette, options=palette.options.replace(alpha="keep"))
     start = time.perf_counter()
-    painter = _Painter.of(palette, histogram, transparent=transparent)
+    painter = _Painter.of(palette, found, transparent=transparent)
     quantized = _quantized(picture, palette, histogram, painter.measures)
     dropped = () if settings.keep_metadata else picture.metadata.dropped
     if settings.keep_metadata:
         dropped = picture.metadata.without_place
     chunks = encoding.picture_chunks(picture.density, picture.metadata if settings.keep_metadata else None)
-    del histogram
+    del histogram, found
     with StagedFiles(force=paths.force or paths.in_place or paths.skip_existing) as staged:
         with ExitStack() as stack:
             written = stack.enter_context(painter.writer(picture, image_path, staged.reserve(image_path), chunks))
@@ -185,34 +185,30 @@ def _quantized(
 class _Painter:
     """Labels strips with a ``palette`` and writes them.
 
-    ``table`` is None for a palette over RGBA, whose labels depend on alpha. ``transparent`` says whether some pixels
+    ``table`` has the labels of colours, ``pairs`` those of pairs of colour and alpha for a palette over RGBA; the other
+    one is None. ``transparent`` says whether some pixels
     are not opaque.
     """
 
     palette: FittedPalette
+    pairs: LabelledColors | None
     table: LabelTable | None
     transparent: bool
     measures: _Measures
 
     @classmethod
-    def of(cls, palette: FittedPalette, histogram: ColorHistogram, *, transparent: bool) -> _Painter:
-        """The painter of a picture with this histogram."""
-        if palette.alpha is not None:
-            painted = np.concatenate(
-                [label_colors(palette, histogram.colors[rows])[1] for rows in blocks(len(histogram), BLOCK)]
-            )
-            error = mse(histogram.colors, painted, histogram.integer_weights)
-            return cls(palette, None, transparent, _Measures(error, count_distinct(painted)))
-        keeps_luma = palette.chroma is not None
-        table = LabelTable(partial(label_colors, palette), len(palette) + 1, painted=keeps_luma)
-        total, parts = 0, []
+    def of(cls, palette: FittedPalette, found: LabelledColors, *, transparent: bool) -> _Painter:
+        """The painter of a picture with the colours ``found``, which the fit labelled."""
+        histogram = found.histogram
+        error = mse(histogram.colors, found.painted, histogram.integer_weights)
+        measures = _Measures(error, count_distinct(found.painted))
+        if histogram.has_alpha:
+            return cls(palette, found, None, transparent, measures)
+        table = LabelTable(partial(label_colors, palette), len(palette) + 1, painted=palette.chroma is not None)
         for rows in blocks(len(histogram), BLOCK):
-            keys = pack(histogram.colors[rows])
-            found = table.look_up(keys)
-            total += int(found.squared_errors.astype(np.int64) @ histogram.integer_weights[rows])
-            parts.append(table.painted(keys) if keeps_luma else palette.rows[np.unique(found.labels)])
-        error = total / max(int(histogram.integer_weights.sum()), 1)
-        return cls(palette, table, transparent, _Measures(error, count_distinct(np.concatenate(parts))))
+            colors = histogram.colors[rows]
+            table.fill(pack(colors), colors, found.labels[rows], found.painted[rows])
+        return cls(palette, None, table, transparent, measures)
 
     def writer(self, picture: StripImage, path: Path, temporary: Path, chunks: bytes) -> StripWriter:
         """The writer of the picture: indexed where its colours allow it, else truecolour."""
@@ -257,8 +253,10 @@ class _Painter:
 
     def _labels(self, rgb: UInt8Array, alpha: UInt8Array | None) -> AnyArray:
         """The labels (n, w) of a strip; ``len(palette)`` where a pixel is transparent and has no entry."""
-        if self.table is None:
-            return quantize_with(self.palette, CountedImage(rgb, alpha)).labels
+        if self.pairs is not None:
+            opacity = np.full(rgb.shape[:2], OPAQUE, np.uint8) if alpha is None else alpha
+            return self.pairs.histogram.spread_rgba(self.pairs.labels, rgb, opacity)
+        assert self.table is not None, "one of the two is there"
         labels = self.table.look_up(pack(rgb)).labels.reshape(rgb.shape[:2])
         if alpha is not None:
             labels[alpha == 0] = len(self.palette)

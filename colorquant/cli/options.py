@@ -111,7 +111,7 @@ strips_option = option(
     READING,
     "--strips",
     is_flag=True,
-    help="Read and write pictures strip by strip, so that they may be larger than memory: PNG, JPEG, TIFF and WebP "
+    help="Read and write pictures strip by strip, so that they may be larger than memory: PNG, JPEG and TIFF "
     "(pip install 'colorquant[large]'). Raise --max-pixels for them.",
 )
 recursive_option = option(BATCH, "-r", "--recursive", is_flag=True, help="Also read the sub-folders of folders.")

@@ -80,7 +80,7 @@ class IndexedEntries:
 
     @classmethod
     def of(cls, colors: UInt8Array, alpha: UInt8Array | None, *, keep_order: bool = False) -> IndexedEntries:
-        """The entries with ``colors`` (p, 3) and ``alpha`` (p,), in the order that :func:`encode_indexed` gives them."""
+        """The entries with ``colors`` (p, 3) and ``alpha`` (p,), in the order of :func:`encode_indexed`."""
         transparency, index = b"", None
         if alpha is not None and alpha.min() < 255:
             if not keep_order:

@@ -7,6 +7,8 @@ only module that knows pyvips.
 
 from __future__ import annotations
 
+import io
+import logging
 import mmap
 import struct
 import zlib
@@ -33,9 +35,10 @@ from colorquant.images.png import chunk, header
 from colorquant.types import UInt8Array
 
 if TYPE_CHECKING:
-    from colorquant.images.colorimetry import ColorEncoding
+    from colorquant.images.colorimetry import ColorDescription, ColorEncoding
 
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
+FORMATS = ("PNG", "JPEG", "TIFF")  # libvips decodes others whole, and a damaged WebP without an error
+SIGNATURES = (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of JPEG, TIFF and BigTIFF
 REMEDY = "pip install 'colorquant[large]'"
 ROWS, STRIP_PIXELS = 256, 1 << 22  # a strip has at most so many rows, and about so many pixels
 TAIL = 1 << 16  # bytes at the end of a JPEG among which is its end mark
@@ -43,7 +46,7 @@ PIECE = 1 << 20  # bytes of a chunk whose checksum is computed at a time
 LARGEST_HEADER = 1 << 26  # bytes of a chunk beside the pixels that are kept
 DEFLATED_PIXEL = zlib.compress(bytes(16))  # more than one pixel of any kind needs
 TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_EXTRA_SAMPLES = 258, 262, 338
-MIN_IS_BLACK, RGB, YCBCR = 1, 2, 6
+PLAIN, YCBCR = (0, 1, 2, 3), 6  # photometric interpretations: gray, RGB or a palette
 UNASSOCIATED = 2  # alpha that the colours were not multiplied by
 SPACES = {"b-w": "GRAY", "grey16": "GRAY", "srgb": "RGB", "rgb": "RGB", "rgb16": "RGB"}  # of libvips's interpretations
 
@@ -119,13 +122,13 @@ def open_strips(source: Path, reading: Reading = Reading()) -> StripImage:  # no
         signature = stream.read(len(integrity.PNG_SIGNATURE))
     if signature == integrity.PNG_SIGNATURE:
         return _open_png(source, reading)
+    if not signature.startswith(SIGNATURES):
+        raise ImageReadError("--strips reads PNG, JPEG and TIFF: convert it to one of them, or leave out --strips")
     with pillow_errors(FORMATS, reading), Image.open(source, formats=FORMATS) as image:
         check_size(image.size, reading)
         bits = _check_tiff(image, source) if is_tiff(image) else 8
         frames: int = getattr(image, "n_frames", 1)
         notes = (f"of {frames} frames only number 0 is taken (--frame)",) if frames > 1 else ()
-        if frames > 1 and image.format == "WEBP":
-            raise ImageReadError("an animation, which --strips does not read: leave out --strips")
         if image.mode == "CMYK":
             raise ImageReadError("CMYK, which --strips does not read: convert it to RGB, or leave out --strips")
         opened = _opened(image, source, reading, bits)
@@ -143,13 +146,13 @@ def _open_png(source: Path, reading: Reading) -> StripImage:
         description = ColorDescription()
         if integrity.may_describe_colors(data, "PNG"):
             description = describe_colors(data, "PNG")
-        with Image.open(_bytes_stream(data), formats=("PNG",)) as image:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.load()
             opened = _opened(image, source, reading, bits, size=size)
     return _with_description(opened, description, bits)
 
 
-def _with_description(opened: StripImage, description: Any, bits: int) -> StripImage:
+def _with_description(opened: StripImage, description: ColorDescription, bits: int) -> StripImage:
     """The image with the colours that its chunks describe, as :func:`colorquant.images.read_image` takes them."""
     profile = None if description.overriding is not None else opened.profile
     converted = profiles.to_srgb(np.zeros((1, 1, _bands(opened.space)), np.uint8), opened.space, profile)
@@ -268,15 +271,15 @@ def _checked_chunks(source: Path) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _check_tiff(image: Any, source: Path) -> int:
-    """The bits per sample of a TIFF. Raises ImageReadError where it is damaged, or of a kind that libvips reads apart."""
+    """The bits per sample of a TIFF. Raises ImageReadError where it is damaged, or of a kind that is not read alike."""
     tags = image.tag_v2
     bits, photometric = set(tags.get(TIFF_BITS, (1,))), tags.get(TIFF_PHOTOMETRIC)
     jpeg = image.info.get("compression") == "jpeg"
-    plain = photometric in (0, 1, 2, 3) or (photometric == YCBCR and jpeg)
+    plain = photometric in PLAIN or (photometric == YCBCR and jpeg)
     if not plain or bits not in ({1}, {8}, {16}) or tags.get(TIFF_EXTRA_SAMPLES, (UNASSOCIATED,)) != (UNASSOCIATED,):
         raise ImageReadError(
-            "--strips reads TIFFs of gray or RGB with 8 or 16 bits a channel, and alpha that is not premultiplied: "
-            "convert it, or leave out --strips"
+            "--strips reads TIFFs of gray, RGB or a palette with 1, 8 or 16 bits a channel, and alpha that is not "
+            "premultiplied: convert it, or leave out --strips"
         )
     with source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         view = memoryview(mapped)
@@ -311,30 +314,28 @@ def _check_jpeg_end(source: Path, last: npt.NDArray[np.unsignedinteger], rows: i
         raise ImageReadError("truncated image: its data end before its rows do: give a whole file")
 
 
-def _bytes_stream(data: bytes) -> Any:
-    import io
-
-    return io.BytesIO(data)
-
-
 @contextmanager
 def _vips_errors() -> Iterator[None]:
-    """Turns the errors of libvips into ImageReadError."""
-    import pyvips
-
+    """Turns the errors of libvips into ImageReadError. Raises EngineError where pyvips cannot be loaded."""
+    try:
+        import pyvips
+    except (ImportError, OSError) as error:
+        raise EngineError(f"pyvips cannot be loaded ({error}): {REMEDY}") from error
+    log, silent = logging.getLogger("pyvips"), logging.NullHandler()
+    log.addHandler(silent)  # without one, messages go to standard error
     try:
         yield
     except pyvips.Error as error:
         reason = " ".join((error.detail or error.message).split())
         raise ImageReadError(f"damaged or truncated image ({reason}): give a whole file") from error
+    finally:
+        log.removeHandler(silent)
 
 
 def _load(source: Path) -> Any:
     """The image of libvips, of which only the header is read; libvips takes tiles that are damaged for warnings."""
-    try:
-        import pyvips
-    except (ImportError, OSError) as error:
-        raise EngineError(f"pyvips cannot be loaded ({error}): {REMEDY}") from error
+    import pyvips
+
     return pyvips.Image.new_from_file(str(source), access="sequential", fail_on="warning")
 
 
@@ -348,4 +349,5 @@ def _decoded(source: Path, rows: int) -> Iterator[npt.NDArray[np.unsignedinteger
     for top in range(0, image.height, rows):
         count = min(rows, image.height - top)
         data = region.fetch(0, top, image.width, count)
-        yield np.frombuffer(data, dtype).reshape(count, image.width, image.bands)
+        strip: npt.NDArray[np.unsignedinteger] = np.frombuffer(data, dtype)
+        yield strip.reshape(count, image.width, image.bands)

@@ -76,7 +76,7 @@ class LabelTable:
         entries: UInt32Array = np.take(self._table, keys, mode="clip")
         if len(entries) and entries.max() == _NEW:
             new = np.flatnonzero(entries == _NEW)
-            self._fill(keys[new])
+            self._fill_new(keys[new])
             entries[new] = self._table[keys[new]]
         return entries
 
@@ -90,10 +90,16 @@ class LabelTable:
         assert self._painted is not None
         return unpack(np.take(self._painted, keys, mode="clip"))
 
-    def _fill(self, keys: UInt32Array) -> None:
+    def _fill_new(self, keys: UInt32Array) -> None:
         keys = distinct_keys(keys)
         colors = unpack(keys)
-        labels, painted = self._label_colors(colors)
+        self.fill(keys, colors, *self._label_colors(colors))
+
+    def fill(self, keys: UInt32Array, colors: UInt8Array, labels: AnyArray, painted: UInt8Array) -> None:
+        """Enter the ``labels`` (n,) of ``colors`` (n, 3) uint8 with these ``keys`` (n,), and how they are ``painted``.
+
+        ``label_colors`` is not asked for them any more.
+        """
         difference = colors.astype(np.int32) - painted
         errors = np.einsum("ij,ij->i", difference, difference).astype(np.uint32)
         self._table[keys] = errors << np.uint32(self._bits) | labels.astype(np.uint32)
