@@ -26,6 +26,7 @@ SECTIONS = (
     "videos",
     "animation",
     "scenes",
+    "memory",
 )
 
 

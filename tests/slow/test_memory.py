@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -35,3 +36,33 @@ def test_memory_is_bounded_by_the_jobs(tmp_path, china):
     assert small.stderr.startswith("Error: ")
     assert len(small.stderr.splitlines()) == 1
     assert "memory" in small.stderr
+
+
+NOISE = {
+    "kmeans": ("kmeans", "-k", "16"),
+    "em": ("em", "-k", "4"),
+    "lab": ("kmeans", "-k", "16", "--space", "lab"),
+    "gray": ("kmeans", "-k", "16", "--space", "gray"),
+    "em in lab": ("em", "-k", "4", "--space", "lab"),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+@pytest.mark.parametrize("case", NOISE)
+def test_memory_is_bounded_for_pictures_of_noise(case, tmp_path):
+    """Noise of 24 megapixels has 12.8 million colours, and takes 5 times the decoded picture, and 120 MB."""
+    rgb = np.random.default_rng(0).integers(0, 256, (4000, 6000, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "noise.tif")
+    words = [
+        sys.executable,
+        "-m",
+        "colorquant",
+        *NOISE[case],
+        str(tmp_path / "noise.tif"),
+        "-o",
+        str(tmp_path / "o.png"),
+    ]
+    process = os.posix_spawnp(words[0], words, {**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+    _, status, used = os.wait4(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert used.ru_maxrss * 1024 <= 5 * rgb.nbytes + 120_000_000

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from colorquant.blocks import blocks
 from colorquant.fitting.kmeans.points import Points, PointSet, make_points
 from colorquant.fitting.kmeans.steps import Lloyd, assign, assign_two, lloyd, reseed, sums, swing, totals
 from colorquant.fitting.models import SearchStep
@@ -246,8 +247,7 @@ class Octree:
         """
         starts: list[IntArray] = []
         for level in range(2, LEVELS + 1):
-            cell = codes >> np.uint32(bands * (LEVELS - level))
-            starts.append(np.flatnonzero(np.concatenate(([True], cell[1:] != cell[:-1]))))
+            starts.append(_cell_starts(codes, bands * (LEVELS - level)))
             if len(starts[-1]) > 2 * most:
                 break
         sums = [np.add.reduceat(weights, starts[-1])]
@@ -274,6 +274,16 @@ class Octree:
 
     def _leaves(self, cut: float) -> list[BoolArray]:
         return [(s <= cut) & (a > cut) for s, a in zip(self.scatter, self.above, strict=True)]
+
+
+def _cell_starts(codes: NDArray[np.uint32], shift: int) -> IntArray:
+    """The first rows (c,) of the cells of ascending Morton codes (m,), whose last ``shift`` bits tell points apart."""
+    parts = [np.zeros(min(1, len(codes)), np.intp)]
+    for rows in blocks(len(codes)):
+        first = max(rows.start - 1, 0)
+        cells = codes[first : rows.stop] >> np.uint32(shift)
+        parts.append(first + 1 + np.flatnonzero(cells[1:] != cells[:-1]))
+    return np.concatenate(parts)
 
 
 def coreset(points: PointSet, starts: IntArray) -> Points:
