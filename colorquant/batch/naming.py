@@ -45,7 +45,7 @@ class OutputName:
     def check(self, inputs: Sequence[Input]) -> None:
         """Raises OptionError if the name cannot be used for these inputs, whatever files exist."""
         self._check_word()
-        self._check_fields()
+        check_fields(self.flag, self.name, () if self.once or self.folder else FIELDS, inputs)
         if self.folder:
             if Path(self.name).suffix.lower() in SUFFIXES and not os.path.isdir(self.name):
                 raise OptionError(f"{self.flag} {self.name}: there are several pictures, name a folder")
@@ -66,22 +66,22 @@ class OutputName:
         if not self.folder and os.path.isdir(self.name):
             raise OptionError(f"{self.flag} {self.name} is a folder: name a file")
 
-    def _check_fields(self) -> None:
-        known = () if self.once or self.folder else FIELDS
-        check_fields(self.flag, self.name, known)
-
 
 def one_of(endings: Sequence[str]) -> str:
     """The endings that a name may have, for a message: ``use`` one, or one of several."""
     return endings[0] if len(endings) == 1 else f"one of {', '.join(endings)}"
 
 
-def check_fields(flag: str, name: str, known: Sequence[str] = ()) -> None:
-    """Raises OptionError for a ``{field}`` in ``name`` that is none of ``known``; existing folders may be called so."""
+def check_fields(flag: str, name: str, known: Sequence[str] = (), inputs: Sequence[Input] = ()) -> None:
+    """Raises OptionError for a ``{field}`` in ``name`` that is none of ``known``.
+
+    Existing folders may be called so, and what is named after one of the ``inputs`` that is called so.
+    """
     folder = name
     while folder and not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     unknown = [word for word in BRACES.findall(name[len(folder) :]) if word[1:-1] not in known]
+    unknown = [word for word in unknown if not any(word in item.stem for item in inputs)]
     if unknown:
         hint = f"known is {', '.join(f'{{{word}}}' for word in known)}" if known else "this name takes none"
         raise OptionError(f"{flag} {name}: unknown field {unknown[0]}, {hint}")
@@ -256,7 +256,7 @@ class OutputNaming:
             if len(inputs) > 1 or inputs[0].listed:
                 raise OptionError("-o - writes one picture: give one input")
             return
-        check_fields("-o", self.output)
+        check_fields("-o", self.output, inputs=inputs)
         if os.path.isdir(self.output):
             return
         suffix = Path(self.output).suffix.lower()

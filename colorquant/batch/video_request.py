@@ -182,7 +182,7 @@ class ClipRequest:
             raise OptionError("-o has an empty name: is a variable unset?")
         if self.output == STDIN:
             raise OptionError("-o -: a clip is not written to standard output, give -o a file or a folder")
-        check_fields("-o", self.output)
+        check_fields("-o", self.output, inputs=inputs)
         suffix = Path(self.output).suffix.lower()
         if os.path.isdir(self.output) or suffix not in {*BY_SUFFIX, *VIDEO_SUFFIXES, *ANIMATION_SUFFIXES, *SUFFIXES}:
             return

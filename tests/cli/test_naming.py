@@ -131,6 +131,17 @@ def test_two_inputs_for_one_output_are_refused_by_name(tree):
         plan([tree])
 
 
+def test_names_may_have_the_braces_of_their_inputs(tree):
+    """So the command that a run prints can be given again."""
+    (tree / "a.png").rename(tree / "a{1}.png")
+    inputs, palette = [tree / "a{1}.png"], str(tree / "a{1}.gpl")
+    ((_, paths),) = plan(inputs, output=str(tree / "a{1}-kmeans16.png"), others={"palette": palette})
+    assert paths.image == tree / "a{1}-kmeans16.png"
+    assert str(paths.others["palette"]) == palette
+    with pytest.raises(OptionError, match=r"unknown field \{2\}, this name takes none"):
+        plan(inputs, output=str(tree / "a{2}.png"))
+
+
 def test_folders_that_exist_may_have_braces_in_their_names(tree):
     (tree / "{old}").mkdir()
     ((_, paths),) = plan(
