@@ -53,7 +53,8 @@ def fit_options_of_methods(default: str) -> Decorator:
     def decorate(function: Function) -> Function:
         @wraps(function)
         def command(*, method: str, **settings: Any) -> None:
-            _check_own(method, settings)
+            if settings.get("background") is None:  # beside it no option of a fit is allowed, which it says
+                _check_own(method, settings)
             function(**_taken_fit(method, settings))
 
         return stack(

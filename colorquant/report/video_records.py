@@ -179,6 +179,8 @@ def _add_fit(row: ClipRecord, file: QuantizedClip) -> None:
     """Add to the record how the clip was fitted and labelled, and with what result."""
     fit, labels, options = file.fit, file.labels, file.options
     row.update(_options(options))
+    if options.alpha is None and file.info.has_alpha:  # colours are counted without it
+        row["alpha"] = "keep"
     row["paint"], row["every"], row["smooth"], row["still"] = file.paint, file.every, file.smooth, file.still
     if file.assign is not None:
         row["assign"] = file.assign

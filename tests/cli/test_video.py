@@ -352,6 +352,7 @@ WRONG = {
     "twice": (("--skip-existing", "-f"), "leave one out"),
     "over the input": (("-o", "CLIP", "-f"), "would write over the input"),
     "background": (("--background", "mog2", "-k", "3"), "-k is for a fit, and --background makes none"),
+    "background, no kmeans": (("--background", "mog2", "--lock", "red"), "--lock is for a fit, and --background"),
     "refit": (("--refit", "scenes"), "--refit 'scenes' cannot be read"),
     "refit of nothing": (("--refit", "cuts,0"), "--refit 0 is out of range"),
     "refit and palette": (("--refit", "2", "--palette-out", "p.gpl"), "--refit makes several"),

@@ -1,5 +1,6 @@
 """The record of a clip and its lines for people."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -42,6 +43,20 @@ def test_a_record_has_what_was_fitted_and_measured(clip):
     assert [(one["first"], one["end"]) for one in row["segments"]] == [(0, 8)]
     assert "log_likelihood" in row["segments"][0]
     assert row["cuts"] is None
+
+
+def test_alpha_that_is_kept_apart_is_recorded(clip):
+    assert clip_record(clip)["alpha"] is None
+    info = dataclasses.replace(clip.info, has_alpha=True)
+    assert clip_record(dataclasses.replace(clip, info=info))["alpha"] == "keep"
+    options = clip.options.replace(alpha="palette")
+    assert clip_record(dataclasses.replace(clip, info=info, options=options))["alpha"] == "palette"
+
+
+def test_one_frame_per_second_is_singular(clip):
+    row = clip_record(clip)
+    words = [clip_detail_lines({**row, "fps": fps})[0] for fps in (1.0, 1.5)]
+    assert ", 1 frame per second" in words[0] and ", 1.5 frames per second" in words[1]
 
 
 def test_a_segment_has_colours_of_its_own():
