@@ -27,7 +27,10 @@ def keep_transparent(weighted: WeightedFeatures, fit: Fit, options: FitOptions, 
         return fit
     locked = len(options.lock)
     if options.k == locked:
-        raise EngineError(f"-k {options.k} leaves transparent pixels no entry beside {locked} locked colours: use more")
+        raise EngineError(
+            f"-k {options.k} leaves transparent pixels no entry beside {locked} locked colours: "
+            f"use -k {locked + 1}, or with -k auto --min-k {locked + 1}"
+        )
     if options.k < 2:
         return fit
     row = int(transparent[0])
