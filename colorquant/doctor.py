@@ -34,6 +34,7 @@ NEEDED_DECODERS = ("PNG", "JPEG")
 MODULES = {  # of packages whose module has another name
     "pillow": "PIL",
     "pyoxipng": "oxipng",
+    "pyvips-binary": "_libvips",
     "scikit-image": "skimage",
     "scikit-learn": "sklearn",
 }

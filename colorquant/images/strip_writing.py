@@ -16,6 +16,7 @@ from colorquant.images import png
 from colorquant.types import AnyArray, UInt8Array
 
 LARGEST_CHUNK = 1 << 30  # bytes of pixels in one chunk; the length of a chunk has 31 bits
+BLOCK = 1 << 19  # bytes that are filtered at a time
 LEVEL = 4  # of zlib for truecolour pixels, as for other large pictures
 
 
@@ -159,7 +160,9 @@ class FilteredRows:
 
     def add(self, rows: AnyArray) -> bytes:
         """Compress the next ``rows`` (n, w, c) uint8. Returns the next bytes of the stream."""
-        data = self._compressor.compress(self._filtered(rows))
+        step = max(1, BLOCK // rows[0].size)
+        blocks = [rows[top : top + step] for top in range(0, len(rows), step)]
+        data = b"".join([self._compressor.compress(self._filtered(block)) for block in blocks])
         self._left -= len(rows)
         return data if self._left else data + self._compressor.flush()
 

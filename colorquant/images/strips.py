@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "TIFF")  # libvips decodes others whole, and a damaged WebP without an error
 SIGNATURES = (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of JPEG, TIFF and BigTIFF
 REMEDY = "pip install 'colorquant[large]'"
-ROWS, STRIP_PIXELS = 256, 1 << 22  # a strip has at most so many rows, and about so many pixels
+ROWS, STRIP_PIXELS = 256, 1 << 21  # a strip has at most so many rows, and about so many pixels
 TAIL = 1 << 16  # bytes at the end of a JPEG among which is its end mark
 PIECE = 1 << 20  # bytes of a chunk whose checksum is computed at a time
 LARGEST_HEADER = 1 << 26  # bytes of a chunk beside the pixels that are kept

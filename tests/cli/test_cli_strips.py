@@ -142,6 +142,25 @@ def test_what_needs_the_whole_picture_is_refused(run, photo, words):
     assert "--strips" in result.stderr
 
 
+def test_what_is_refused_names_the_remedy(run, photo, tmp_path):
+    for name, words in (("a.webp", "PNG, JPEG and TIFF"), ("a.jpg", "CMYK")):
+        image = Image.open(photo)
+        (image.convert("CMYK") if name == "a.jpg" else image).save(tmp_path / name)
+        result = run("kmeans", str(tmp_path / name), "--strips")
+        assert result.exit_code == 1
+        assert words in result.stderr
+        assert "leave out --strips" in result.stderr
+    assert not list(tmp_path.glob("*kmeans*"))
+
+
+def test_a_fully_transparent_picture_is_refused(run, tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGBA", (30, 40)).save(path)
+    result = run("kmeans", str(path), "--strips", "--alpha", "keep")
+    assert result.exit_code == 1
+    assert "no pixel is visible" in result.stderr
+
+
 def test_standard_input_and_output_are_refused(run, photo):
     result = run("kmeans", "-", "--strips", "-o", "a.png", input=photo.read_bytes())
     assert result.exit_code == 1
