@@ -122,7 +122,9 @@ def pillow_errors(formats: tuple[str, ...], reading: Reading) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise ImageReadError(f"not an image of a known format, or damaged: give one of {', '.join(formats)}") from error
     except MemoryError as error:
-        raise ImageReadError("too large for the memory of this machine: give a smaller image") from error
+        raise ImageReadError(
+            "too large for the memory of this machine: give a smaller image, or use --strips of kmeans and em"
+        ) from error
     except Exception as error:  # Pillow raises many classes over damaged files
         reason = f" ({' '.join(str(error).split())})" if isinstance(error, (OSError, SyntaxError)) else ""
         raise ImageReadError(f"damaged or truncated image{reason}: give a whole file") from error
