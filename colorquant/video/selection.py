@@ -10,6 +10,7 @@ from colorquant.errors import ImageReadError, OptionError
 from colorquant.types import UInt8Array
 from colorquant.video.frames import ClipReading, Frame
 
+MOST_FPS = 1000  # beyond what is filmed: a clip would be mostly repeated frames
 MOST_REPEATS = 100_000  # of a frame, where a clip is resampled
 
 
@@ -32,8 +33,8 @@ def check_selection(reading: ClipReading) -> None:
         raise OptionError(f"--start {float(reading.start):g} lies before the clip: use 0 or more seconds")
     if reading.end is not None and reading.end <= (reading.start or 0):
         raise OptionError(f"--end {float(reading.end):g} must be later than --start")
-    if reading.fps is not None and reading.fps <= 0:
-        raise OptionError(f"--fps {float(reading.fps):g} must be above 0")
+    if reading.fps is not None and not 0 < reading.fps <= MOST_FPS:
+        raise OptionError(f"--fps {float(reading.fps):g} must be above 0, at most {MOST_FPS}")
     if reading.scale is not None and not 0 < reading.scale <= 100:
         raise OptionError(f"--scale {reading.scale:g} must be above 0, at most 100")
 

@@ -341,6 +341,7 @@ WRONG = {
     "minutes": (("--start", "1:75"), "is not a time"),
     "end": (("--start", "2", "--end", "1"), "--end 1 must be later than --start"),
     "rate": (("--fps", "0"), "--fps 0 must be above 0"),
+    "a rate that no clip has": (("--fps", "100000"), "--fps 100000 must be above 0, at most 1000"),
     "no rate": (("--fps", "1/0"), "is not a number"),
     "scale": (("--scale", "0"), "--scale 0 must be above 0"),
     "every": (("--every", "0"), "--every"),
