@@ -57,6 +57,10 @@ class CompareOutputs:
         files = [*(self.picture(options) for options in grid.combinations), self.sheet, self.figure]
         return [path for path in files if path is not None]
 
+    def check(self, grid: Grid) -> None:
+        """Raises OutputError for a file that cannot be written, or may not be overwritten."""
+        check_writable(self.files(grid), force=self.force)
+
 
 @dataclass(frozen=True)
 class CompareJob:
@@ -78,7 +82,7 @@ class CompareJob:
 
         Raises ImageReadError for the image or the truth, and OutputError.
         """
-        check_writable(outputs.files(self.grid), force=outputs.force)
+        outputs.check(self.grid)
         picture = read_image(item.source, self.reading)
         truth = None if outputs.truth is None else _read_truth(outputs.truth, picture, self.reading)
         pictures = _Pictures(picture, outputs, preview_side(len(self.grid.combinations)))

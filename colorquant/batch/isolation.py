@@ -122,7 +122,7 @@ class _Worker:
         self.calls = 0
         self.overdue = False
         try:
-            with _sigint_blocked():
+            with sigint_blocked():
                 self._process = subprocess.Popen(
                     [sys.executable, "-P", "-c", START],
                     stdin=subprocess.PIPE,
@@ -198,7 +198,7 @@ def _stderr_number() -> int | None:
 
 
 @contextmanager
-def _sigint_blocked() -> Iterator[None]:
+def sigint_blocked() -> Iterator[None]:
     """Processes that are started in this block never get Ctrl-C; the program gets it and ends its workers itself."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -250,11 +250,11 @@ def _answer_calls(queue: SimpleQueue[bytes], answers: BinaryIO, busy: threading.
     while True:
         call = queue.get()
         with busy, suppress(OSError):  # perhaps nobody waits any more
-            answers.write(_answer(call))
+            answers.write(answer(call))
             answers.flush()
 
 
-def _answer(call: bytes) -> bytes:
+def answer(call: bytes) -> bytes:
     """The pickled result and error of a pickled call; one of them is None."""
     try:
         fn, args, kwargs = pickle.loads(call)

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from colorquant import attempts
 from colorquant.attempts import Failure
 from colorquant.batch.inputs import Input
+from colorquant.errors import OutputError
 from colorquant.threads import one_thread
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
+    from colorquant.batch.compare_job import CompareOutputs
+    from colorquant.batch.outputs import OutputPaths
+    from colorquant.batch.video_outputs import ClipPaths
+
 P = TypeVar("P")
 R = TypeVar("R")
+Outputs = TypeVar("Outputs", "OutputPaths", "ClipPaths", "CompareOutputs")
 Job = Callable[[Input, P], R]
 SAVE_MEMORY = "use a smaller picture or fewer --jobs"
 GRACE = 0.5  # seconds that inputs in progress still have after an interruption
@@ -35,15 +41,26 @@ class Outcome(Generic[R]):
 
 @contextmanager
 def open_executor(
-    jobs: int, *, threaded: bool = False, isolate: bool = False, timeout: float | None = None
+    jobs: int,
+    *,
+    threaded: bool = False,
+    isolate: bool = False,
+    timeout: float | None = None,
+    cluster: str | None = None,
 ) -> Iterator[Executor | None]:
-    """The executor for a run: with ``isolate`` ``jobs`` worker processes, else ``jobs`` threads.
+    """The executor for a run: a ``cluster``, with ``isolate`` ``jobs`` worker processes, else ``jobs`` threads.
 
     A single job needs no executor (None): it runs in the calling thread, where Ctrl-C interrupts it. With ``threaded``
     it gets a thread all the same, for a job that Python cannot or must not interrupt. ``timeout`` is in seconds per
     input, for worker processes only. If the block ends with an exception, nothing more is started, threads are left
-    running and worker processes are ended.
+    running and worker processes are ended. For a ``cluster`` see :func:`colorquant.batch.cluster.open_cluster`.
     """
+    if cluster is not None:
+        from colorquant.batch.cluster import open_cluster
+
+        with open_cluster(cluster) as workers:
+            yield workers
+        return
     if isolate:
         from colorquant.batch.isolation import IsolatingExecutor
 
@@ -62,6 +79,29 @@ def open_executor(
         _terminate_workers(executor)
         raise
     executor.shutdown()
+
+
+def repeatable(
+    plan: Iterable[tuple[Input, Outputs]], check: Callable[[Outputs], None]
+) -> Iterator[tuple[Input, Outputs]]:
+    """The plan of a run on a cluster, whose inputs may be worked on again: a worker can die after it has written files.
+
+    Whether files may be written is checked here, by ``check``, when an input's turn comes: what it raises becomes the
+    problem of the input. The workers overwrite then.
+    """
+    for item, outputs in plan:
+        try:
+            check(outputs)
+        except OutputError as error:
+            yield replace(item, problem=item.problem or error), outputs
+        else:
+            yield item, replace(outputs, force=True)
+
+
+def at_once(executor: Executor | None, jobs: int) -> int:
+    """How many inputs are worked on at the same time: as many as a cluster has threads, else ``jobs``."""
+    threads: int = getattr(executor, "threads", jobs)
+    return threads
 
 
 def run(

@@ -14,6 +14,7 @@ from colorquant.cli.lists import CommaList, list_option
 from colorquant.cli.options import (
     ANY_PATH,
     STEM,
+    cluster_option,
     figure_title_option,
     force_option,
     images_argument,
@@ -122,6 +123,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex
 @optimize_option
 @recursive_option
 @jobs_option
+@cluster_option
 @message_options
 def command(**settings: Any) -> None:
     """Compare methods, engines, spaces and numbers of colours on images.

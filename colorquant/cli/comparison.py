@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Event
 from typing import Any
 
@@ -19,6 +20,7 @@ from colorquant.batch.comparison import CompareRequest
 from colorquant.batch.inputs import Input, expand
 from colorquant.batch.time_left import TimeLeft
 from colorquant.cli.console import Console, open_console, print_result
+from colorquant.cli.running import check_cluster_inputs, check_workers
 from colorquant.cli.streams import check_stdin, display_name
 from colorquant.images.decoding import Reading
 from colorquant.images.optimizing import check_optimizer
@@ -37,6 +39,7 @@ def run_comparison(
     reading: Reading,
     recursive: bool,
     jobs: int,
+    cluster: str | None,
     truth: str | None,
     output: str | None,
     figure: str | None,
@@ -57,6 +60,7 @@ def run_comparison(
 
     After Ctrl-C the results so far are printed and written before KeyboardInterrupt is raised again.
     """
+    check_workers(jobs, cluster=cluster)
     if optimize:
         check_optimizer()
     words = {**axes, "optimize": optimize or None}
@@ -77,6 +81,7 @@ def run_comparison(
     )
     inputs = expand(images, recursive=recursive, outputs=[] if output is None else [output])
     check_stdin(inputs)
+    check_cluster_inputs(cluster, inputs)
     plan = [(item.with_data(sys.stdin.buffer), outputs) for item, outputs in request.plan(inputs)]
     stop = Event()
     with open_console(len(plan) * len(request.grid.combinations), quiet=quiet) as console:
@@ -84,9 +89,14 @@ def run_comparison(
             console.print(line)
         time_left = TimeLeft(request.grid.combinations, len(plan), jobs)
         results = _Results(console, time_left, as_json=as_json, quiet=quiet, verbose=verbose)
-        job = CompareJob(request.grid, reading, results.progress, stop.is_set, optimize=optimize)
-        with batch.open_executor(jobs, threaded=True) as executor:
-            run = batch.run(plan, job, executor, in_flight=2 * jobs)
+        results.unseen = 0 if cluster is None else len(request.grid.combinations)
+        job = CompareJob(request.grid, reading, optimize=optimize)
+        if cluster is None:
+            job = replace(job, progress=results.progress, stopped=stop.is_set)
+        else:
+            plan = list(batch.repeatable(plan, lambda outputs: outputs.check(request.grid)))
+        with batch.open_executor(jobs, threaded=True, cluster=cluster) as executor:
+            run = batch.run(plan, job, executor, in_flight=2 * batch.at_once(executor, jobs))
             try:
                 for outcome in run:
                     results.add(outcome)
@@ -113,6 +123,7 @@ class _Results:
         self.images: list[ComparedImage] = []
         self.failures: list[tuple[str, str]] = []
         self.errors: list[str] = []
+        self.unseen = 0  # combinations of each image that report no progress
 
     def progress(self, item: Input, options: Combination, seconds: float | None) -> None:
         """Show which combination runs on which image, or advance the bar when one has ended."""
@@ -126,6 +137,8 @@ class _Results:
     def add(self, outcome: batch.Outcome[ComparedImage]) -> None:
         """Print the results of one image."""
         name, image = display_name(outcome.input), outcome.result
+        for _ in range(self.unseen):
+            self.console.advance()
         if image is None:
             reason = outcome.error or ""
             self.failures.append((outcome.input.name, reason))

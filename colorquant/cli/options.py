@@ -125,6 +125,12 @@ jobs_option = option(
     show_default=True,
     help="Number of inputs to work on at the same time.",
 )
+cluster_option = option(
+    BATCH,
+    "--cluster",
+    metavar="ADDRESS|local:N",
+    help="Work on a Dask cluster: that of the scheduler at this address, such as tcp://host:8786, or N processes here.",
+)
 force_option = option(OUTPUT, "-f", "--force", is_flag=True, help="Overwrite existing files.")
 json_option = option(
     MESSAGES,
@@ -276,6 +282,7 @@ _run_options = stack(
         metavar="SECONDS",
         help="With --isolate: abandon a file that takes longer.",
     ),
+    cluster_option,
     option(
         BATCH,
         "--report",

@@ -16,7 +16,7 @@ from colorquant.batch.notes import shared_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantization import QuantizeRequest
 from colorquant.cli.console import Console, open_console
-from colorquant.cli.running import open_report, prepare_for_many
+from colorquant.cli.running import check_cluster_inputs, check_workers, open_report, prepare_for_many
 from colorquant.cli.streams import check_stdin
 from colorquant.cli.summary import ImageSummary, PlannedImage, print_dry_run
 from colorquant.errors import OptionError
@@ -39,6 +39,7 @@ def run_quantization(
     fail_fast: bool,
     isolate: bool,
     timeout: float | None,
+    cluster: str | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -49,8 +50,9 @@ def run_quantization(
     ``settings`` are the other fields of a QuantizeRequest, and keys of OUTPUTS. Raises OptionError before anything is
     read.
     """
-    if timeout is not None and not isolate:
-        raise OptionError("--timeout ends a worker process: add --isolate")
+    check_workers(jobs, isolate=isolate, timeout=timeout, cluster=cluster)
+    if cluster is not None and settings.get("in_place"):
+        raise OptionError("--in-place cannot begin again where a worker of --cluster is lost: write with -o")
     options = replace(options, alpha=alpha)
     others = {kind: settings.pop(kind) for kind in OUTPUTS if kind in settings}
     given = {kind: value for kind, value in others.items() if value is not None}
@@ -62,12 +64,15 @@ def run_quantization(
         print_dry_run(planned, request.report, as_json, shared_palette=request.shared_palette)
         return
     _check_streams(plan, as_json)
+    check_cluster_inputs(cluster, plan.inputs)
     many = len(plan) > 1
     if many:
         prepare_for_many()
     # Ctrl-C must not cut an input short between two of its files, and cannot interrupt OpenCV: both need a thread.
     threaded = many or (isinstance(request.options, FitOptions) and request.options.engine == "opencv")
     loaded: Iterable[tuple[Input, OutputPaths]] = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
+    if cluster is not None:
+        loaded = batch.repeatable(loaded, lambda paths: paths.check(request.k))
     first = request.first_pass(list(loaded)) if request.shared else None
     steps = len(plan) + (0 if first is None else first.wanted)
     with (
@@ -75,17 +80,20 @@ def run_quantization(
         open_report(request.report, replace=request.replaces_report) as report,
     ):
         summary = ImageSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
-        with batch.open_executor(jobs, threaded=threaded, isolate=isolate, timeout=timeout) as executor:
+        with batch.open_executor(
+            jobs, threaded=threaded, isolate=isolate, timeout=timeout, cluster=cluster
+        ) as executor:
+            in_flight = 2 * batch.at_once(executor, jobs)
             shared = None
             if first is not None:
                 command = request.shared_command(images, recursive=recursive)
                 console.show_current("counting the colours")
-                if first.run(executor, in_flight=2 * jobs, fail_fast=fail_fast, counted=console.advance):
+                if first.run(executor, in_flight=in_flight, fail_fast=fail_fast, counted=console.advance):
                     shared = _fit_shared(request, first, console, command)
                 loaded = first.second_pass(fitted=shared is not None)
-            progress, trying = (None, None) if isolate else (console.show_progress, console.show_trial)
+            progress, trying = (None, None) if isolate or cluster else (console.show_progress, console.show_trial)
             job = request.job(progress, trying, shared)
-            summary.collect(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))
+            summary.collect(batch.run(loaded, job, executor, in_flight=in_flight, fail_fast=fail_fast), len(plan))
     if summary.failures:
         raise click.exceptions.Exit(1)
 

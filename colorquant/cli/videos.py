@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
 import click
 
 from colorquant.batch import run as batch
+from colorquant.batch.inputs import Input
 from colorquant.batch.video_job import ClipResult
-from colorquant.batch.video_outputs import CLIP_OUTPUTS
+from colorquant.batch.video_outputs import CLIP_OUTPUTS, ClipPaths
 from colorquant.batch.video_request import ClipRequest
 from colorquant.batch.video_settings import ClipSettings
 from colorquant.cli.clips import taken_background
 from colorquant.cli.console import open_console
-from colorquant.cli.running import open_report, prepare_for_many
+from colorquant.cli.running import check_cluster_inputs, check_workers, open_report, prepare_for_many
 from colorquant.cli.streams import check_stdin
 from colorquant.cli.summary import BatchSummary, print_dry_run
-from colorquant.errors import OptionError
 from colorquant.fitting.options import FitOptions
 
 
@@ -40,6 +41,7 @@ def run_videos(
     fail_fast: bool,
     isolate: bool,
     timeout: float | None,
+    cluster: str | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -50,8 +52,7 @@ def run_videos(
     ``given`` are the other fields of a ClipSettings and of a ClipRequest, and keys of CLIP_OUTPUTS. Raises OptionError
     before anything is read.
     """
-    if timeout is not None and not isolate:
-        raise OptionError("--timeout ends a worker process: add --isolate")
+    check_workers(jobs, isolate=isolate, timeout=timeout, cluster=cluster)
     given["background"] = taken_background(given)
     others = {kind: given.pop(kind) for kind in CLIP_OUTPUTS if kind in given}
     names = [field.name for field in fields(ClipSettings) if field.name in given]
@@ -65,17 +66,21 @@ def run_videos(
         print_dry_run(plan, request.report, as_json)
         return
     check_stdin(plan.inputs)
+    check_cluster_inputs(cluster, plan.inputs)
     prepare_for_many()
-    loaded = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
+    loaded: Iterable[tuple[Input, ClipPaths]] = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
+    if cluster is not None:
+        loaded = batch.repeatable(loaded, lambda paths: paths.check())
     lines = open_report(request.report, replace=request.replaces_report)
     with open_console(len(plan), quiet=quiet) as console, lines as report:
         summary = ClipSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
         # Ctrl-C must not cut a clip short between two of its files, and cannot interrupt a codec: both need a thread.
-        with batch.open_executor(jobs, threaded=True, isolate=isolate, timeout=timeout) as executor:
+        with batch.open_executor(jobs, threaded=True, isolate=isolate, timeout=timeout, cluster=cluster) as executor:
+            in_flight = 2 * batch.at_once(executor, jobs)
             job = request.job()
-            if not isolate:
+            if not (isolate or cluster):
                 shown = console.show_frames if jobs == 1 else None
                 job = request.job(console.show_progress, shown, console.show_trial)
-            summary.collect(batch.run(loaded, job, executor, in_flight=2 * jobs, fail_fast=fail_fast), len(plan))
+            summary.collect(batch.run(loaded, job, executor, in_flight=in_flight, fail_fast=fail_fast), len(plan))
     if summary.failures:
         raise click.exceptions.Exit(1)

@@ -568,8 +568,8 @@ REPEATED = {  # a value of each option, and what else it needs
     "--figure-kind": ("shares", "--figure", "x.png"),
     "--figure-title": ("T", "--figure", "x.png"),
 }
-OF_A_RUN = {"recursive", "jobs", "skip_existing", "dry_run", "fail_fast", "isolate", "timeout", "report", "force"}
-OF_A_RUN |= {"as_json", "quiet", "verbose", "help"}
+OF_A_RUN = {"recursive", "jobs", "skip_existing", "dry_run", "fail_fast", "isolate", "timeout", "cluster", "report"}
+OF_A_RUN |= {"force", "as_json", "quiet", "verbose", "help"}
 
 
 def test_the_table_of_repeated_options_is_complete():

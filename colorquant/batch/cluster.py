@@ -1,0 +1,294 @@
+"""An executor on a Dask cluster: worker processes on this machine, or on others that see the same files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from tempfile import TemporaryDirectory
+from threading import Condition, Lock
+from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar, cast
+
+from colorquant._version import __version__
+from colorquant.batch.isolation import answer, sigint_blocked
+from colorquant.errors import CrashError, EngineError, OptionError
+from colorquant.files import abandon
+from colorquant.threads import one_thread
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+    from distributed import Future as DaskFuture
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LOCAL = re.compile(r"local:(\d{1,3})")
+ADDRESS = re.compile(r"[a-z]+://.+:\d+")
+MOST = 256  # worker processes of local:N, as for --jobs
+CONNECT = 10  # seconds in which a scheduler must answer, and then a first worker be there
+CLOSE = 1.0  # seconds that local workers, or a connection, have to end by themselves
+QUIET = logging.CRITICAL + 1
+ENVIRONMENT = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX")
+SETTINGS: dict[str, object] = {
+    "distributed.scheduler.allowed-failures": 2,  # the third dead worker is the last one for an input
+    # Without Dask's MALLOC_TRIM_THRESHOLD_, which gives memory back at every turn and has it cleared again.
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(ENVIRONMENT, 1),
+    # What measures the cluster itself costs more than what a task costs.
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "1h",
+    "distributed.admin.system-monitor.interval": "10s",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a worker must have in common with the run that sends it work: the version and the current folder."""
+
+    version: str
+    folder: str
+
+
+class ClusterExecutor(Executor):
+    """Runs calls on the workers of a Dask cluster; each call and its result must be picklable.
+
+    ``threads`` is the number of threads that the workers have together, and no more calls are sent at a time: what has
+    not begun waits here, where it can be cancelled. The call of a worker that died is sent to another one. A call whose
+    workers died several times (the scheduler's ``allowed-failures`` says how often) fails with CrashError, and so does
+    one that is cancelled.
+    """
+
+    def __init__(self, client: Client, threads: int) -> None:
+        self.threads = threads
+        self._client = client
+        self._pool = ThreadPoolExecutor(threads)
+        self._origin = Origin(__version__, os.getcwd())  # noqa: PTH109  Path.cwd() is the same
+        self._lock = Lock()
+        self._sent: set[DaskFuture] = set()
+        self._terminated = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Schedule ``fn(*args, **kwargs)`` on a worker."""
+        return self._pool.submit(self._call, fn, args, kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Accept no more calls. With ``wait`` all are finished."""
+        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def terminate_workers(self) -> None:
+        """Cancel all calls that were sent: they fail, and what a worker is in the middle of it ends for nobody."""
+        with self._lock:
+            self._terminated = True
+            sent = list(self._sent)
+        if sent:
+            self._client.cancel(sent)
+
+    def _call(self, fn: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        from distributed import KilledWorker
+
+        try:
+            result, error = pickle.loads(self._result(pickle.dumps((fn, args, kwargs))))
+        except KilledWorker as killed:
+            times = killed.allowed_failures + 1
+            raise CrashError(
+                f"{times} worker processes died while they worked on it, the last one at "
+                f"{killed.last_worker.address}: leave this file out, or give the workers more memory"
+            ) from killed
+        except CancelledError as cancelled:
+            if self._terminated:
+                raise CrashError("its work was cancelled") from cancelled
+            raise CrashError(
+                "the connection to the cluster was lost: start the cluster again, then the run with --skip-existing"
+            ) from cancelled
+        if error is not None:
+            raise error
+        return cast("T", result)
+
+    def _result(self, call: bytes) -> bytes:
+        """What a worker answers to a pickled call."""
+        with self._lock:
+            if self._terminated:
+                raise CrashError("its work was cancelled")
+            future = self._client.submit(work, call, self._origin, pure=False)
+            self._sent.add(future)
+        try:
+            return cast("bytes", future.result())
+        finally:
+            with self._lock:
+                self._sent.discard(future)
+
+
+class _Folder:
+    """The current folder of a worker process, which all its threads share: calls from other folders wait."""
+
+    changed = Condition()
+    users: ClassVar[int] = 0
+    name: ClassVar[str] = ""
+
+
+def work(call: bytes, origin: Origin) -> bytes:
+    """Answer a pickled call on a worker, in the folder of the run, so that names of files mean the same.
+
+    Raises CrashError on a worker with another version of colorquant, or one that does not see the folder: one that
+    joined the cluster after the run had begun.
+    """
+    if origin.version != __version__:
+        raise CrashError(f"a worker has colorquant {__version__}, this run {origin.version}: install the same on all")
+    with _inside(origin.folder), one_thread():
+        return answer(call)
+
+
+@contextmanager
+def _inside(folder: str) -> Iterator[None]:
+    """Work in this folder. Raises CrashError if there is no such folder on this machine."""
+    with _Folder.changed:
+        _Folder.changed.wait_for(lambda: _Folder.users == 0 or _Folder.name == folder)
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise CrashError(f"a worker does not see the folder {folder}: {error.strerror}") from error
+        _Folder.name = folder
+        _Folder.users += 1
+    try:
+        yield
+    finally:
+        with _Folder.changed:
+            _Folder.users -= 1
+            _Folder.changed.notify_all()
+
+
+def check_cluster(name: str) -> None:
+    """Raises OptionError for a value of ``--cluster`` that cannot be used, or if distributed is not installed."""
+    local = LOCAL.fullmatch(name)
+    if local is None and not ADDRESS.fullmatch(name):
+        raise OptionError(
+            f"--cluster {name} is neither local:N nor the address of a scheduler, such as tcp://host:8786"
+        )
+    if local is not None and not 1 <= int(local[1]) <= MOST:
+        raise OptionError(f"--cluster {name}: the number of processes is from 1 to {MOST}")
+    if find_spec("distributed") is None:
+        raise OptionError("--cluster needs dask.distributed: pip install 'colorquant[cluster]'")
+
+
+@contextmanager
+def open_cluster(name: str) -> Iterator[ClusterExecutor]:
+    """The executor on the cluster ``name``, a value of ``--cluster`` that :func:`check_cluster` accepts.
+
+    The workers of ``local:N`` are started here and end with the block, or with this process, however that ends. If the
+    block ends with an exception, calls that have not begun are cancelled; local workers then finish no file, and those
+    of another cluster only the file that each works on. Raises EngineError where the cluster does not answer, has no
+    workers, or has workers with another version of colorquant or without the current folder.
+    """
+    local = LOCAL.fullmatch(name)
+    with _quiet(), _connected(name) if local is None else _started(int(local[1])) as client:
+        executor = ClusterExecutor(client, sum(client.nthreads().values()))
+        try:
+            yield executor
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            executor.terminate_workers()
+            if local is not None:
+                client.run(abandon, on_error="ignore")
+            raise
+        executor.shutdown()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log of distributed away from standard error: what goes wrong is said in the lines of the run."""
+    import distributed  # noqa: F401  it sets its loggers up when it is imported
+
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client", "tornado", "asyncio")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(QUIET)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _started(count: int) -> Iterator[Client]:
+    """A cluster of ``count`` worker processes with one thread each."""
+    from multiprocessing import resource_tracker
+
+    import dask
+    from distributed import Client, LocalCluster
+
+    resource_tracker.ensure_running()  # it unblocks Ctrl-C in the thread that starts it
+    with TemporaryDirectory(prefix="colorquant-", ignore_cleanup_errors=True) as folder:
+        with dask.config.set(SETTINGS), sigint_blocked():  # by threads and processes that are started here
+            try:
+                cluster = LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    memory_limit=None,
+                    dashboard_address=None,
+                    local_directory=folder,
+                    silence_logs=QUIET,
+                )
+            except (OSError, RuntimeError) as error:
+                reason = _first_line(error)
+                raise EngineError(f"--cluster local:{count} does not start ({reason}): use fewer processes") from error
+            client = Client(cluster, set_as_default=False)
+        try:
+            yield client
+        finally:
+            with suppress(TimeoutError):
+                client.close(CLOSE)
+                cluster.sync(_end_workers, cluster)
+                cluster.close(CLOSE)
+
+
+async def _end_workers(cluster: LocalCluster) -> None:
+    """End the worker processes, also those that are busy: to close the cluster itself would wait for their calls."""
+    await asyncio.gather(*(nanny.close(timeout=CLOSE) for nanny in cluster.workers.values()), return_exceptions=True)
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    """A connection to the scheduler at ``address``, whose workers are checked."""
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise EngineError(
+            f"--cluster {address} does not answer ({_first_line(error)}): start a scheduler there"
+        ) from error
+    try:
+        _check_workers(client, address)
+        yield client
+    finally:
+        with suppress(OSError):
+            client.close(CLOSE)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _check_workers(client: Client, address: str) -> None:
+    """Raises EngineError where there are no workers, or one that cannot do the work of this run."""
+    try:
+        client.wait_for_workers(1, timeout=CONNECT)
+    except TimeoutError as error:
+        raise EngineError(f"--cluster {address} has no workers: start some with dask worker {address}") from error
+    for place, found in client.get_versions(packages=["colorquant"])["workers"].items():
+        version = found["packages"].get("colorquant")
+        if version != __version__:
+            has = "no colorquant" if version is None else f"colorquant {version}"
+            raise EngineError(f"the worker at {place} has {has}, and this is {__version__}: install the same on all")
+    folder = os.getcwd()  # noqa: PTH109
+    for place, seen in client.run(os.path.isdir, folder).items():
+        if not seen:
+            raise EngineError(f"the worker at {place} does not see the folder {folder}: share it with all workers")
