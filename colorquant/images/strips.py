@@ -81,10 +81,11 @@ class StripImage:
         """
         rows = max(1, min(ROWS, STRIP_PIXELS // self.width))
         with _vips_errors():
-            for last in _decoded(self.source, rows):
+            for last in _decoded(self.source, rows, (self.width, self.height)):
                 yield self._converted(last.copy())
             if self.image_format in ("JPEG", "MPO"):
-                _check_jpeg_end(self.source, last, rows, strict=self.reading.strict)
+                size = self.width, self.height
+                _check_jpeg_end(self.source, last, rows, size, strict=self.reading.strict)
 
     def _converted(self, strip: npt.NDArray[np.unsignedinteger]) -> tuple[UInt8Array, UInt8Array | None]:
         colors, alpha = (strip[:, :, :-1], _eight_bits(strip[:, :, -1])) if self.has_alpha else (strip, None)
@@ -290,7 +291,9 @@ def _check_tiff(image: Any, source: Path) -> int:
     return int(bits.pop())
 
 
-def _check_jpeg_end(source: Path, last: npt.NDArray[np.unsignedinteger], rows: int, *, strict: bool) -> None:
+def _check_jpeg_end(
+    source: Path, last: npt.NDArray[np.unsignedinteger], rows: int, size: tuple[int, int], *, strict: bool
+) -> None:
     """Raises ImageReadError where more data before the end mark change the ``last`` strip: then the data were too few.
 
     As in :func:`colorquant.images.read_image` only images that end in gray are examined, or all if ``strict``.
@@ -308,7 +311,7 @@ def _check_jpeg_end(source: Path, last: npt.NDArray[np.unsignedinteger], rows: i
         longer.seek(max(0, position))
         longer.write(tail[:end] + JPEG_FILLER + tail[end:])
         longer.flush()
-        for strip in _decoded(Path(longer.name), rows):
+        for strip in _decoded(Path(longer.name), rows, size):
             other = strip
     if not np.array_equal(other, last):
         raise ImageReadError("truncated image: its data end before its rows do: give a whole file")
@@ -339,11 +342,13 @@ def _load(source: Path) -> Any:
     return pyvips.Image.new_from_file(str(source), access="sequential", fail_on="warning")
 
 
-def _decoded(source: Path, rows: int) -> Iterator[npt.NDArray[np.unsignedinteger]]:
-    """Yield strips of at most so many ``rows``, (n, w, bands) uint8 or uint16."""
+def _decoded(source: Path, rows: int, size: tuple[int, int]) -> Iterator[npt.NDArray[np.unsignedinteger]]:
+    """Yield strips of at most so many ``rows``, (n, w, bands) uint8 or uint16, of a picture of this ``size``."""
     import pyvips
 
     image = _load(source)
+    if (image.width, image.height) != size:
+        raise ImageReadError("it changed while it was read: run again")
     dtype = np.uint8 if image.format == "uchar" else np.uint16
     region = pyvips.Region.new(image)
     for top in range(0, image.height, rows):

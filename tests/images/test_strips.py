@@ -155,6 +155,15 @@ def test_damaged_files_are_refused_or_are_what_is_read_whole(kinds, tmp_path):
             assert np.array_equal(rgb, read_image(path).rgb), (name, number)
 
 
+def test_a_file_that_changes_between_the_passes_is_refused(rgb, tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(rgb).save(path)
+    image = strips.open_strips(path)
+    Image.fromarray(rgb[:-7]).save(path)
+    with pytest.raises(ImageReadError, match="changed while it was read"):
+        whole(image)
+
+
 def test_without_pyvips_the_remedy_is_named(kinds, tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(kinds["rgb.png"])
