@@ -45,7 +45,7 @@ colorquant video street.mp4 --background mog2 --masks masks/ --write mp4
 @clip_batch_options
 @message_options
 def command(options: FitOptions, **settings: Any) -> None:
-    """Quantize or segment videos and animations, with one model for all frames.
+    """Quantize and segment videos and animations.
 
     A CLIP is a video (pip install 'colorquant[video]'), an animated GIF, PNG or WebP, a folder of clips, or - for
     standard input. The colours of all frames are counted together and fitted once, so that a label means the same in
