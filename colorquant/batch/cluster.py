@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 LOCAL = re.compile(r"local:(\d{1,3})")
-ADDRESS = re.compile(r"[a-z]+://.+:\d+")
+ADDRESS = re.compile(r"(tcp|tls)://.+:\d{1,5}")
 MOST = 256  # worker processes of local:N, as for --jobs
 CONNECT = 10  # seconds in which a scheduler must answer, and then a first worker be there
 CLOSE = 1.0  # seconds that local workers, or a connection, have to end by themselves
@@ -261,7 +261,7 @@ def _connected(address: str) -> Iterator[Client]:
 
     try:
         client = Client(address, timeout=CONNECT, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # TypeError: TLS without certificates
         raise EngineError(
             f"--cluster {address} does not answer ({_first_line(error)}): start a scheduler there"
         ) from error

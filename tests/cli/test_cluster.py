@@ -169,6 +169,7 @@ def test_a_cluster_that_is_not_there_is_one_line(run, pictures, monkeypatch):
     ("words", "message"),
     {
         "no address": (("--cluster", "host"), "--cluster host is neither local:N nor the address of a scheduler"),
+        "scheme": (("--cluster", "http://host:1"), "--cluster http://host:1 is neither"),
         "none": (("--cluster", "local:0"), "--cluster local:0: the number of processes is from 1 to 256"),
         "jobs": (("--cluster", "local:2", "-j", "2"), "--jobs is for runs without --cluster"),
         "isolate": (("--cluster", "local:2", "--isolate"), "--isolate is for runs without --cluster"),
