@@ -257,11 +257,13 @@ async def _end_workers(cluster: LocalCluster) -> None:
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
     """A connection to the scheduler at ``address``, whose workers are checked."""
-    from distributed import Client
+    from distributed import Client, Security
 
+    if address.startswith("tls:") and Security().get_connection_args("client")["ssl_context"] is None:
+        raise EngineError(f"--cluster {address} needs certificates: name them in the configuration of Dask")
     try:
         client = Client(address, timeout=CONNECT, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:  # TypeError: TLS without certificates
+    except (OSError, ValueError) as error:
         raise EngineError(
             f"--cluster {address} does not answer ({_first_line(error)}): start a scheduler there"
         ) from error

@@ -165,6 +165,12 @@ def test_a_cluster_that_is_not_there_is_one_line(run, pictures, monkeypatch):
     assert "--cluster tcp://127.0.0.1:1 does not answer" in result.stderr
 
 
+def test_tls_needs_certificates(run, pictures):
+    result = run("kmeans", "in", "-o", "out", "--cluster", "tls://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: --cluster tls://127.0.0.1:1 needs certificates")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     {
