@@ -78,7 +78,7 @@ def test_opaque_and_hidden_pixels_need_no_weights():
     assert visible.alpha is None
     assert np.array_equal(visible.mask, rgb[:, :, 0] > 99)
     histogram = ColorHistogram.count(visible.rgb)
-    assert histogram.integer_weights is histogram.counts
+    assert np.array_equal(histogram.integer_weights, histogram.counts)
     assert histogram.weight_scale == 1
 
 
