@@ -11,19 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.peaks import peak_memory
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
-PEAK = """
-import resource, sys
-from colorquant.cli import main
-try:
-    main()
-except SystemExit as error:
-    assert error.code == 0, error.code
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-"""
 
 
 @pytest.fixture
@@ -81,11 +73,9 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, kinds):
     for frames in (100, 400):
         clip = tmp_path / f"{frames}.mkv"
         write_video(clip, frames)
-        words = ["video", clip, "-k", "16", "--method", "kmeans", "--write", kinds, "--labels", "npy", "-q"]
-        done = subprocess.run([sys.executable, "-c", PEAK, *words], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        peaks.append(int(done.stderr.splitlines()[-1]))
-    assert peaks[1] < peaks[0] + 6_000, peaks  # kB
+        words = ("video", clip, "-k", "16", "--method", "kmeans", "--write", kinds, "--labels", "npy", "-q")
+        peaks.append(peak_memory(*words))
+    assert peaks[1] < peaks[0] + 6_000_000, peaks
 
 
 def write_video(path, frames):
