@@ -28,12 +28,12 @@ from colorquant.cli.groups import (
 from colorquant.cli.lists import CommaList
 from colorquant.cli.options import (
     ANY_PATH,
-    STEM,
     alpha_option,
     figure_option,
     figure_title_option,
     force_option,
     max_pixels_option,
+    palette_out_option,
     stack,
 )
 
@@ -184,14 +184,7 @@ def _outputs() -> tuple[Decorator, ...]:
             metavar="FILE.html",
             help="Write a page with a player: before and after, and the share of each label over time.",
         ),
-        option(
-            OUTPUT,
-            "--palette-out",
-            "palette",
-            type=ANY_PATH,
-            metavar="FILE",
-            help=f"Write the palette in the format of the ending: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
-        ),
+        palette_out_option,
         option(
             OUTPUT,
             "--labels",

@@ -156,15 +156,16 @@ _picture_options = stack(
     ),
     force_option,
 )
+palette_out_option = option(
+    OUTPUT,
+    "--palette-out",
+    "palette",
+    type=ANY_PATH,
+    metavar="FILE",
+    help=f"Write the palette in the format of the ending: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
+)
 _label_options = stack(
-    option(
-        OUTPUT,
-        "--palette-out",
-        "palette",
-        type=ANY_PATH,
-        metavar="FILE",
-        help=f"Write the palette in the format of the ending: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
-    ),
+    palette_out_option,
     option(
         OUTPUT,
         "--labels",
