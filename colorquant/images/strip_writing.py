@@ -43,7 +43,7 @@ class _Encoder(Protocol):
     def add(self, rows: AnyArray) -> bytes: ...
 
 
-class _StripFile:
+class GrowingFile:
     """A file that is written in pieces; ``path`` is the name that it will get."""
 
     def __init__(self, path: Path, temporary: Path) -> None:
@@ -67,7 +67,7 @@ class _StripFile:
             self._stream.close()
 
 
-class PngStrips(_StripFile):
+class PngStrips(GrowingFile):
     """Writes a PNG: ``start`` is all that stands before its pixels, and ``encoder`` compresses its rows.
 
     ``convert`` makes of the rows that are written those of the PNG.
@@ -120,7 +120,7 @@ class PngStrips(_StripFile):
             self._stream.seek(0, 2)
 
 
-class ArrayStrips(_StripFile):
+class ArrayStrips(GrowingFile):
     """Writes an array of this ``shape`` as an .npy file; ``convert`` makes its rows of those that are written."""
 
     def __init__(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
 from colorquant.errors import OutputError
-from colorquant.files import StagedFiles, frame_path, numbered, unwritable
+from colorquant.files import StagedFiles, frame_path, numbered
 from colorquant.images import encoding
 from colorquant.images.png import SRGB, encode_grayscale
+from colorquant.images.strip_writing import GrowingFile
 from colorquant.types import AnyArray, BoolArray, Float32Array
 from colorquant.video.frames import IndexedFrame
 
@@ -85,7 +85,7 @@ class NumberedFiles(Generic[F]):
         """Does nothing: each file is closed when it is written."""
 
 
-class ArrayFile(Generic[F]):
+class ArrayFile(GrowingFile, Generic[F]):
     """Writes one array (frames, …) as an .npy file that grows with each frame.
 
     ``values`` makes the row of a frame, of the given ``dtype`` and of one shape. The header of the file says how many
@@ -97,11 +97,9 @@ class ArrayFile(Generic[F]):
     def __init__(
         self, path: Path, staged: StagedFiles, *, dtype: type[np.generic], values: Callable[[F], AnyArray]
     ) -> None:
-        self._path, self._dtype, self._values = path, np.dtype(dtype), values
+        super().__init__(path, staged.reserve(path))
+        self._dtype, self._values = np.dtype(dtype), values
         self._shape: tuple[int, ...] = (0,)
-        temporary = staged.reserve(path)
-        with self._reported():
-            self._stream: BinaryIO = temporary.open("r+b")
 
     def write(self, frame: F) -> None:
         """Append the row of the next frame. Raises OutputError."""
@@ -127,21 +125,6 @@ class ArrayFile(Generic[F]):
         descr = np.lib.format.dtype_to_descr(self._dtype)
         header = {"descr": descr, "fortran_order": False, "shape": self._shape}
         np.lib.format.write_array_header_1_0(self._stream, header)
-
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        """Turns an OSError into an OutputError."""
-        try:
-            yield
-        except OSError as error:
-            raise unwritable(self._path, error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(OSError):  # a full disk was reported by write()
-            self._stream.close()
 
 
 def picture_writer(path: Path, staged: StagedFiles, *, digits: int) -> NumberedFiles[IndexedFrame]:
