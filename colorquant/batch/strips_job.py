@@ -24,13 +24,13 @@ from colorquant.color.frame_counting import FrameCounter
 from colorquant.color.histogram import ColorHistogram, count_distinct
 from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE
-from colorquant.errors import EngineError, ImageReadError, OptionError
+from colorquant.errors import EngineError, OptionError
 from colorquant.files import StagedFiles
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.images.strip_writing import StripWriter, indexed_png, label_map, truecolour_png
-from colorquant.images.strips import StripImage, open_strips
+from colorquant.images.strips import NotInStripsError, StripImage, open_strips
 from colorquant.mapping.label_table import MOST_LABELS, LabelTable
 from colorquant.palette.files import alpha_notes
 from colorquant.palette.making import label_type
@@ -85,12 +85,12 @@ def quantize_strips(
     """Read an image file in strips, quantize it, and write the files of ``paths``, all of them or none.
 
     The palette, the labels and the measures are those that :func:`quantize_file` gives. Raises what it raises, and
-    ImageReadError where the file cannot be read in strips.
+    NotInStripsError where the file cannot be read in strips.
     """
     options, image_path = settings.options, paths.image
     assert isinstance(options, FitOptions), "check_strips() refuses other options"
     if isinstance(source, bytes) or image_path is None:
-        raise ImageReadError("--strips reads a file twice and writes a file: give a file, and -o a file or a folder")
+        raise NotInStripsError("standard input or output", "give a file, and -o a file or a folder")
     paths.check(options.k)
     start = time.perf_counter()
     picture = open_strips(source, settings.reading)
@@ -101,9 +101,9 @@ def quantize_strips(
     seconds["fit"] = time.perf_counter() - start
     if transparent and palette.alpha is None:
         if histogram.partly_transparent:
-            raise ImageReadError(
-                "its partly transparent pixels keep their alpha, which --strips does not write: use --alpha drop, "
-                "threshold or a colour, or kmeans with --alpha palette"
+            raise NotInStripsError(
+                "partly transparent pixels that keep their alpha",
+                "use --alpha drop, threshold or a colour, or kmeans with --alpha palette",
             )
         palette = replace(palette, options=palette.options.replace(alpha="keep"))
     start = time.perf_counter()

@@ -51,6 +51,14 @@ UNASSOCIATED = 2  # alpha that the colours were not multiplied by
 SPACES = {"b-w": "GRAY", "grey16": "GRAY", "srgb": "RGB", "rgb": "RGB", "rgb16": "RGB"}  # of libvips's interpretations
 
 
+class NotInStripsError(ImageReadError):
+    """A file that cannot be read in strips, though it may be read whole: ``what`` it is, and the ``remedy``."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}, which --strips does not read: {remedy}, or leave out --strips")
+        self.what, self.remedy = what, remedy
+
+
 @dataclass(frozen=True)
 class StripImage:
     """An image file that is read in strips; the fields are those of :class:`colorquant.images.Picture`.
@@ -109,29 +117,29 @@ def require_pyvips(what: str) -> None:
 
 
 def open_strips(source: Path, reading: Reading = Reading()) -> StripImage:  # noqa: B008  it is frozen
-    """Open a file to be read in strips. Raises ImageReadError where it is damaged, or cannot be read so.
+    """Open a file to be read in strips. Raises ImageReadError where it is damaged, NotInStripsError if it is whole.
 
     Raises EngineError where pyvips is missing, or cannot be loaded.
     """
     require_pyvips("reading by strips")
     check_readable(source)
     if not source.is_file():
-        raise ImageReadError("not a file, which is needed as it is read twice: write it to a file first")
+        raise NotInStripsError("a pipe", "save it as a file")
     if reading.frame_number:
-        raise ImageReadError(f"--strips reads the first frame only, not --frame {reading.frame}: leave out --strips")
+        raise NotInStripsError(f"frame {reading.frame} of the file", "save it as a file")
     with pillow_errors(FORMATS, reading), source.open("rb") as stream:
         signature = stream.read(len(integrity.PNG_SIGNATURE))
     if signature == integrity.PNG_SIGNATURE:
         return _open_png(source, reading)
     if not signature.startswith(SIGNATURES):
-        raise ImageReadError("--strips reads PNG, JPEG and TIFF: convert it to one of them, or leave out --strips")
+        raise NotInStripsError("a format other than PNG, JPEG and TIFF", "convert it to one of them")
     with pillow_errors(FORMATS, reading), Image.open(source, formats=FORMATS) as image:
         check_size(image.size, reading)
         bits = _check_tiff(image, source) if is_tiff(image) else 8
         frames: int = getattr(image, "n_frames", 1)
         notes = (f"of {frames} frames only number 0 is taken (--frame)",) if frames > 1 else ()
         if image.mode == "CMYK":
-            raise ImageReadError("CMYK, which --strips does not read: convert it to RGB, or leave out --strips")
+            raise NotInStripsError("CMYK", "convert it to RGB")
         opened = _opened(image, source, reading, bits)
         warnings = notes if reading.frame is None and is_tiff(image) else ()
     return replace(opened, notes=(*_reduced(bits), *notes, *opened.notes), warnings=warnings)
@@ -175,10 +183,7 @@ def _opened(
     """What Pillow's ``image`` and libvips's header say about the file."""
     orientation = metadata.orientation(image)
     if orientation != 1:
-        raise ImageReadError(
-            f"its orientation is {orientation} of EXIF, and --strips reads upright pixels only: turn it first, as "
-            "vips autorot does, or leave out --strips"
-        )
+        raise NotInStripsError(f"orientation {orientation} of EXIF", "turn it, as vips autorot does")
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
     with _vips_errors():
@@ -188,7 +193,7 @@ def _opened(
     width, height = size or image.size
     known = (vips.width, vips.height) == (width, height) and vips.format in ("uchar", "ushort")
     if not known or space is None or vips.bands - has_alpha != _bands(space):
-        raise ImageReadError("--strips does not read this kind of pixels: leave it out, or convert it to 8-bit RGB")
+        raise NotInStripsError("pixels of an unusual kind", "convert it to 8-bit RGB")
     converted = profiles.to_srgb(np.zeros((1, 1, _bands(space)), np.uint8), space, profile)
     return StripImage(
         source=source,
@@ -234,10 +239,10 @@ def _single_pixel(source: Path) -> tuple[bytes, tuple[int, int], int]:
             width, height, bits, color_type, _, _, interlaced = struct.unpack(">IIBBBBB", body)
             size = width, height
             if interlaced:
-                raise ImageReadError("an interlaced PNG has no strips: save it without interlacing, or use more memory")
+                raise NotInStripsError("an interlaced PNG", "save it without interlacing")
             parts.append(header(1, 1, bits, color_type))
         elif name == b"acTL":
-            raise ImageReadError("an animation, which --strips does not read: leave out --strips")
+            raise NotInStripsError("an animation", "save its first frame as a file")
         elif name != b"IDAT":
             parts.append(chunk(name, body))
         elif not has_pixels:
@@ -278,9 +283,10 @@ def _check_tiff(image: Any, source: Path) -> int:
     jpeg = image.info.get("compression") == "jpeg"
     plain = photometric in PLAIN or (photometric == YCBCR and jpeg)
     if not plain or bits not in ({1}, {8}, {16}) or tags.get(TIFF_EXTRA_SAMPLES, (UNASSOCIATED,)) != (UNASSOCIATED,):
-        raise ImageReadError(
-            "--strips reads TIFFs of gray, RGB or a palette with 1, 8 or 16 bits a channel, and alpha that is not "
-            "premultiplied: convert it, or leave out --strips"
+        raise NotInStripsError(
+            "a TIFF of other pixels than gray, RGB or a palette with 1, 8 or 16 bits a channel, or with premultiplied "
+            "alpha",
+            "convert it",
         )
     with source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         view = memoryview(mapped)
