@@ -11,6 +11,7 @@ from colorquant.batch.inputs import STDIN, FoundInputs, Input, find_inputs
 from colorquant.batch.naming import FIELDS, OutputNaming, Plan, check_fields
 from colorquant.batch.outputs import OUTPUTS, OutputPaths, check_kinds
 from colorquant.batch.quantize_job import QuantizeJob
+from colorquant.batch.run_options import RunOptions
 from colorquant.batch.settings import JobOptions
 from colorquant.color.spaces import Projection
 from colorquant.errors import EngineError, OptionError
@@ -36,13 +37,13 @@ class QuantizeRequest:
     """A run of ``kmeans``, ``em`` or ``apply`` as the user requests it.
 
     ``options`` of a fit may leave fields to the engine's defaults. ``output`` is the value of ``-o``; ``others`` maps
-    keys of OUTPUTS to the values of their options. ``report``, ``force``, ``in_place`` and ``skip_existing`` are as in
-    :class:`colorquant.batch.naming.OutputNaming`. With ``shared`` all inputs get one palette, which is fitted to
-    ``shared_from`` of them at random, None for all. The other fields are as in
-    :class:`colorquant.batch.quantize_job.JobOptions`. Raises OptionError where options do not go together.
+    keys of OUTPUTS to the values of their options. With ``in_place`` each picture replaces its input. With ``shared``
+    all inputs get one palette, which is fitted to ``shared_from`` of them at random, None for all. The other fields are
+    as in :class:`colorquant.batch.settings.JobOptions`. Raises OptionError where options do not go together.
     """
 
     options: FitOptions | MappingOptions
+    run: RunOptions = RunOptions()  # noqa: RUF009  it is frozen
     output: str | None = None
     others: Mapping[str, str] = field(default_factory=dict)
     paint: str = "members"
@@ -55,10 +56,7 @@ class QuantizeRequest:
     figure_bands: tuple[str, ...] = ()
     figure_title: str | None = None
     weights: str | None = None
-    report: str | None = None
-    force: bool = False
     in_place: bool = False
-    skip_existing: bool = False
     auto: AutoK | None = None
     shared: bool = False
     shared_from: int | None = None
@@ -103,7 +101,7 @@ class QuantizeRequest:
             from colorquant.analysis.shared_k import check_shared
 
             check_shared(self.auto, dithered=self.dithering is not None)
-        if self.skip_existing:
+        if self.run.skip_existing:
             raise OptionError(
                 "--skip-existing could keep pictures of another palette than the one that --shared fits: leave it "
                 "out, or use colorquant apply with the palette that --palette-out wrote"
@@ -142,15 +140,12 @@ class QuantizeRequest:
             return self.options.method
         return f"{self.options.method}{self.k if self.auto is None else 'auto'}"
 
-    @property
-    def replaces_report(self) -> bool:
-        """Whether an existing report may be replaced."""
-        return self.force or self.skip_existing
-
-    def find_inputs(self, names: Sequence[str], *, recursive: bool) -> FoundInputs:
+    def find_inputs(self, names: Sequence[str]) -> FoundInputs:
         """Find the images that ``names`` stand for, outside the folders that are written to."""
         folders = [value for kind, value in self.others.items() if OUTPUTS[kind].folder]
-        return find_inputs(names, recursive=recursive, outputs=[name for name in (*folders, self.output) if name])
+        return find_inputs(
+            names, recursive=self.run.recursive, outputs=[name for name in (*folders, self.output) if name]
+        )
 
     def plan(self, inputs: Sequence[Input]) -> Plan[OutputPaths]:
         """Each input with its outputs. Raises OptionError and OutputError if a name cannot be used."""
@@ -159,10 +154,10 @@ class QuantizeRequest:
             self.k,
             output=self.output,
             others=self.others,
-            force=self.force,
+            force=self.run.force,
             in_place=self.in_place,
-            skip_existing=self.skip_existing,
-            report=self.report,
+            skip_existing=self.run.skip_existing,
+            report=self.run.report,
             once=("palette",) if self.shared else (),
             read=self._read(),
         )
@@ -204,14 +199,14 @@ class QuantizeRequest:
             strips=self.strips,
         )
 
-    def shared_command(self, names: Sequence[str], *, recursive: bool) -> str:
+    def shared_command(self, names: Sequence[str]) -> str:
         """The shell command that repeats a run with ``--shared`` over ``names``, as the user gave them, or nothing."""
         if len(names) > MOST_NAMES:
             return ""
         return shared_command(
             names,
             self._settings(),
-            recursive=recursive,
+            recursive=self.run.recursive,
             shared_from=self.shared_from,
             output=self.output,
             in_place=self.in_place,
@@ -261,7 +256,7 @@ class QuantizeRequest:
 
             chosen, palette = choose_shared_k(total, self.auto, fit)
         if self.shared_palette is not None:
-            palette.write(self.shared_palette, force=self.force)
+            palette.write(self.shared_palette, force=self.run.force)
         return SharedFit(palette, first.sum.images, command, chosen)
 
     def _drawing(self) -> Drawing | None:

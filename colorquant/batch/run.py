@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from colorquant import attempts
 from colorquant.attempts import Failure
 from colorquant.batch.inputs import Input
+from colorquant.batch.run_options import RunOptions
 from colorquant.errors import OutputError
 from colorquant.threads import one_thread
 
@@ -40,14 +41,7 @@ class Outcome(Generic[R]):
 
 
 @contextmanager
-def open_executor(
-    jobs: int,
-    *,
-    threaded: bool = False,
-    isolate: bool = False,
-    timeout: float | None = None,
-    cluster: str | None = None,
-) -> Iterator[Executor | None]:
+def open_executor(options: RunOptions, *, threaded: bool = False) -> Iterator[Executor | None]:
     """The executor for a run: a ``cluster``, with ``isolate`` ``jobs`` worker processes, else ``jobs`` threads.
 
     A single job needs no executor (None): it runs in the calling thread, where Ctrl-C interrupts it. With ``threaded``
@@ -55,20 +49,20 @@ def open_executor(
     input, for worker processes only. If the block ends with an exception, nothing more is started, threads are left
     running and worker processes are ended. For a ``cluster`` see :func:`colorquant.batch.cluster.open_cluster`.
     """
-    if cluster is not None:
+    if options.cluster is not None:
         from colorquant.batch.cluster import open_cluster
 
-        with open_cluster(cluster) as workers:
+        with open_cluster(options.cluster) as workers:
             yield workers
         return
-    if isolate:
+    if options.isolate:
         from colorquant.batch.isolation import IsolatingExecutor
 
-        executor: Executor = IsolatingExecutor(jobs, timeout=timeout)
-    elif jobs > 1 or threaded:
+        executor: Executor = IsolatingExecutor(options.jobs, timeout=options.timeout)
+    elif options.jobs > 1 or threaded:
         from concurrent.futures import ThreadPoolExecutor
 
-        executor = ThreadPoolExecutor(jobs)
+        executor = ThreadPoolExecutor(options.jobs)
     else:
         yield None
         return
@@ -98,10 +92,10 @@ def repeatable(
             yield item, replace(outputs, force=True)
 
 
-def at_once(executor: Executor | None, jobs: int) -> int:
-    """How many inputs are worked on at the same time: as many as a cluster has threads, else ``jobs``."""
-    threads: int = getattr(executor, "threads", jobs)
-    return threads
+def most_in_flight(executor: Executor | None, options: RunOptions) -> int:
+    """How many inputs are submitted at a time: two for each thread of a cluster, else two for each of the ``jobs``."""
+    workers: int = getattr(executor, "threads", options.jobs)
+    return 2 * workers
 
 
 def run(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from colorquant.analysis.shared_k import check_shared
 from colorquant.batch.inputs import STDIN, FoundInputs, Input, InputKind, find_inputs
 from colorquant.batch.naming import OutputName, Plan, check_fields, check_names, one_of
+from colorquant.batch.run_options import RunOptions
 from colorquant.batch.video_job import ClipJob
 from colorquant.batch.video_outputs import CLIP_OUTPUTS, ClipPaths
 from colorquant.batch.video_passes import ClipProgress
@@ -47,20 +48,17 @@ class ClipRequest:
 
     ``settings`` are those of each clip; options of its fit may leave fields to the engine's defaults. ``output`` is the
     value of ``-o`` and ``write`` that of ``--write``, keys of CLIP_KINDS; ``others`` maps keys of CLIP_OUTPUTS to the
-    values of their options; ``figure_kind`` is a key of CLIP_FIGURES. ``report``, ``force`` and ``skip_existing`` are
-    as in :class:`colorquant.batch.naming.OutputNaming`. Raises OptionError where options do not go together, and
-    EngineError where PyAV is needed and missing.
+    values of their options; ``figure_kind`` is a key of CLIP_FIGURES. Raises OptionError where options do not go
+    together, and EngineError where PyAV is needed and missing.
     """
 
     settings: ClipSettings
+    run: RunOptions = RunOptions()  # noqa: RUF009  it is frozen
     output: str | None = None
     write: tuple[str, ...] = ()
     others: Mapping[str, str] = field(default_factory=dict)
     figure_kind: str | None = None
     figure_title: str | None = None
-    report: str | None = None
-    force: bool = False
-    skip_existing: bool = False
 
     def __post_init__(self) -> None:
         drawing = self._drawing()
@@ -106,16 +104,11 @@ class ClipRequest:
             return self.settings.background.method
         return f"{self.settings.options.method}{'auto' if self.settings.auto is not None else self.k}"
 
-    @property
-    def replaces_report(self) -> bool:
-        """Whether an existing report may be replaced."""
-        return self.force or self.skip_existing
-
-    def find_inputs(self, names: Sequence[str], *, recursive: bool) -> FoundInputs:
+    def find_inputs(self, names: Sequence[str]) -> FoundInputs:
         """Find the clips that ``names`` stand for, outside the folders that are written to."""
         folders = [value for kind, value in self.others.items() if CLIP_OUTPUTS[kind].folder]
         outputs = [name for name in (*folders, self.output) if name]
-        return find_inputs(names, recursive=recursive, outputs=outputs, kind=CLIPS)
+        return find_inputs(names, recursive=self.run.recursive, outputs=outputs, kind=CLIPS)
 
     def plan(self, inputs: Sequence[Input]) -> Plan[ClipPaths]:
         """Each clip with its outputs. Raises OptionError, OutputError and EngineError if one is not possible."""
@@ -123,7 +116,7 @@ class ClipRequest:
         single = len(inputs) == 1
         plan = Plan(inputs, lambda item: self._paths(item, single=single))
         names = list(self._names())
-        check_names(inputs, names, (paths.files() for _, paths in plan), force=self.force or self.skip_existing)
+        check_names(inputs, names, (paths.files() for _, paths in plan), force=self.run.force or self.run.skip_existing)
         kinds = {kind for _, paths in plan for kind in paths.painted}
         with_crf = [kind for kind in kinds if CLIP_KINDS[kind].crf is not None]
         for kind in sorted(kinds, key=list(CLIP_KINDS).index):
@@ -168,11 +161,11 @@ class ClipRequest:
             output = CLIP_OUTPUTS[kind]
             if not output.beside:
                 yield OutputName(output.flag, value, () if output.folder else output.suffixes, folder=output.folder)
-        if self.report is not None:
-            yield OutputName("--report", self.report, once=True)
+        if self.run.report is not None:
+            yield OutputName("--report", self.run.report, once=True)
 
     def _check_output(self, inputs: Sequence[Input]) -> None:
-        if self.force and self.skip_existing:
+        if self.run.force and self.run.skip_existing:
             raise OptionError("--force writes what --skip-existing skips: leave one out")
         if self.output is None:
             if any(item.name == STDIN for item in inputs):
@@ -215,7 +208,9 @@ class ClipRequest:
             painted = {kind: base.with_name(base.name + CLIP_KINDS[kind].suffix) for kind in self._kinds(item)}
         stem = base.stem if base.suffix.lower() in BY_SUFFIX and base in painted.values() else base.name
         others = {kind: self._other(kind, value, item, base, stem) for kind, value in self.others.items()}
-        return ClipPaths(painted, others, force=self.force, skip_existing=self.skip_existing, name=item.name, k=self.k)
+        return ClipPaths(
+            painted, others, force=self.run.force, skip_existing=self.run.skip_existing, name=item.name, k=self.k
+        )
 
     def _folder(self, item: Input) -> Path:
         return Path(item.name).parent if self.output is None else Path(self.output, item.folder)

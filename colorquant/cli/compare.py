@@ -23,6 +23,7 @@ from colorquant.cli.options import (
     optimize_option,
     reading_options,
     recursive_option,
+    run_options,
 )
 
 EXAMPLES = """
@@ -121,9 +122,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex
     help=f"Compare with these true labels: a gray or indexed PNG. {STEM}",
 )
 @optimize_option
-@recursive_option
-@jobs_option
-@cluster_option
+@run_options(recursive_option, jobs_option, cluster_option)
 @message_options
 def command(**settings: Any) -> None:
     """Compare methods, engines, spaces and numbers of colours on images.

@@ -18,9 +18,9 @@ from colorquant.batch.command import compare_command
 from colorquant.batch.compare_job import CompareJob
 from colorquant.batch.comparison import CompareRequest
 from colorquant.batch.inputs import Input, expand
+from colorquant.batch.run_options import RunOptions
 from colorquant.batch.time_left import TimeLeft
-from colorquant.cli.console import Console, open_console, print_result
-from colorquant.cli.running import check_cluster_inputs, check_workers
+from colorquant.cli.console import Console, Messages, open_console, print_result
 from colorquant.cli.streams import check_stdin, display_name
 from colorquant.images.decoding import Reading
 from colorquant.images.optimizing import check_optimizer
@@ -37,9 +37,8 @@ def run_comparison(
     *,
     images: tuple[str, ...],
     reading: Reading,
-    recursive: bool,
-    jobs: int,
-    cluster: str | None,
+    run: RunOptions,
+    messages: Messages,
     truth: str | None,
     output: str | None,
     figure: str | None,
@@ -49,18 +48,14 @@ def run_comparison(
     markdown: str | None,
     summary: str | None,
     html: str | None,
-    force: bool,
     optimize: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
     **axes: Any,
 ) -> None:
     """Compare the images and exit with 1 where an image or a combination failed.
 
     After Ctrl-C the results so far are printed and written before KeyboardInterrupt is raised again.
     """
-    check_workers(jobs, cluster=cluster)
+    run.check_workers()
     if optimize:
         check_optimizer()
     words = {**axes, "optimize": optimize or None}
@@ -75,34 +70,34 @@ def run_comparison(
         markdown=markdown,
         summary=summary,
         html=html,
-        force=force,
+        force=run.force,
         options=_option_words(images, words),
-        command="" if html is None else compare_command(images, words, reading, recursive=recursive, html=html),
+        command="" if html is None else compare_command(images, words, reading, recursive=run.recursive, html=html),
     )
-    inputs = expand(images, recursive=recursive, outputs=[] if output is None else [output])
+    inputs = expand(images, recursive=run.recursive, outputs=[] if output is None else [output])
     check_stdin(inputs)
-    check_cluster_inputs(cluster, inputs)
+    run.check_inputs(inputs)
     plan = [(item.with_data(sys.stdin.buffer), outputs) for item, outputs in request.plan(inputs)]
     stop = Event()
-    with open_console(len(plan) * len(request.grid.combinations), quiet=quiet) as console:
+    with open_console(len(plan) * len(request.grid.combinations), quiet=messages.quiet) as console:
         for line in request.notes:
             console.print(line)
-        time_left = TimeLeft(request.grid.combinations, len(plan), jobs)
-        results = _Results(console, time_left, as_json=as_json, quiet=quiet, verbose=verbose)
-        results.unseen = 0 if cluster is None else len(request.grid.combinations)
+        time_left = TimeLeft(request.grid.combinations, len(plan), run.jobs)
+        results = _Results(console, time_left, messages)
+        results.unseen = 0 if run.cluster is None else len(request.grid.combinations)
         job = CompareJob(request.grid, reading, optimize=optimize)
-        if cluster is None:
+        if run.cluster is None:
             job = replace(job, progress=results.progress, stopped=stop.is_set)
         else:
             plan = list(batch.repeatable(plan, lambda outputs: outputs.check(request.grid)))
-        with batch.open_executor(jobs, threaded=True, cluster=cluster) as executor:
-            run = batch.run(plan, job, executor, in_flight=2 * batch.at_once(executor, jobs))
+        with batch.open_executor(run, threaded=True) as executor:
+            outcomes = batch.run(plan, job, executor, in_flight=batch.most_in_flight(executor, run))
             try:
-                for outcome in run:
+                for outcome in outcomes:
                     results.add(outcome)
             except KeyboardInterrupt:
                 stop.set()
-                for outcome in run.stop(FINISH):
+                for outcome in outcomes.stop(FINISH):
                     results.add(outcome)
         results.summarize()
         for line in results.errors:
@@ -117,9 +112,8 @@ def run_comparison(
 class _Results:
     """Prints the results of each image as they come, and keeps them for the files of all images."""
 
-    def __init__(self, console: Console, time_left: TimeLeft, *, as_json: bool, quiet: bool, verbose: bool) -> None:
-        self.console, self.time_left = console, time_left
-        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+    def __init__(self, console: Console, time_left: TimeLeft, messages: Messages) -> None:
+        self.console, self.time_left, self.messages = console, time_left, messages
         self.images: list[ComparedImage] = []
         self.failures: list[tuple[str, str]] = []
         self.errors: list[str] = []
@@ -157,21 +151,21 @@ class _Results:
         self._print_table(name, image)
         if image.sheet is not None:
             self.console.print(f"contact sheet: {printable(str(image.sheet))}")
-        notes = image.notes if self.verbose else image.warnings
+        notes = image.notes if self.messages.verbose else image.warnings
         if notes:
             self.console.print(notes_line(notes))
 
     def _fail(self, name: str, reason: str, details: str) -> None:
         self.errors.append(f"{name}: {printable(reason)}")
-        if self.verbose:
+        if self.messages.verbose:
             self.console.print(details)
 
     def _print_json(self, rows: list[dict[str, Any]]) -> None:
-        for row in rows if self.as_json else ():
+        for row in rows if self.messages.as_json else ():
             click.echo(json.dumps(row))
 
     def _print_table(self, name: str, image: ComparedImage) -> None:
-        if not (self.as_json or self.quiet):
+        if not (self.messages.as_json or self.messages.quiet):
             rows = records(image)
             if len(self.images) > 1:
                 click.echo()
@@ -186,7 +180,7 @@ class _Results:
             return
         summaries = summarize([image.comparison for image in self.images])
         self._print_json([summary_record(summary) for summary in summaries])
-        if not (self.as_json or self.quiet):
+        if not (self.messages.as_json or self.messages.quiet):
             click.echo()
             _print_table(f"{len(self.images)} images", lambda width: summary_table(summaries, width))
             print_result(NOTE)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
     from colorquant.report.video_records import ClipRecord
 
 FIT_BAR_AFTER = 0.3  # seconds; a shorter fit shows no progress
+
+
+@dataclass(frozen=True)
+class Messages:
+    """What a command prints; each field is the value of an option.
+
+    ``as_json``: its results as lines of JSON. ``quiet``: errors only. ``verbose``: details, and the
+    traceback of a failure.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
 
 
 class Console:

@@ -142,6 +142,19 @@ json_option = option(
 quiet_option = option(MESSAGES, "-q", "--quiet", is_flag=True, help="Print only errors.")
 verbose_option = option(MESSAGES, "-v", "--verbose", is_flag=True, help="Print more, and the traceback of a failure.")
 
+
+def message_options(function: Function) -> Function:
+    """Options on what is printed; the command gets a :class:`colorquant.cli.console.Messages` as ``messages``."""
+
+    @wraps(function)
+    def command(*args: Any, as_json: bool, quiet: bool, verbose: bool, **rest: Any) -> Any:
+        from colorquant.cli.console import Messages
+
+        return function(*args, messages=Messages(as_json, quiet, verbose), **rest)
+
+    return stack(json_option, quiet_option, verbose_option)(command)
+
+
 STEM = "With several inputs, put {stem} into the name."
 
 
@@ -272,7 +285,7 @@ shared_options = stack(
 skip_existing_option = option(
     BATCH, "--skip-existing", is_flag=True, help="Skip inputs whose outputs all exist, to resume a run."
 )
-_run_options = stack(
+_shared_run_options = stack(
     option(BATCH, "--dry-run", is_flag=True, help="Print the names of the files that would be written; write nothing."),
     option(BATCH, "--fail-fast", is_flag=True, help="Start no more inputs after the first failure."),
     option(BATCH, "--isolate", is_flag=True, help="Work in separate processes: a crash fails only its own file."),
@@ -292,7 +305,30 @@ _run_options = stack(
         help="Write a JSON object per input: its results, or why it failed.",
     ),
 )
-batch_options = stack(
+
+
+def run_options(*options: Decorator) -> Decorator:
+    """The options on how a command works on its inputs.
+
+    The command gets a :class:`colorquant.batch.run_options.RunOptions` as ``run``, which also takes up ``--force``.
+    """
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def command(*args: Any, **given: Any) -> Any:
+            from dataclasses import fields
+
+            from colorquant.batch.run_options import RunOptions
+
+            names = [field.name for field in fields(RunOptions) if field.name in given]
+            return function(*args, run=RunOptions(**{name: given.pop(name) for name in names}), **given)
+
+        return stack(*options)(command)
+
+    return decorate
+
+
+batch_options = run_options(
     recursive_option,
     jobs_option,
     option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),
@@ -304,7 +340,6 @@ batch_options = stack(
         help="Write nothing for an input whose picture would not be smaller than its file; to standard output goes the "
         "file itself.",
     ),
-    _run_options,
+    _shared_run_options,
 )
-clip_batch_options = stack(recursive_option, jobs_option, skip_existing_option, _run_options)
-message_options = stack(json_option, quiet_option, verbose_option)
+clip_batch_options = run_options(recursive_option, jobs_option, skip_existing_option, _shared_run_options)

@@ -15,8 +15,9 @@ from colorquant.batch.naming import Plan
 from colorquant.batch.notes import shared_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantization import QuantizeRequest
-from colorquant.cli.console import Console, open_console
-from colorquant.cli.running import check_cluster_inputs, check_workers, open_report, prepare_for_many
+from colorquant.batch.run_options import RunOptions
+from colorquant.cli.console import Console, Messages, open_console
+from colorquant.cli.running import open_report, prepare_for_many
 from colorquant.cli.streams import check_stdin
 from colorquant.cli.summary import ImageSummary, PlannedImage, print_dry_run
 from colorquant.errors import OptionError
@@ -33,16 +34,8 @@ def run_quantization(
     *,
     images: tuple[str, ...],
     alpha: str | None,
-    recursive: bool,
-    dry_run: bool,
-    jobs: int,
-    fail_fast: bool,
-    isolate: bool,
-    timeout: float | None,
-    cluster: str | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    run: RunOptions,
+    messages: Messages,
     **settings: Any,
 ) -> None:
     """Quantize every input, or map it onto a palette, and exit with 1 where some failed.
@@ -50,50 +43,45 @@ def run_quantization(
     ``settings`` are the other fields of a QuantizeRequest, and keys of OUTPUTS. Raises OptionError before anything is
     read.
     """
-    check_workers(jobs, isolate=isolate, timeout=timeout, cluster=cluster)
-    if cluster is not None and settings.get("in_place"):
+    run.check_workers()
+    if run.cluster is not None and settings.get("in_place"):
         raise OptionError("--in-place cannot begin again where a worker of --cluster is lost: write with -o")
     options = replace(options, alpha=alpha)
     others = {kind: settings.pop(kind) for kind in OUTPUTS if kind in settings}
     given = {kind: value for kind, value in others.items() if value is not None}
-    request = QuantizeRequest(options, others=given, **settings)
-    inputs = request.find_inputs(images, recursive=recursive)
+    request = QuantizeRequest(options, run=run, others=given, **settings)
+    inputs = request.find_inputs(images)
     plan = request.plan(inputs.inputs)
-    if dry_run:
+    if run.dry_run:
         planned = ((item, PlannedImage(paths, request.k)) for item, paths in plan)
-        print_dry_run(planned, request.report, as_json, shared_palette=request.shared_palette)
+        print_dry_run(planned, run.report, messages.as_json, shared_palette=request.shared_palette)
         return
-    _check_streams(plan, as_json)
-    check_cluster_inputs(cluster, plan.inputs)
+    _check_streams(plan, messages.as_json)
+    run.check_inputs(plan.inputs)
     many = len(plan) > 1
     if many:
         prepare_for_many()
     # Ctrl-C must not cut an input short between two of its files, and cannot interrupt OpenCV: both need a thread.
     threaded = many or (isinstance(request.options, FitOptions) and request.options.engine == "opencv")
     loaded: Iterable[tuple[Input, OutputPaths]] = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
-    if cluster is not None:
+    if run.cluster is not None:
         loaded = batch.repeatable(loaded, lambda paths: paths.check(request.k))
     first = request.first_pass(list(loaded)) if request.shared else None
     steps = len(plan) + (0 if first is None else first.wanted)
-    with (
-        open_console(steps, quiet=quiet) as console,
-        open_report(request.report, replace=request.replaces_report) as report,
-    ):
-        summary = ImageSummary(console, as_json=as_json, verbose=verbose, report=report, passed_over=inputs.passed_over)
-        with batch.open_executor(
-            jobs, threaded=threaded, isolate=isolate, timeout=timeout, cluster=cluster
-        ) as executor:
-            in_flight = 2 * batch.at_once(executor, jobs)
+    with open_console(steps, quiet=messages.quiet) as console, open_report(run) as report:
+        summary = ImageSummary(console, messages, report=report, passed_over=inputs.passed_over)
+        with batch.open_executor(run, threaded=threaded) as executor:
+            in_flight = batch.most_in_flight(executor, run)
             shared = None
             if first is not None:
-                command = request.shared_command(images, recursive=recursive)
+                command = request.shared_command(images)
                 console.show_current("counting the colours")
-                if first.run(executor, in_flight=in_flight, fail_fast=fail_fast, counted=console.advance):
+                if first.run(executor, in_flight=in_flight, fail_fast=run.fail_fast, counted=console.advance):
                     shared = _fit_shared(request, first, console, command)
                 loaded = first.second_pass(fitted=shared is not None)
-            progress, trying = (None, None) if isolate or cluster else (console.show_progress, console.show_trial)
+            progress, trying = (None, None) if run.in_other_processes else (console.show_progress, console.show_trial)
             job = request.job(progress, trying, shared)
-            summary.collect(batch.run(loaded, job, executor, in_flight=in_flight, fail_fast=fail_fast), len(plan))
+            summary.collect(batch.run(loaded, job, executor, in_flight=in_flight, fail_fast=run.fail_fast), len(plan))
     if summary.failures:
         raise click.exceptions.Exit(1)
 

@@ -15,7 +15,7 @@ from colorquant.batch import run as batch
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.outputs import OutputPaths
 from colorquant.batch.quantize_job import JobResult
-from colorquant.cli.console import Console
+from colorquant.cli.console import Console, Messages
 from colorquant.cli.streams import display_name, write_stdout
 from colorquant.errors import ColorquantError, OptionError, OutputError
 from colorquant.files import LineFile, abandon
@@ -52,13 +52,12 @@ class BatchSummary(Generic[R]):
     def __init__(
         self,
         console: Console,
+        messages: Messages,
         *,
-        as_json: bool,
-        verbose: bool,
         report: LineFile | None,
         passed_over: Sequence[str] = (),
     ) -> None:
-        self.console, self.as_json, self.verbose, self.report = console, as_json, verbose, report
+        self.console, self.messages, self.report = console, messages, report
         self.passed_over = passed_over
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -106,14 +105,14 @@ class BatchSummary(Generic[R]):
         self._write_report(line)
         if result is None:
             self._fail(item, outcome.error or "")
-            for detail in outcome.details.splitlines() if self.verbose else ():
+            for detail in outcome.details.splitlines() if self.messages.verbose else ():
                 self.console.print(printable(detail))
         else:
             self.show(result)
             self._print_more(result)
             if row["status"] == "partial":
                 self._fail(item, row["error"])
-        if self.as_json:
+        if self.messages.as_json:
             click.echo(line)
         self.console.advance()
 
@@ -123,9 +122,9 @@ class BatchSummary(Generic[R]):
     def _print_more(self, result: R) -> None:
         """Print the command of a result, and its notes."""
         row = result.record
-        if self.verbose and result.command:
+        if self.messages.verbose and result.command:
             self.console.print_command(result.command)
-        notes = row.get("notes") if self.verbose else row.get("warnings")
+        notes = row.get("notes") if self.messages.verbose else row.get("warnings")
         if notes:
             self.console.print(records.notes_line(notes))
 
@@ -146,7 +145,7 @@ class ImageSummary(BatchSummary[JobResult]):
     def show(self, result: JobResult) -> None:
         if result.png is not None:
             write_stdout(result.png)
-        self.console.print_record(result.record, details=self.verbose)
+        self.console.print_record(result.record, details=self.messages.verbose)
 
 
 class Planned(Protocol):

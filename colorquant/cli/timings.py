@@ -14,7 +14,7 @@ from colorquant.analysis.protocol import Criteria, Estimate, Protocol, Timing
 from colorquant.analysis.timing import Callbacks
 from colorquant.batch.inputs import Input, expand
 from colorquant.batch.timings import TimingRequest, sources
-from colorquant.cli.console import Console, open_console, print_result
+from colorquant.cli.console import Console, Messages, open_console, print_result
 from colorquant.cli.streams import check_stdin
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
@@ -37,9 +37,7 @@ def run_timing(
     figure_title: str | None,
     html: str | None,
     force: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    messages: Messages,
 ) -> None:
     """Time the images and exit with 1 where a row failed.
 
@@ -63,23 +61,27 @@ def run_timing(
     inputs = [item.with_data(sys.stdin.buffer) for item in inputs]
     interruption: KeyboardInterrupt | None = None
     timings: list[Timing] = []
-    with open_console(len(inputs) * len(protocol.scales) * len(combinations) * protocol.rounds, quiet=quiet) as console:
+    with open_console(
+        len(inputs) * len(protocol.scales) * len(combinations) * protocol.rounds, quiet=messages.quiet
+    ) as console:
         for line in left_out:
             console.print(f"Left out: {line}")
-        pictures = sources(inputs, reading, lambda item, picture: _print_notes(console, item, picture, verbose))
+        pictures = sources(
+            inputs, reading, lambda item, picture: _print_notes(console, item, picture, messages.verbose)
+        )
         try:
             for rows in timing.run(pictures, combinations, protocol, _callbacks(console)):
                 timings += rows
                 machine = Machine.this()  # for each image anew, since libraries load with the first rows
-                for row in rows if as_json else ():
+                for row in rows if messages.as_json else ():
                     click.echo(json.dumps(timing_records.record(row, machine)))
         except KeyboardInterrupt as error:
             interruption = error
     machine = Machine.this()
-    if timings and not (as_json or quiet):
+    if timings and not (messages.as_json or messages.quiet):
         _print(timings, machine, criteria.words(axes))
     request.write(timings, machine, left_out)
-    _end(timings, console, verbose)
+    _end(timings, console, messages.verbose)
     if interruption is not None:
         raise interruption
     if any(row.error is not None for row in timings):

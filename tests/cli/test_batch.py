@@ -13,6 +13,7 @@ from support import jobs, workers
 from colorquant.batch import run as batch
 from colorquant.batch.inputs import Input
 from colorquant.batch.isolation import IsolatingExecutor
+from colorquant.batch.run_options import RunOptions
 from colorquant.errors import CrashError, ImageReadError, OptionError
 
 
@@ -75,7 +76,7 @@ def test_after_a_failure_nothing_more_is_begun(count):
         if item.name == "3":
             raise ImageReadError("damaged")
 
-    with batch.open_executor(count) as executor:
+    with batch.open_executor(RunOptions(jobs=count)) as executor:
         outcomes = list(batch.run(numbers(50), task, executor, in_flight=2 * count, fail_fast=True))
     assert [outcome.input.name for outcome in outcomes if outcome.error] == ["3"]
     assert [outcome.input.name for outcome in outcomes] == sorted(started, key=int)
@@ -201,7 +202,7 @@ def alive(process):
 
 
 def test_stopping_ends_workers_whatever_they_are_at():
-    with batch.open_executor(1, isolate=True) as executor:
+    with batch.open_executor(RunOptions(isolate=True)) as executor:
         run = batch.run(plan("a", "sleep 60", "sleep 61"), workers.obey, executor)
         worker = next(run).result[1]
         assert run.stop() == []
@@ -209,7 +210,7 @@ def test_stopping_ends_workers_whatever_they_are_at():
 
 
 def test_an_executor_left_by_an_exception_ends_its_workers():
-    with pytest.raises(KeyboardInterrupt), batch.open_executor(1, isolate=True) as executor:
+    with pytest.raises(KeyboardInterrupt), batch.open_executor(RunOptions(isolate=True)) as executor:
         worker = next(batch.run(plan("a", "sleep 60"), workers.obey, executor)).result[1]
         raise KeyboardInterrupt
     assert not alive(worker)

@@ -1,0 +1,59 @@
+"""The options of a run over many inputs, whatever is done with each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from colorquant.batch.inputs import Input
+from colorquant.errors import OptionError
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a command works on its inputs; each field is the value of the option of the same name.
+
+    With ``recursive`` the sub-folders of folders are searched for inputs, too. ``jobs`` inputs are worked on at the
+    same time, in threads, or with ``isolate`` in worker processes, where each may take ``timeout`` seconds; or they are
+    worked on by the ``cluster`` at this address. With ``fail_fast`` no input is begun after a failure. With ``dry_run``
+    names are printed, and nothing is written. ``report`` is a file that gets a line for each input. Existing files are
+    replaced with ``force``; with ``skip_existing`` inputs whose outputs all exist are skipped.
+    """
+
+    recursive: bool = False
+    jobs: int = 1
+    fail_fast: bool = False
+    isolate: bool = False
+    timeout: float | None = None
+    cluster: str | None = None
+    dry_run: bool = False
+    report: str | None = None
+    force: bool = False
+    skip_existing: bool = False
+
+    @property
+    def in_other_processes(self) -> bool:
+        """Whether the inputs are worked on in other processes, which cannot call back."""
+        return self.isolate or self.cluster is not None
+
+    @property
+    def replaces_report(self) -> bool:
+        """Whether an existing report may be replaced."""
+        return self.force or self.skip_existing
+
+    def check_workers(self) -> None:
+        """Raises OptionError where the options that say how inputs are worked on contradict each other."""
+        if self.cluster is not None:
+            from colorquant.batch.cluster import check_cluster
+
+            check_cluster(self.cluster)
+            instead = {"--jobs": self.jobs > 1, "--isolate": self.isolate, "--timeout": self.timeout is not None}
+            for flag in (flag for flag, given in instead.items() if given):
+                raise OptionError(f"{flag} is for runs without --cluster: leave one of them out")
+        if self.timeout is not None and not self.isolate:
+            raise OptionError("--timeout ends a worker process: add --isolate")
+
+    def check_inputs(self, inputs: Iterable[Input]) -> None:
+        """Raises OptionError where standard input is to be read with ``--cluster``, whose workers read files."""
+        if self.cluster is not None and any(item.path is None for item in inputs):
+            raise OptionError("--cluster reads files, not standard input (-): save the input as a file")
