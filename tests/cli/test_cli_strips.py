@@ -59,20 +59,41 @@ def test_strips_give_what_the_whole_gives(run, photo, words):
     both(run, photo, words, png=indexed)
 
 
-@pytest.mark.parametrize("lowest", [0, 100], ids=["cut out", "soft"])
-@pytest.mark.parametrize("words", [("kmeans", "-k", "6"), ("kmeans", "-k", "3", "--space", "ycrcb")])
-def test_strips_with_alpha(run, thumbnail, tmp_path, lowest, words):
+ALPHA_FITS = [
+    ("kmeans", "-k", "6"),
+    ("kmeans", "-k", "3", "--space", "ycrcb"),
+    ("kmeans", "-k", "4", "--alpha", "keep"),
+    ("kmeans", "-k", "300", "--alpha", "keep"),
+    ("em", "-k", "3"),
+]
+
+
+@pytest.mark.parametrize("kind", ["cut out", "soft", "gradient"])
+@pytest.mark.parametrize("words", ALPHA_FITS, ids=" ".join)
+def test_strips_with_alpha(run, thumbnail, tmp_path, kind, words):
     alpha = np.full(thumbnail.shape[:2], 255, np.uint8)
-    alpha[20:40, 10:30] = lowest
+    alpha[20:40, 10:30] = {"cut out": 0, "soft": 100, "gradient": np.arange(20)[:, None] * 13}[kind]
     path = tmp_path / "a.png"
     Image.fromarray(np.dstack([thumbnail, alpha])).save(path)
-    if lowest and "ycrcb" in words:
-        result = run(*words, str(path), "--strips")
-        assert result.exit_code == 1
-        assert "--alpha drop" in result.stderr
-    else:
-        both(run, path, words, png="ycrcb" not in words)
-    both(run, path, (*words, "--alpha", "white"))
+    both(run, path, words, png="ycrcb" not in words and "300" not in words)
+    if "--alpha" not in words:
+        both(run, path, (*words, "--alpha", "white"))
+
+
+def test_more_than_256_pairs_of_colour_and_alpha_are_truecolour(run, thumbnail, tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.dstack([thumbnail, thumbnail[:, :, 0]])).save(path)
+    both(run, path, ("em", "-k", "8"))
+    with Image.open(tmp_path / "strips/a-em8.png") as written:
+        assert written.mode == "RGBA"
+
+
+def test_locked_colours_without_pixels_are_left_out_of_a_picture_with_alpha_as_in_memory(run, thumbnail, tmp_path):
+    path = tmp_path / "a.png"
+    alpha = np.full(thumbnail.shape[:2], 255, np.uint8)
+    alpha[:9] = 0
+    Image.fromarray(np.dstack([thumbnail, alpha])).save(path)
+    both(run, path, ("kmeans", "-k", "5", "--lock", "#ff00ff,#808080"), png=True)
 
 
 def test_label_png_and_metadata_are_those_of_the_whole(run, thumbnail, tmp_path):
