@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from math import gcd
 from typing import Any
 
@@ -12,14 +13,26 @@ from PIL import Image
 
 from colorquant.blocks import blocks
 from colorquant.errors import OutputError
+from colorquant.images.filtering import FilteredRows
 from colorquant.images.metadata import Density, Metadata
-from colorquant.images.png import MANY_PIXELS, SRGB, chunk, encode_grayscale, encode_indexed
+from colorquant.images.png import (
+    MANY_PIXELS,
+    SIGNATURE,
+    SRGB,
+    TRUECOLOUR,
+    TRUECOLOUR_ALPHA,
+    chunk,
+    encode_grayscale,
+    encode_indexed,
+    header,
+)
 from colorquant.types import UInt8Array
 
 INCHES_PER_METRE = 1 / 0.0254
 LARGEST_DENSITY = 2**31 - 1  # the largest integer of a PNG
 XMP_KEYWORD = "XML:com.adobe.xmp"
 HEADER_SIZE = 33  # bytes of the signature and the first chunk
+STRIP_PIXELS = 1 << 20  # of a large truecolour picture that are encoded at a time
 
 
 def picture_chunks(density: Density | None = None, metadata: Metadata | None = None) -> bytes:
@@ -82,7 +95,7 @@ def encode_labels(
     if alpha is not None:
         return _encode_with_alpha(labels, palette, alpha, chunks, keep_order=keep_order, fast=fast)
     if len(palette) > 256:
-        return encode_rgb(palette[labels], None, chunks)
+        return _encode_truecolour(lambda rows: palette[labels[rows]], (*labels.shape, 3), chunks)
     indexed = encode_indexed(labels, palette, None, chunks, fast=fast)
     if not gray or keep_order:
         return indexed
@@ -106,13 +119,33 @@ def encode_entries(
     It is indexed up to 256 entries, else RGBA; the other arguments are those of :func:`encode_labels`.
     """
     if len(palette) > 256:
-        return encode_rgb(palette[labels], alpha[labels], chunks)
+        entries = np.column_stack([palette, alpha])
+        return _encode_truecolour(lambda rows: entries[labels[rows]], (*labels.shape, 4), chunks)
     return encode_indexed(labels, palette, alpha, chunks, keep_order=keep_order, fast=fast)
 
 
 def encode_rgb(rgb: UInt8Array, alpha: UInt8Array | None, chunks: bytes = SRGB) -> bytes:
     """Encode pixels (h, w, 3) uint8, with ``alpha`` (h, w) uint8 or None, as a truecolour PNG with these ``chunks``."""
-    return _png(Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha])), chunks)
+    if alpha is None:
+        return _encode_truecolour(lambda rows: rgb[rows], rgb.shape, chunks)
+    return _encode_truecolour(lambda rows: np.dstack([rgb[rows], alpha[rows]]), (*alpha.shape, 4), chunks)
+
+
+def _encode_truecolour(pixels_of: Callable[[slice], UInt8Array], shape: tuple[int, ...], chunks: bytes) -> bytes:
+    """Encode pixels of this ``shape`` (h, w, 3 or 4) as a truecolour PNG; ``pixels_of`` gives those of some rows.
+
+    A picture of more than MANY_PIXELS is encoded strip by strip, so that no copy of it is in memory.
+    """
+    height, width, channels = shape
+    if height * width <= MANY_PIXELS:
+        return _png(Image.fromarray(pixels_of(slice(0, height))), chunks)
+    stream, encoder = io.BytesIO(), FilteredRows(height, width, channels)
+    color_type = TRUECOLOUR if channels == 3 else TRUECOLOUR_ALPHA
+    stream.write(SIGNATURE + header(width, height, 8, color_type) + chunks)
+    for rows in blocks(height, max(1, STRIP_PIXELS // width)):
+        stream.write(chunk(b"IDAT", encoder.add(pixels_of(rows))))
+    stream.write(chunk(b"IEND", b""))
+    return stream.getvalue()
 
 
 def encode_jpeg(rgb: UInt8Array) -> bytes:
@@ -144,7 +177,9 @@ def _encode_with_alpha(
         if len(given) + len(others) <= 256:
             pairs = np.concatenate([given, others])
     if len(pairs) > 256:
-        return encode_rgb(colors[labels], alpha, chunks)
+        return _encode_truecolour(
+            lambda rows: np.dstack([colors[labels[rows]], alpha[rows]]), (*alpha.shape, 4), chunks
+        )
     index_of_pair = np.zeros(len(occurs), np.uint8)
     index_of_pair[pairs] = np.arange(len(pairs))
     indices = np.empty(len(flat_labels), np.uint8)

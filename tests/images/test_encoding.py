@@ -28,6 +28,33 @@ def test_more_colours_than_a_palette_holds_become_truecolour():
     assert np.array_equal(images.read_image(data).rgb, palette[labels])
 
 
+@pytest.mark.parametrize("form", ["rgb", "rgba", "labels", "labels and alpha", "entries"])
+def test_large_truecolour_pictures_are_encoded_in_strips_of_their_pixels(form, monkeypatch):
+    monkeypatch.setattr(encoding, "MANY_PIXELS", 100)
+    monkeypatch.setattr(encoding, "STRIP_PIXELS", 200)
+    palette = random_picture(12, 1, 400)[0]
+    rng = np.random.default_rng(13)
+    labels = rng.permutation(np.arange(500) % 400).reshape(25, 20)
+    alpha, entry_alpha = rng.integers(1, 256, labels.shape).astype(np.uint8), np.arange(400).astype(np.uint8)
+    rgb = palette[labels]
+    data = {
+        "rgb": lambda: encoding.encode_rgb(rgb, None),
+        "rgba": lambda: encoding.encode_rgb(rgb, alpha),
+        "labels": lambda: encoding.encode_labels(labels, palette, None, gray=False),
+        "labels and alpha": lambda: encoding.encode_labels(labels, palette, alpha, gray=False),
+        "entries": lambda: encoding.encode_entries(labels, palette, entry_alpha),
+    }[form]()
+    assert data.count(b"IDAT") == 3
+    pixels = {"rgba": alpha, "labels and alpha": alpha, "entries": entry_alpha[labels]}
+    picture = images.read_image(data)
+    if form in pixels:
+        assert np.array_equal(picture.alpha, pixels[form])
+        rgb = np.where(pixels[form][:, :, None] > 0, rgb, picture.rgb)
+    else:
+        assert picture.alpha is None
+    assert np.array_equal(picture.rgb, rgb)
+
+
 @pytest.mark.parametrize("levels", [2, 5, 200])
 def test_gray_takes_the_smaller_form(levels):
     gray = np.linspace(0, 255, levels).astype(np.uint8)

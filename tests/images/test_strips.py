@@ -216,6 +216,9 @@ def test_truecolour_png_by_strips_holds_the_pixels(rgb, tmp_path, channels, monk
         pixels = np.dstack([pixels, pixels[:, :, 0]])
     data = written(truecolour_png(path, path, pixels.shape[:2], has_alpha=channels == 4), path, pixels, 64)
     assert data.count(b"IDAT") > 1
+    monkeypatch.setattr(encoding, "MANY_PIXELS", 100)  # a large picture in memory has the same stream
+    whole = encoding.encode_rgb(pixels[:, :, :3], pixels[:, :, 3] if channels == 4 else None)
+    assert png.image_data(whole) == png.image_data(data)
     with Image.open(path) as image:
         image.verify()
     with Image.open(path) as image:
