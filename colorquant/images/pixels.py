@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from colorquant.errors import ImageReadError
+from colorquant.images.metadata import QUARTER_TURNS
 from colorquant.images.profiles import MODES
 from colorquant.types import UInt8Array
 
@@ -25,6 +26,7 @@ STRIP = 1 << 20  # pixels copied out of Pillow at a time: the whole image is in 
 BANDS = {"GRAY": 1, "RGB": 3, "CMYK": 4, "LAB": 3}  # the number of channels of each space in profiles.MODES
 GRAYS = ("1", "L", "LA", "La")
 TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+ROWS_REVERSED, COLUMNS_REVERSED = (3, 4, 7, 8), (2, 3, 6, 7)  # orientations, after rows and columns were exchanged
 
 
 @dataclass(frozen=True)
@@ -159,10 +161,10 @@ def _rounded(high: UInt8Array, low: UInt8Array) -> UInt8Array:
 
 def upright(pixels: npt.NDArray[T], orientation: int) -> npt.NDArray[T]:
     """Turn and mirror pixels (h, w, …) so that an image with this EXIF ``orientation``, 1 to 8, is upright."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in QUARTER_TURNS:
         pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
+    if orientation in ROWS_REVERSED:
         pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
+    if orientation in COLUMNS_REVERSED:
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)

@@ -32,6 +32,7 @@ from colorquant.images.decoding import JPEG_END, JPEG_FILLER, Reading, check_rea
 from colorquant.images.metadata import Density, Metadata
 from colorquant.images.pixels import is_tiff
 from colorquant.images.png import chunk, header
+from colorquant.images.turning import upright_strips
 from colorquant.types import UInt8Array
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class NotInStripsError(ImageReadError):
 class StripImage:
     """An image file that is read in strips; the fields are those of :class:`colorquant.images.Picture`.
 
-    ``width`` and ``height`` are in pixels.
+    ``width`` and ``height`` are in pixels, of the upright picture; ``orientation`` is that of EXIF.
     """
 
     source: Path
@@ -81,19 +82,42 @@ class StripImage:
     density: Density | None = None
     metadata: Metadata = Metadata()  # noqa: RUF009  it is frozen
     image_format: str = ""
+    orientation: int = 1
 
     def strips(self) -> Iterator[tuple[UInt8Array, UInt8Array | None]]:
         """Yield strips from top to bottom: pixels (n, w, 3) uint8 in sRGB, and alpha (n, w) uint8 or None.
 
         It may be called again. Raises ImageReadError where the data are damaged.
         """
-        rows = max(1, min(ROWS, STRIP_PIXELS // self.width))
+        if self.orientation == 1:
+            yield from self._stored()
+            return
+        joined = (self._joined(*strip) for strip in self._stored())
+        for pixels in upright_strips(joined, self._stored_size, self.orientation, _rows(self.width)):
+            opaque = not self.has_alpha or int(pixels[:, :, 3].min()) == 255
+            yield np.ascontiguousarray(pixels[:, :, :3]), None if opaque else np.ascontiguousarray(pixels[:, :, 3])
+
+    @property
+    def _stored_size(self) -> tuple[int, int]:
+        """The width and the height of the picture as it is stored."""
+        exchanged = self.orientation in metadata.QUARTER_TURNS
+        return (self.height, self.width) if exchanged else (self.width, self.height)
+
+    def _stored(self) -> Iterator[tuple[UInt8Array, UInt8Array | None]]:
+        """Yield the strips of the picture as it is stored, which may be turned or mirrored."""
+        size = self._stored_size
+        rows = _rows(size[0])
         with _vips_errors():
-            for last in _decoded(self.source, rows, (self.width, self.height)):
+            for last in _decoded(self.source, rows, size):
                 yield self._converted(last.copy())
             if self.image_format in ("JPEG", "MPO"):
-                size = self.width, self.height
                 _check_jpeg_end(self.source, last, rows, size, strict=self.reading.strict)
+
+    def _joined(self, rgb: UInt8Array, alpha: UInt8Array | None) -> UInt8Array:
+        """Pixels (n, w, 3) with their alpha (n, w, 4) if there can be any."""
+        if not self.has_alpha:
+            return rgb
+        return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8) if alpha is None else alpha])
 
     def _converted(self, strip: npt.NDArray[np.unsignedinteger]) -> tuple[UInt8Array, UInt8Array | None]:
         colors, alpha = (strip[:, :, :-1], _eight_bits(strip[:, :, -1])) if self.has_alpha else (strip, None)
@@ -103,6 +127,11 @@ class StripImage:
         if alpha is not None and int(alpha.min()) == 255:
             alpha = None
         return apply_alpha(rgb, alpha, self.reading.alpha)
+
+
+def _rows(width: int) -> int:
+    """The rows of a strip of a picture of this ``width``."""
+    return max(1, min(ROWS, STRIP_PIXELS // width))
 
 
 def has_pyvips() -> bool:
@@ -182,8 +211,7 @@ def _opened(
 ) -> StripImage:
     """What Pillow's ``image`` and libvips's header say about the file."""
     orientation = metadata.orientation(image)
-    if orientation != 1:
-        raise NotInStripsError(f"orientation {orientation} of EXIF", "turn it, as vips autorot does")
+    turned = orientation in metadata.QUARTER_TURNS
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
     with _vips_errors():
@@ -191,10 +219,14 @@ def _opened(
         space = SPACES.get(str(vips.interpretation))
         has_alpha = bool(vips.hasalpha())
     width, height = size or image.size
-    known = (vips.width, vips.height) == (width, height) and vips.format in ("uchar", "ushort")
+    if turned and not is_tiff(image):  # the size of a TIFF is that of the upright picture
+        width, height = height, width
+    stored = (height, width) if turned else (width, height)
+    known = (vips.width, vips.height) == stored and vips.format in ("uchar", "ushort")
     if not known or space is None or vips.bands - has_alpha != _bands(space):
         raise NotInStripsError("pixels of an unusual kind", "convert it to 8-bit RGB")
     converted = profiles.to_srgb(np.zeros((1, 1, _bands(space)), np.uint8), space, profile)
+    density = metadata.density(image)
     return StripImage(
         source=source,
         reading=reading,
@@ -206,9 +238,10 @@ def _opened(
         space=space,
         profile=profile,
         notes=converted.notes,
-        density=metadata.density(image),
+        density=density.turned() if density is not None and turned else density,
         metadata=metadata.metadata(image),
         image_format=str(image.format),
+        orientation=orientation,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zlib
 from pathlib import Path
 
@@ -111,13 +112,38 @@ def test_strips_are_what_is_read_whole(kinds, tmp_path, treatment):
         assert np.array_equal(whole(image)[0], rgb), name  # the second pass
 
 
+@pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_strips_are_turned_upright(rgb, alpha, tmp_path, monkeypatch, name, orientation):
+    monkeypatch.setattr(strips, "ROWS", 100)
+    path, exif = tmp_path / name, Image.Exif()
+    exif[274], exif[270] = orientation, "a description"
+    pixels = rgb if name == "a.jpg" else np.dstack([rgb, alpha])
+    Image.fromarray(pixels).save(path, exif=exif, dpi=(100, 300))
+    picture, image = read_image(path), strips.open_strips(path)
+    turned, opacity = whole(image)
+    assert (image.height, image.width) == turned.shape[:2] == picture.rgb.shape[:2]
+    assert np.array_equal(turned, picture.rgb)
+    expected = np.full(turned.shape[:2], 255) if picture.alpha is None else picture.alpha
+    assert np.array_equal(opacity, expected)
+    assert (image.density, image.metadata, image.notes) == (picture.density, picture.metadata, picture.notes)
+    assert np.array_equal(whole(image)[0], turned)  # the second pass
+    assert max(len(strip) for strip, _ in image.strips()) <= 100
+
+
+def test_a_turned_picture_without_room_for_a_temporary_file_is_refused(rgb, tmp_path, monkeypatch):
+    path, exif = tmp_path / "a.jpg", Image.Exif()
+    exif[274] = 6
+    Image.fromarray(rgb).save(path, exif=exif)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(ImageReadError, match="TMPDIR"):
+        whole(strips.open_strips(path))
+
+
 def test_what_is_read_whole_alone_is_refused(rgb, tmp_path):
     color, path = Image.fromarray(rgb), tmp_path / "a"
-    turned = Image.Exif()
-    turned[274] = 6
     odd: list[tuple[str, Image.Image, dict[str, object], str]] = [
         ("JPEG", color.convert("CMYK"), {}, "CMYK"),
-        ("JPEG", color, {"exif": turned}, "orientation 6"),
         ("TIFF", color.convert("LAB"), {}, "gray, RGB or a palette"),
         ("PNG", color, {"save_all": True, "append_images": [color.rotate(180)]}, "an animation"),
         ("WEBP", color, {}, "PNG, JPEG and TIFF"),
