@@ -52,9 +52,11 @@ class GrowingFile:
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
-        """Turns an OSError into an OutputError."""
+        """Turns an OSError of the system into an OutputError."""
         try:
             yield
+        except OutputError:  # which is an OSError, too
+            raise
         except OSError as error:
             raise unwritable(self._path, error) from error
 

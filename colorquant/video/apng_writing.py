@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +30,7 @@ from colorquant.images.png import (
     image_data,
 )
 from colorquant.types import AnyArray, BoolArray, UInt8Array, UInt32Array
+from colorquant.video.animation_writing import AnimationWriter
 from colorquant.video.changes import ONE_PIXEL, Box, bounding_box, rgba_of
 from colorquant.video.frames import ClipInfo, IndexedFrame
 
@@ -101,33 +101,22 @@ class _Pixels:
         return self.rgba.view(np.uint32)[..., 0]
 
 
-class ApngWriter:
-    """Writes an animated PNG; a :class:`colorquant.video.frames.FrameWriter`.
+class ApngWriter(AnimationWriter[_Pixels]):
+    """Writes an animated PNG.
 
-    Two frames are in memory at any time: each is written once the next one is known. Frames that equal the one before
-    lengthen it. The PNG is indexed; once a frame does not fit into the palette of the first one, the frames before are
-    written again, as RGBA. A clip of one frame is a plain PNG.
+    The PNG is indexed; once a frame does not fit into the palette of the first one, the frames before are written
+    again, as RGBA. A clip of one frame is a plain PNG.
     """
 
-    notes: tuple[str, ...] = ()
+    format = "PNG"
 
     def __init__(self, path: Path, staged: StagedFiles, info: ClipInfo) -> None:
-        self._path, self._info = path, info
-        with ExitStack() as closing:
-            try:
-                self._stream: BinaryIO = closing.enter_context(staged.reserve(path).open("w+b"))
-            except OSError as error:
-                raise self._error(error) from error
-            self._closing = closing.pop_all()
+        super().__init__(path, staged, info)
         self._entries: _Entries | None = None  # None: RGBA
-        self._canvas: _Pixels | None = None  # what is seen before the pending frame is drawn
-        self._pending: _Pixels | None = None
-        self._begin = self._end = Fraction(0)  # of the pending frame, and of the last one, in seconds
         self._late = Fraction(0)  # seconds by which the delays so far are too short
         self._frames = self._sequence = 0
 
-    def write(self, frame: IndexedFrame) -> None:
-        """Write the next frame. Raises OutputError."""
+    def _pixels(self, frame: IndexedFrame) -> _Pixels:
         if self._pending is None:
             self._entries = None if frame.painted is not None else _Entries.of(frame)
         pixels = _Pixels.of(frame, self._entries)
@@ -135,34 +124,22 @@ class ApngWriter:
             self._entries = None
         elif self._entries is not None and pixels.labels is None:
             self._become_rgba()
-        if self._pending is None:
-            self._pending, self._begin = pixels, frame.time
-        elif not np.array_equal(pixels.values, self._pending.values):
-            self._draw(self._pending, frame.time - self._begin, animated=True)
-            self._pending, self._begin = pixels, frame.time
-        self._end = frame.time + frame.duration
+        return pixels
 
-    def finish(self) -> None:
-        """Complete the file. Raises OutputError, also where no frame was written."""
-        if self._pending is None:
-            raise OutputError(f"{self._path} is not written: there is no frame")
-        self._draw(self._pending, self._end - self._begin, animated=self._canvas is not None)
+    def _differ(self, pixels: _Pixels, before: _Pixels) -> bool:
+        return not np.array_equal(pixels.values, before.values)
+
+    def _draw(self, pixels: _Pixels, delay: Fraction, *, after: _Pixels | None) -> None:
+        self._draw_frame(pixels, delay, animated=after is not None or self._canvas is not None)
+
+    def _complete(self) -> None:
         self._put(chunk(b"IEND", b""))
         if self._frames > 1:
-            try:
+            with self._reported():
                 self._stream.seek(len(SIGNATURE) + 25)  # behind IHDR
-            except OSError as error:
-                raise self._error(error) from error
             self._put(self._animation_control())
-        self._closing.close()
 
-    def __enter__(self) -> ApngWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
-
-    def _draw(self, pixels: _Pixels, delay: Fraction, *, animated: bool) -> None:
+    def _draw_frame(self, pixels: _Pixels, delay: Fraction, *, animated: bool) -> None:
         """Write the frame that follows the canvas, and make it the canvas."""
         if self._canvas is None:
             self._put(self._header(animated))
@@ -228,18 +205,15 @@ class ApngWriter:
         if self._canvas is None or entries is None:
             return
         late = self._late
-        try:
-            with tempfile.TemporaryFile() as old:
-                self._stream.seek(0)
-                shutil.copyfileobj(self._stream, old)
-                self._stream.seek(0)
-                self._stream.truncate()
-                old.seek(0)
-                self._canvas, self._frames, self._sequence, self._late = None, 0, 0, Fraction(0)
-                for rgba, delay in self._indexed_frames(old, entries):
-                    self._draw(_Pixels(rgba, None), delay, animated=True)
-        except OSError as error:
-            raise error if isinstance(error, OutputError) else self._error(error) from error
+        with self._reported(), tempfile.TemporaryFile() as old:
+            self._stream.seek(0)
+            shutil.copyfileobj(self._stream, old)
+            self._stream.seek(0)
+            self._stream.truncate()
+            old.seek(0)
+            self._canvas, self._frames, self._sequence, self._late = None, 0, 0, Fraction(0)
+            for rgba, delay in self._indexed_frames(old, entries):
+                self._draw_frame(_Pixels(rgba, None), delay, animated=True)
         self._late = late
 
     def _indexed_frames(self, stream: BinaryIO, entries: _Entries) -> Iterator[tuple[UInt8Array, Fraction]]:
@@ -261,12 +235,3 @@ class ApngWriter:
                 seen = seen.copy()
                 seen[box.rows][drawn] = entries.rgba[labels[drawn]]
                 yield seen, delay
-
-    def _put(self, data: bytes) -> None:
-        try:
-            self._stream.write(data)
-        except OSError as error:
-            raise self._error(error) from error
-
-    def _error(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path} cannot be written: {error.strerror or error}; choose another place")

@@ -6,7 +6,6 @@ The layout is that of the GIF89a specification (CompuServe, 1990), with the exte
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +16,12 @@ from colorquant.errors import OutputError
 from colorquant.files import StagedFiles
 from colorquant.images.gif import encode_gif_pixels
 from colorquant.types import AnyArray, BoolArray, UInt8Array
+from colorquant.video.animation_writing import AnimationWriter
 from colorquant.video.changes import ONE_PIXEL, Box, Shown, bounding_box, shown
 from colorquant.video.frames import ClipInfo, IndexedFrame, frames_words
 
 LARGEST_SIDE = 65535  # pixels
 LARGEST_TABLE = 256  # colours
-SHORTEST = 2  # hundredths of a second; browsers show a frame of 0 or 1 for 10 of them
 LONGEST = 65535  # hundredths of a second
 KEEP, ERASE = 1, 2  # disposal: what becomes of a frame before the next one is drawn
 SHORTEST_RUN = 4  # unchanged pixels in a row that are worth a run of transparent ones
@@ -42,39 +41,24 @@ def check_gif(*, width: int, height: int, colors: int, keeps_lightness: bool) ->
         raise OutputError(f"a GIF holds at most {LARGEST_TABLE} colours, not {colors}: use -k 256, or write .png")
 
 
-class GifWriter:
-    """Writes an animated GIF; a :class:`colorquant.video.frames.FrameWriter`.
+class GifWriter(AnimationWriter[Shown]):
+    """Writes an animated GIF.
 
-    Two frames are in memory at any time: each is written once the next one is known. Frames that equal the one before
-    lengthen it. GIF counts time in hundredths of a second. Each frame begins at the nearest of them, so that the times
-    do not drift, and lasts at least two of them, because browsers show shorter frames for ten.
+    GIF counts time in hundredths of a second; browsers show frames of less than two of them for ten.
     """
+
+    format = "GIF"
+    tick = Fraction(1, 100)
+    shortest = 2 * tick
 
     def __init__(self, path: Path, staged: StagedFiles, info: ClipInfo) -> None:
         check_gif(width=info.width, height=info.height, colors=1, keeps_lightness=False)
-        self._path, self._info = path, info
-        with ExitStack() as closing:
-            try:
-                self._stream = closing.enter_context(staged.reserve(path).open("wb"))
-            except OSError as error:
-                raise self._error(error) from error
-            self._closing = closing.pop_all()
+        super().__init__(path, staged, info)
         self._table = np.zeros((0, 3), np.uint8)  # the global colour table
-        self._canvas: Shown | None = None  # what is seen before the pending frame is drawn; None: nothing
-        self._pending: Shown | None = None
-        self._begin = 0  # of the pending frame, in hundredths of a second
-        self._end = Fraction(0)  # of the last frame, in seconds
-        self._dropped = self._partly_transparent = self._replaced = 0
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was changed when the frames were written."""
-        return tuple(self._notes())
+        self._partly_transparent = self._replaced = 0
 
     def _notes(self) -> Iterator[str]:
-        if self._dropped:
-            frames = frames_words(self._dropped, "is", "are")
-            yield f"GIF: {frames} left out, because browsers slow frames under 0.02 seconds down"
+        yield from super()._notes()
         if self._partly_transparent:
             yield (
                 f"GIF: {frames_words(self._partly_transparent, 'has', 'have')} partly transparent pixels; "
@@ -87,57 +71,39 @@ class GifWriter:
                 "the rarest colour of such a frame is replaced by the nearest one (-k 255 avoids it)"
             )
 
-    def write(self, frame: IndexedFrame) -> None:
-        """Write the next frame. Raises OutputError, also where the frame does not fit into a GIF."""
+    def _check(self, frame: IndexedFrame) -> None:
         height, width = frame.labels.shape
         check_gif(width=width, height=height, colors=len(frame.colors), keeps_lightness=frame.painted is not None)
-        begin, self._end = round(frame.time * 100), frame.time + frame.duration
-        if self._pending is not None:
-            begin = max(begin, self._begin + SHORTEST)
-            if begin >= self._end * 100:  # the frames before have used up its time
-                self._dropped += 1
-                return
-        picture, partly = shown(frame)
+
+    def _pixels(self, frame: IndexedFrame) -> Shown:
+        pixels, partly = shown(frame)
         self._partly_transparent += partly
-        if self._pending is None:
-            self._pending, self._begin = picture, begin
-        elif picture.changed(self._pending).any():
-            self._canvas = self._draw(self._pending, begin - self._begin, after=picture)
-            self._pending, self._begin = picture, begin
+        return pixels
 
-    def finish(self) -> None:
-        """Complete the file. Raises OutputError, also where no frame was written."""
-        if self._pending is None:
-            raise OutputError(f"{self._path} is not written: there is no frame")
-        delay = round(self._end * 100) - self._begin
-        self._draw(self._pending, delay if self._canvas is None else max(SHORTEST, delay), after=None)
-        self._put(b";")
-        self._closing.close()
+    def _differ(self, pixels: Shown, before: Shown) -> bool:
+        return bool(pixels.changed(before).any())
 
-    def __enter__(self) -> GifWriter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
-
-    def _draw(self, picture: Shown, delay: int, *, after: Shown | None) -> Shown:
-        """Write the ``picture`` that follows the canvas, and return the canvas on which ``after`` is drawn."""
+    def _draw(self, pixels: Shown, delay: Fraction, *, after: Shown | None) -> None:
         if self._canvas is None:
-            self._put(self._header(picture, animated=after is not None))
+            self._put(self._header(pixels, animated=after is not None))
             box = Box(0, 0, self._info.width, self._info.height)
         else:
-            differ = picture.changed(self._canvas)
+            differ = pixels.changed(self._canvas)
             box = bounding_box(differ) if differ.any() else ONE_PIXEL
-        canvas, disposal = picture, KEEP
-        if after is not None and (uncovered := after.clear & ~picture.clear).any():
+        canvas, disposal = pixels, KEEP
+        if after is not None and (uncovered := after.clear & ~pixels.clear).any():
             box, disposal = box.around(bounding_box(uncovered)), ERASE
-            canvas = picture.erased(box)
-        while delay > LONGEST:  # more than one frame can last
-            self._put(self._image(picture, box, LONGEST, KEEP))
-            delay -= LONGEST
-            self._canvas, box = picture, box if disposal == ERASE else ONE_PIXEL
-        self._put(self._image(picture, box, delay, disposal))
-        return canvas
+            canvas = pixels.erased(box)
+        ticks = int(delay / self.tick)
+        while ticks > LONGEST:  # more than one frame can last
+            self._put(self._image(pixels, box, LONGEST, KEEP))
+            ticks -= LONGEST
+            self._canvas, box = pixels, box if disposal == ERASE else ONE_PIXEL
+        self._put(self._image(pixels, box, ticks, disposal))
+        self._canvas = canvas
+
+    def _complete(self) -> None:
+        self._put(b";")
 
     def _header(self, picture: Shown, *, animated: bool) -> bytes:
         """The header, the global colour table, and how often the animation is played."""
@@ -181,15 +147,6 @@ class GifWriter:
             part = _without_rarest(part)
             found = [encoded for mask in (part.clear,) if (encoded := _encoded(part, mask)) is not None]
         return min(found, key=lambda encoded: len(encoded.data))
-
-    def _put(self, data: bytes) -> None:
-        try:
-            self._stream.write(data)
-        except OSError as error:
-            raise self._error(error) from error
-
-    def _error(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path} cannot be written: {error.strerror or error}; choose another place")
 
 
 class _Encoded(NamedTuple):
