@@ -7,6 +7,7 @@ import logging
 import os
 import pickle
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -59,16 +60,19 @@ class Origin:
 class ClusterExecutor(Executor):
     """Runs calls on the workers of a Dask cluster; each call and its result must be picklable.
 
-    ``threads`` is the number of threads that the workers have together, and no more calls are sent at a time: what has
-    not begun waits here, where it can be cancelled. The call of a worker that died is sent to another one. A call whose
-    workers died several times (the scheduler's ``allowed-failures`` says how often) fails with CrashError, and so does
-    one that is cancelled.
+    ``threads`` is the number of threads that the workers have together, of which at most ``threads_per_host`` are on
+    one machine, and no more calls are sent at a time: what has not begun waits here, where it can be cancelled. The
+    call of a worker that died is sent to another one. A call whose workers died several times (the scheduler's
+    ``allowed-failures`` says how often) fails with CrashError, and so does one that is cancelled.
     """
 
-    def __init__(self, client: Client, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, client: Client) -> None:
+        by_host: Counter[str] = Counter()
+        for address, threads in client.nthreads().items():
+            by_host[address.rpartition(":")[0]] += threads
+        self.threads, self.threads_per_host = by_host.total(), max(by_host.values())
         self._client = client
-        self._pool = ThreadPoolExecutor(threads)
+        self._pool = ThreadPoolExecutor(self.threads)
         self._origin = Origin(__version__, os.getcwd())  # noqa: PTH109  Path.cwd() is the same
         self._lock = Lock()
         self._sent: set[DaskFuture] = set()
@@ -188,7 +192,7 @@ def open_cluster(name: str) -> Iterator[ClusterExecutor]:
     """
     local = LOCAL.fullmatch(name)
     with _quiet(), _connected(name) if local is None else _started(int(local[1])) as client:
-        executor = ClusterExecutor(client, sum(client.nthreads().values()))
+        executor = ClusterExecutor(client)
         try:
             yield executor
         except BaseException:

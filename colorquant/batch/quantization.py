@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from colorquant.batch.command import shared_command
 from colorquant.batch.inputs import STDIN, FoundInputs, Input, find_inputs
+from colorquant.batch.memory import MemoryLimit
 from colorquant.batch.naming import FIELDS, OutputNaming, Plan, check_fields
 from colorquant.batch.outputs import OUTPUTS, OutputPaths, check_kinds
 from colorquant.batch.quantize_job import QuantizeJob
@@ -175,12 +176,14 @@ class QuantizeRequest:
         progress: Progress | None = None,
         trying: Callable[[int], None] | None = None,
         shared: SharedFit | None = None,
+        *,
+        at_once: int = 1,
     ) -> QuantizeJob:
         """The job for each input. It is picklable without ``progress`` and ``trying``.
 
-        ``shared`` is the one palette for all inputs, already fitted.
+        ``shared`` is the one palette for all inputs, already fitted. ``at_once`` inputs are worked on at the same time.
         """
-        return QuantizeJob(self._settings(shared), progress, trying)
+        return QuantizeJob(self._settings(shared), progress, trying, MemoryLimit(self.run.memory, at_once))
 
     def _settings(self, shared: SharedFit | None = None) -> JobOptions:
         return JobOptions(

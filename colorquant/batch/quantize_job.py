@@ -12,6 +12,7 @@ from colorquant import images
 from colorquant.batch.command import command_line
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.making import Made, make
+from colorquant.batch.memory import MemoryLimit
 from colorquant.batch.notes import palette_notes, truecolour_notes, uncounted_alpha
 from colorquant.batch.outputs import OUTPUTS, Files, OutputPaths
 from colorquant.batch.settings import JobOptions
@@ -37,7 +38,8 @@ class FileResult:
 
     ``seconds`` maps each stage to its wall time. ``notes`` are sentences about what was lost or changed; ``warnings``
     are the notes that are shown without ``-v``. ``chosen`` says how ``-k auto`` chose the number of colours.
-    ``larger`` says that nothing was written, since the picture with its ``bytes_out`` is not smaller than the input.
+    ``larger`` says that nothing was written, since the picture with its ``bytes_out`` is not smaller than the input;
+    ``strips`` that the input was read by strips.
     """
 
     quantized: IndexedImage
@@ -49,6 +51,7 @@ class FileResult:
     warnings: tuple[str, ...] = ()
     chosen: ChosenK | None = None
     larger: bool = False
+    strips: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,30 +73,41 @@ class QuantizeJob:
     """Quantizes one input and writes its files: the job of a :func:`colorquant.batch.run.run`.
 
     It is picklable without ``progress``, which is called with each step of each fit, and ``trying``, which is called
-    with each number of colours that ``-k auto`` tries.
+    with each number of colours that ``-k auto`` tries. Inputs that need more than the ``memory`` are read by strips.
     """
 
     settings: JobOptions
     progress: engines.Progress | None = None
     trying: Callable[[int], None] | None = None
+    memory: MemoryLimit = MemoryLimit()  # noqa: RUF009  it is frozen
 
     def __call__(self, item: Input, paths: OutputPaths) -> JobResult:
         """Quantize one input. Raises what :func:`quantize_file` raises."""
         if paths.skip_existing and paths.is_complete(self.settings.options.k):
             return JobResult(records.skipped(item.name, str(paths.image)))
         settings = self.settings.for_input(item)
-        if settings.strips:
-            from colorquant.batch.strips_job import quantize_strips  # a plain run does not need it
-
-            result = quantize_strips(item.source, settings, paths, progress=self.progress)
-        else:
+        result = self._by_strips(item.source, settings, paths)
+        if result is None:
             result = quantize_file(item.source, settings, paths, progress=self.progress, trying=self.trying)
         record = _record(item, paths, settings, result)
+        if result.strips:
+            record["strips"] = True
         png = result.png
         if result.larger:
             record["status"] = "larger"
             png = item.read_bytes() if paths.image is None else None
         return JobResult(record, png, _command(settings, paths))
+
+    def _by_strips(self, source: Path | bytes, settings: JobOptions, paths: OutputPaths) -> FileResult | None:
+        """The result by strips, where the user wants them or memory is too small; None where it is to be read whole."""
+        excess = None if settings.strips else self.memory.excess(source, settings, paths.others)
+        if not settings.strips and excess is None:
+            return None
+        from colorquant.batch.strips_job import quantize_strips, quantize_within  # a plain run does not need it
+
+        if excess is None:
+            return quantize_strips(source, settings, paths, progress=self.progress)
+        return quantize_within(excess, source, settings, paths, progress=self.progress)
 
 
 def _record(item: Input, paths: OutputPaths, settings: JobOptions, result: FileResult) -> FileRecord:

@@ -98,6 +98,12 @@ def most_in_flight(executor: Executor | None, options: RunOptions) -> int:
     return 2 * workers
 
 
+def at_once(executor: Executor | None, options: RunOptions, inputs: int) -> int:
+    """How many of the ``inputs`` are worked on at the same time on one machine."""
+    workers: int = getattr(executor, "threads_per_host", options.jobs)
+    return max(1, min(workers, inputs))
+
+
 def run(
     plan: Iterable[tuple[Input, P]],
     job: Job[P, R],

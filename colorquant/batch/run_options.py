@@ -17,7 +17,8 @@ class RunOptions:
     same time, in threads, or with ``isolate`` in worker processes, where each may take ``timeout`` seconds; or they are
     worked on by the ``cluster`` at this address. With ``fail_fast`` no input is begun after a failure. With ``dry_run``
     names are printed, and nothing is written. ``report`` is a file that gets a line for each input. Existing files are
-    replaced with ``force``; with ``skip_existing`` inputs whose outputs all exist are skipped.
+    replaced with ``force``; with ``skip_existing`` inputs whose outputs all exist are skipped. ``memory`` is in bytes;
+    None means half of what is free.
     """
 
     recursive: bool = False
@@ -30,6 +31,7 @@ class RunOptions:
     report: str | None = None
     force: bool = False
     skip_existing: bool = False
+    memory: int | None = None
 
     @property
     def in_other_processes(self) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from colorquant.batch.memory import Excess
 from colorquant.batch.notes import palette_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantize_job import FileResult
@@ -27,25 +28,46 @@ from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.images.strip_writing import label_map
-from colorquant.images.strips import NotInStripsError, StripImage, open_strips
+from colorquant.images.strips import REMEDY, NotInStripsError, StripImage, has_pyvips, open_strips
 from colorquant.mapping.label_table import MOST_LABELS
 from colorquant.palette.files import alpha_notes
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import Quantized
-from colorquant.shared_palette import FittedPalette, check_sums, counts_alpha, fit_labelled
+from colorquant.shared_palette import FittedPalette, counts_alpha, fit_labelled
 
 KINDS = ("labels", "palette")  # the keys of OUTPUTS whose files are written by strips
 
 
+@dataclass(frozen=True)
+class WholeOnly:
+    """The option ``what`` that needs the whole picture in memory, and the ``remedy``."""
+
+    what: str
+    remedy: str
+
+
 def check_strips(settings: JobOptions, kinds: Iterable[str]) -> None:
     """Raises OptionError for settings, and ``kinds`` of OUTPUTS, that need the whole picture in memory."""
+    found = whole_only(settings, kinds)
+    if found is not None:
+        raise OptionError(
+            f"{found.what} needs the whole picture, of which --strips has only a part: {found.remedy}, or leave out "
+            "--strips"
+        )
+
+
+def whole_only(settings: JobOptions, kinds: Iterable[str]) -> WholeOnly | None:
+    """The first of the settings, and of the ``kinds`` of OUTPUTS, that need the whole picture in memory."""
     options = settings.options
     if not isinstance(options, FitOptions):
-        raise OptionError("--strips is for kmeans and em: use one of them")
-    check_sums(options, "--strips")
+        return WholeOnly("apply", "use kmeans or em")
+    if settings.shared is not None:
+        return WholeOnly("--shared", "leave it out")
+    if engines.ENGINES[options.engine][options.method].per_pixel:
+        return WholeOnly(f"--engine {options.engine}", "use --engine numpy")
     if options.k > MOST_LABELS:
-        raise OptionError(f"--strips has room for {MOST_LABELS:,} colours, not {options.k:,}: use fewer")
+        return WholeOnly(f"-k {options.k}", f"use at most {MOST_LABELS}")
     others = {
         "-k auto": settings.auto,
         "--dither": settings.dithering,
@@ -53,18 +75,48 @@ def check_strips(settings: JobOptions, kinds: Iterable[str]) -> None:
         "--optimize": settings.optimize,
         **{OUTPUTS[kind].flag: True for kind in kinds if kind not in KINDS},
     }
-    for flag, value in others.items():
-        if value:
-            raise OptionError(f"{flag} needs the whole picture, of which --strips has only a part: leave one out")
+    return next((WholeOnly(flag, "leave it out") for flag, value in others.items() if value), None)
+
+
+def quantize_within(
+    excess: Excess,
+    source: Path | bytes,
+    settings: JobOptions,
+    paths: OutputPaths,
+    *,
+    progress: engines.Progress | None = None,
+) -> FileResult | None:
+    """Quantize by strips an image that needs too much memory; None where it cannot be read so, but there is enough.
+
+    Raises ImageReadError where there is not, and what :func:`quantize_strips` raises.
+    """
+    found = whole_only(settings, paths.others)
+    if found is not None:
+        obstacle = f"and {found.what} needs the whole picture: {found.remedy}"
+    elif not has_pyvips():
+        obstacle = f"and to read it by strips pyvips is missing: {REMEDY}"
+    else:
+        try:
+            return quantize_strips(source, settings, paths, progress=progress, note=excess.note)
+        except NotInStripsError as error:
+            obstacle = f"and is not read by strips ({error.what}): {error.remedy}"
+    excess.check_whole(obstacle)
+    return None
 
 
 def quantize_strips(
-    source: Path | bytes, settings: JobOptions, paths: OutputPaths, *, progress: engines.Progress | None = None
+    source: Path | bytes,
+    settings: JobOptions,
+    paths: OutputPaths,
+    *,
+    progress: engines.Progress | None = None,
+    note: str = "read by strips",
 ) -> FileResult:
     """Read an image file in strips, quantize it, and write the files of ``paths``, all of them or none.
 
-    The palette, the labels and the measures are those that :func:`quantize_file` gives. Raises what it raises, and
-    NotInStripsError where the file cannot be read in strips.
+    The palette, the labels and the measures are those that :func:`quantize_file` gives. ``note`` says that the file was
+    read by strips, and why. Raises what :func:`quantize_file` raises, and NotInStripsError where the file cannot be
+    read in strips.
     """
     options, image_path = settings.options, paths.image
     assert isinstance(options, FitOptions), "check_strips() refuses other options"
@@ -104,7 +156,9 @@ def quantize_strips(
             painter.paint(picture, layout, written, labelled)
         bytes_out = staged.sizes()[image_path]
         seconds["write"] = time.perf_counter() - start
-        result = FileResult(quantized, bytes_in=picture.bytes_in, bytes_out=bytes_out, png=None, seconds=seconds)
+        result = FileResult(
+            quantized, bytes_in=picture.bytes_in, bytes_out=bytes_out, png=None, seconds=seconds, strips=True
+        )
         if settings.skip_if_larger and bytes_out >= picture.bytes_in:
             return replace(result, larger=True)
         lost: tuple[str, ...] = ()
@@ -117,7 +171,7 @@ def quantize_strips(
     made = (*palette_notes(quantized), *lost)
     return replace(
         result,
-        notes=(*picture.notes, *dropped, *made),
+        notes=(note, *picture.notes, *dropped, *made),
         warnings=(*picture.warnings, *(dropped if paths.in_place else ()), *made),
     )
 

@@ -21,6 +21,7 @@ from colorquant.cli.groups import (
     option,
 )
 from colorquant.cli.lists import CommaList
+from colorquant.cli.sizes import ByteSize
 
 
 def stack(*decorators: Decorator) -> Decorator:
@@ -111,8 +112,17 @@ strips_option = option(
     READING,
     "--strips",
     is_flag=True,
-    help="Read and write pictures strip by strip, so that they may be larger than memory: PNG, JPEG and TIFF "
-    "(pip install 'colorquant[large]'). Raise --max-pixels for them.",
+    help="Read and write all pictures strip by strip, so that they may be larger than memory: PNG, JPEG and TIFF "
+    "(pip install 'colorquant[large]'). Raise --max-pixels for them. Without it, only pictures that need more than "
+    "--memory are read so.",
+)
+memory_option = option(
+    READING,
+    "--memory",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="Memory for the inputs that are worked on at the same time, such as 4GB or 512MB: pictures that need more are "
+    "read strip by strip.  [default: half of what is free]",
 )
 recursive_option = option(BATCH, "-r", "--recursive", is_flag=True, help="Also read the sub-folders of folders.")
 jobs_option = option(
@@ -329,6 +339,7 @@ def run_options(*options: Decorator) -> Decorator:
 
 
 batch_options = run_options(
+    memory_option,
     recursive_option,
     jobs_option,
     option(BATCH, "--in-place", is_flag=True, help="Replace each input, which must be a .png file, by its picture."),

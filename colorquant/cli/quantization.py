@@ -80,7 +80,7 @@ def run_quantization(
                     shared = _fit_shared(request, first, console, command)
                 loaded = first.second_pass(fitted=shared is not None)
             progress, trying = (None, None) if run.in_other_processes else (console.show_progress, console.show_trial)
-            job = request.job(progress, trying, shared)
+            job = request.job(progress, trying, shared, at_once=batch.at_once(executor, run, len(plan)))
             summary.collect(batch.run(loaded, job, executor, in_flight=in_flight, fail_fast=run.fail_fast), len(plan))
     if summary.failures:
         raise click.exceptions.Exit(1)

@@ -70,6 +70,7 @@ class FileRecord(TypedDict, total=False):
     protect: str
     weights: str
     dither: DitherRecord
+    strips: bool
     notes: list[str]
     warnings: list[str]
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorquant.batch import memory
+from colorquant.cli.sizes import ByteSize
 from colorquant.images import strips
 
 FITS = {
@@ -24,7 +26,7 @@ FITS = {
     "em in gray": ("em", "-k", "2", "--space", "gray"),
     "em by the nearest mean": ("em", "-k", "4", "--assign", "nearest-l1"),
 }
-DIFFERENT = ("output", "seconds", "bytes_out")
+DIFFERENT = ("output", "seconds", "bytes_out", "strips", "notes")
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,11 @@ def both(run, path: Path, words: tuple[str, ...], *, png: bool = False) -> None:
         assert result.exit_code == 0, result.output
         records.append(json.loads(result.stdout))
         pictures.append(Path(records[-1]["output"]))
+    notes = records[1]["notes"]
+    assert records[1]["strips"] is True
+    assert "strips" not in records[0]
+    assert notes[0].startswith("read by strips")
+    assert notes[1:] == records[0]["notes"]
     whole, by_strips = ({key: value for key, value in record.items() if key not in DIFFERENT} for record in records)
     assert whole == by_strips
     if png:
@@ -200,3 +207,105 @@ def test_nothing_is_written_if_it_would_be_larger(run, photo, tmp_path):
     result = run("kmeans", str(path), "--strips", "--skip-if-larger", "--json")
     assert json.loads(result.stdout)["status"] == "larger"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["photo.png", "small.png"]
+
+
+@pytest.fixture
+def large(photo):
+    """The photograph, with the flags by which it needs more memory than there is for it."""
+    return str(photo), "--memory", "100MB"
+
+
+def test_a_picture_that_needs_more_than_memory_is_read_by_strips(run, large, tmp_path):
+    for folder, words in (("whole", large[:1]), ("strips", large)):
+        flags = ("-o", str(tmp_path / folder), "--labels", "png", "--palette-out", str(tmp_path / folder / "p.json"))
+        result = run("kmeans", "-k", "16", *words, *flags, "-v", "--report", str(tmp_path / f"{folder}.jsonl"))
+        assert result.exit_code == 0
+        assert ("note: read by strips: otherwise it needs about 100 MB" in result.stderr) == (folder == "strips")
+    records = [json.loads((tmp_path / f"{folder}.jsonl").read_text()) for folder in ("whole", "strips")]
+    assert [record.get("strips") for record in records] == [None, True]
+    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert names == ["p.json", "photo-kmeans16-labels.png", "photo-kmeans16.png"]
+    for name in names:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "strips" / name).read_bytes()
+
+
+def test_only_the_pictures_that_need_more_are_read_by_strips(run, photo, tmp_path):
+    Image.open(photo).resize((20, 10)).save(tmp_path / "small.png")
+    words = ("kmeans", str(photo), str(tmp_path / "small.png"), "-k", "3", "-o", str(tmp_path / "out"), "--json")
+    for size, jobs, first in (("100.01MB", "1", True), ("200.01MB", "2", True), ("200.01MB", "1", None)):
+        result = run(*words, "--memory", size, "-j", jobs, "-f")
+        assert [json.loads(line).get("strips") for line in result.stdout.splitlines()] == [first, None]
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("--html", "page.html"), "and --html needs the whole picture: leave it out"),
+        (("--dither", "bayer4"), "and --dither needs the whole picture"),
+        (("--engine", "opencv"), "use --engine numpy"),
+        (("-k", "20000"), "use at most 16384"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_above_the_limit_what_needs_the_whole_picture_is_refused(run, large, words, remedy):
+    result = run("kmeans", *large, *words)
+    assert result.exit_code == 1
+    assert remedy in result.stderr
+    assert "more than the 100 MB of --memory" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_above_the_limit_a_format_that_has_no_strips_is_refused(run, photo, tmp_path):
+    Image.open(photo).save(tmp_path / "a.bmp")
+    words = ("kmeans", str(tmp_path / "a.bmp"), "-k", "4", "-o", str(tmp_path / "out"))
+    result = run(*words, "--memory", "100MB")
+    assert result.exit_code == 1
+    assert "not read by strips (a format other than PNG" in result.stderr
+    assert not (tmp_path / "out").exists()
+    result = run(*words, "--memory", "1GB")
+    assert result.exit_code == 0
+
+
+def test_above_the_limit_pyvips_is_asked_for_where_it_is_missing(run, large, monkeypatch):
+    monkeypatch.setattr(strips, "find_spec", lambda name: None)
+    result = run("kmeans", *large)
+    assert result.exit_code == 1
+    assert "pip install 'colorquant[large]', or allow more with --memory" in result.stderr
+
+
+def test_above_half_of_what_is_free_other_formats_are_still_read_whole(run, photo, tmp_path, monkeypatch):
+    Image.open(photo).save(tmp_path / "a.bmp")
+    monkeypatch.setattr(memory, "SMALL", 0)
+    for free, code in ((150_000_000, 0), (90_000_000, 1)):
+        monkeypatch.setattr(memory, "free_memory", lambda free=free: free)
+        result = run("kmeans", str(tmp_path / "a.bmp"), "-f", "--json")
+        assert result.exit_code == code
+        assert "strips" not in json.loads(result.stdout)
+        result = run("kmeans", str(photo), "-f", "--json")
+        assert json.loads(result.stdout)["strips"] is True
+
+
+def test_a_damaged_strip_of_a_picture_that_needs_more_than_memory_leaves_nothing(run, large, tmp_path):
+    path = Path(large[0])
+    data = bytearray(path.read_bytes())
+    data[len(data) * 3 // 4] ^= 255
+    path.write_bytes(data)
+    result = run("kmeans", *large, "-o", str(tmp_path / "out"), "--labels", "npy")
+    assert result.exit_code == 1
+    assert "damaged" in result.stderr
+    assert not [file for file in tmp_path.rglob("*") if file != path and file.is_file()]
+
+
+@pytest.mark.parametrize("size", ["much", "0", "-1MB", "4 XB", ""])
+def test_sizes_that_are_none(run, photo, size):
+    result = run("kmeans", str(photo), "--memory", size)
+    assert result.exit_code == 2
+    assert "write it like 512MB or 4GB" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("1000", 1000), ("512MB", 512_000_000), ("4g", 4_000_000_000), ("1.5 GiB", 3 << 29), ("0.5k", 500), (7, 7)],
+)
+def test_sizes(text, size):
+    assert ByteSize().convert(text, None, None) == size
