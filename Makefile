@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_SECONDS := 60
-# The tests start the program hundreds of times: bytecode helps, also where PYTHONDONTWRITEBYTECODE is set.
+# The tests start the program hundreds of times, and every worker loads them all: bytecode helps, also where
+# PYTHONDONTWRITEBYTECODE is set.
 COMPILE := $(BIN)/python -m compileall -q colorquant
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: demo demo-video test test-slow fuzz lint format bench bench-full bench-setup samples clean
@@ -20,11 +22,11 @@ demo-video: $(VENV)/installed-video  ## segment the sample clip, as a video and 
 
 test: lint  ## lint, then all tests but the slow ones
 	@$(COMPILE)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(VENV)/installed-dev  ## the slow tests: killed runs, labs, the README in a shell, every engine with every space
 	@$(COMPILE)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 fuzz: $(VENV)/installed-dev  ## the program on broken files for FUZZ_SECONDS; needs Linux
 	@$(COMPILE)
