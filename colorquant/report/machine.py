@@ -52,8 +52,13 @@ class Machine:
         opencv = "" if self.opencv_threads is None else f", OpenCV's threads {self.opencv_threads}"
         return (
             f"{self.processor}, cores {self.cores}, BLAS threads {self.blas_threads} ({self.blas}){opencv}; "
-            + ", ".join(f"{name} {version}" for name, version in self.versions.items())
+            f"{self.version_words}"
         )
+
+    @property
+    def version_words(self) -> str:
+        """The versions on one line."""
+        return ", ".join(f"{name} {version}" for name, version in self.versions.items())
 
 
 def _cores() -> int:

@@ -31,7 +31,7 @@ def clip_page(clip: QuantizedClip | BackgroundClip, preview: ClipPreview) -> byt
         speeds=SPEEDS,
         strip=strip,
         command=printable(clip.command),
-        versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
+        versions=Machine.this().version_words,
     )
 
 

@@ -84,7 +84,7 @@ def comparison_page(
         command=printable(command),
         options=[(flag, printable(value)) for flag, value in options],
         notes=[printable(note) for note in notes],
-        versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
+        versions=Machine.this().version_words,
     )
 
 

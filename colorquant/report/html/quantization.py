@@ -53,7 +53,7 @@ def quantization_page(file: IndexedFile) -> bytes:
         metrics=_metrics(file),
         command=printable(file.command),
         options=_options(file),
-        versions=", ".join(f"{library} {number}" for library, number in Machine.this().versions.items()),
+        versions=Machine.this().version_words,
         notes=_notes(content),
     )
 
