@@ -15,7 +15,7 @@ from colorquant.images import SUFFIXES
 STDIN = "-"
 EARLIER_OUTPUT = re.compile(  # group 1 is the stem of the input
     r"(.+)-(?:(?:(?:kmeans|em)(?:\d+|auto)|apply)(?:-labels|-posteriors-\d+|-mask-\d+)?"
-    r"|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)\.png",
+    r"|(?:kmeans|em|quantizer)\d+-[a-z-]+|compare)(?:\.png|(?<=-labels)\.tiff)",
     re.DOTALL,
 )
 

@@ -111,7 +111,7 @@ def _html(file: IndexedFile, path: Path) -> Files:
 
 
 OUTPUTS: dict[str, OutputKind] = {
-    "labels": OutputKind("--labels", _labels, (".png", ".npy"), beside=True),
+    "labels": OutputKind("--labels", _labels, (".png", ".npy", ".tiff"), beside=True),
     "posteriors": OutputKind(
         "--posteriors", _of_a_fit(_posteriors), (".npy", ".png"), (".png",), beside=True, methods=("em",)
     ),

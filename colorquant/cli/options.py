@@ -192,7 +192,7 @@ _label_options = stack(
     option(
         OUTPUT,
         "--labels",
-        type=click.Choice(["png", "npy"]),
+        type=click.Choice(["png", "npy", "tiff"]),
         help="Write the label of every pixel, as {output stem}-labels.",
     ),
     option(

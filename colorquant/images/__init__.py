@@ -91,8 +91,8 @@ def to_pil(data: bytes) -> Image.Image:
 
 
 def read_label_map(path: Path | str, reading: Reading = Reading()) -> npt.NDArray[np.int64]:  # noqa: B008  it is frozen
-    """Read an indexed or gray PNG as labels (h, w), its indices or levels. Raises ImageReadError for other files."""
-    labels, _ = decode(path, ("PNG",), reading, _to_labels)
+    """Read an indexed or gray PNG or TIFF as labels (h, w), its indices or levels. Raises ImageReadError for others."""
+    labels, _ = decode(path, ("PNG", "TIFF"), reading, _to_labels)
     return labels
 
 

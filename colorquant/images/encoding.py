@@ -203,17 +203,33 @@ def _png(image: Image.Image, chunks: bytes = b"") -> bytes:
 def encode_label_map(labels: npt.NDArray[Any], k: int, kind: str) -> bytes:
     """Encode labels (h, w), where ``k`` stands for a fully transparent pixel, as a file for other programs.
 
-    ``kind`` ``png`` is a gray PNG of 8 bits where ``k`` labels fit, else of 16; fully transparent pixels have the
-    highest value of the type. ``npy`` is int32, in which they have -1. Raises OutputError where 16 bits are too few.
+    ``kind`` ``png`` and ``tiff`` are gray, of 8 bits where ``k`` labels fit, else of 16; fully transparent pixels have
+    the highest value of the type, which a TIFF says to be no data. ``npy`` is int32, in which they have -1. Raises
+    OutputError where 16 bits are too few.
     """
     transparent = labels == k
     if kind == "npy":
         return encode_npy(np.where(transparent, np.int32(-1), labels.astype(np.int32)))
-    values = k + bool(transparent.any())
+    hidden = bool(transparent.any())
+    dtype = label_levels(k, transparent=hidden)
+    highest = int(np.iinfo(dtype).max)
+    levels: npt.NDArray[np.uint8 | np.uint16] = np.where(transparent, highest, labels).astype(dtype)
+    if kind == "png":
+        return encode_grayscale(levels)
+    from colorquant.images.tiff import encode_tiled  # a plain run does not need it
+
+    return encode_tiled(levels, highest if hidden else None)
+
+
+def label_levels(k: int, *, transparent: bool) -> type[np.uint8 | np.uint16]:
+    """The type that holds ``k`` labels, and one more value where some pixels are ``transparent``.
+
+    Raises OutputError where 16 bits are too few.
+    """
+    values = k + transparent
     if values > 65536:
-        raise OutputError(f"a label PNG has no room for {k} labels beside transparency: use --labels npy")
-    dtype = np.uint8 if values <= 256 else np.uint16
-    return encode_grayscale(np.where(transparent, np.iinfo(dtype).max, labels).astype(dtype))
+        raise OutputError(f"16 bits have no room for {k} labels beside transparency: use --labels npy")
+    return np.uint8 if values <= 256 else np.uint16
 
 
 def encode_gray(levels: npt.NDArray[Any]) -> bytes:

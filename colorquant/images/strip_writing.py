@@ -1,4 +1,4 @@
-"""Write PNG files and arrays strip by strip, so that no more than a strip of the picture is in memory."""
+"""Write PNG and TIFF files and arrays strip by strip, so that no more than a strip of the picture is in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import numpy as np
 from colorquant.errors import OutputError
 from colorquant.files import unwritable
 from colorquant.images import png
+from colorquant.images.encoding import label_levels
 from colorquant.images.filtering import FilteredRows
+from colorquant.images.tiff import TileEncoder
 from colorquant.types import AnyArray, UInt8Array
 
 LARGEST_CHUNK = 1 << 30  # bytes of pixels in one chunk; the length of a chunk has 31 bits
@@ -148,6 +150,31 @@ class ArrayStrips(GrowingFile):
             self._stream.close()
 
 
+class TiffStrips(GrowingFile):
+    """Writes a TIFF in tiles; ``convert`` makes of the rows that are written those that the ``encoder`` takes."""
+
+    def __init__(
+        self, path: Path, temporary: Path, encoder: TileEncoder, convert: Callable[[AnyArray], AnyArray]
+    ) -> None:
+        super().__init__(path, temporary)
+        self._encoder, self._convert = encoder, convert
+        with self._reported():
+            self._stream.write(bytes(encoder.head_size))  # it is known at the end
+
+    def write(self, rows: AnyArray) -> None:
+        """Append the next rows. Raises OutputError."""
+        data = self._encoder.add(self._convert(rows))
+        with self._reported():
+            self._stream.write(data)
+
+    def finish(self) -> None:
+        """Write the start of the file. Raises OutputError."""
+        with self._reported():
+            self._stream.seek(0)
+            self._stream.write(self._encoder.head())
+            self._stream.close()
+
+
 def indexed_png(
     path: Path,
     temporary: Path,
@@ -185,7 +212,7 @@ def truecolour_png(
 
 
 def label_map(path: Path, temporary: Path, shape: tuple[int, int], k: int, *, transparent: bool) -> StripWriter:
-    """The writer of a label map, a .npy or a .png; it is given rows of labels (n, w), ``k`` where none is visible.
+    """The writer of a label map, a .npy, .png or .tiff; it is given rows of labels (n, w), ``k`` where none is visible.
 
     ``transparent`` says whether there are such pixels. The files are those of
     :func:`colorquant.images.encoding.encode_label_map`. Raises OutputError where 16 bits are too few.
@@ -195,11 +222,15 @@ def label_map(path: Path, temporary: Path, shape: tuple[int, int], k: int, *, tr
         return ArrayStrips(
             path, temporary, shape, lambda rows: np.where(rows == k, np.int32(-1), rows.astype(np.int32))
         )
-    if k + transparent > 65536:
-        raise OutputError(f"a label PNG has no room for {k} labels beside transparency: use --labels npy")
-    dtype = np.uint8 if k + transparent <= 256 else np.uint16
-    highest = np.iinfo(dtype).max
+    dtype = label_levels(k, transparent=transparent)
+    highest = int(np.iinfo(dtype).max)
+
+    def levels(rows: AnyArray) -> AnyArray:
+        return np.where(rows == k, highest, rows).astype(dtype)
+
+    if path.suffix == ".tiff":
+        return TiffStrips(path, temporary, TileEncoder(height, width, dtype, highest if transparent else None), levels)
     bits = 8 * dtype().itemsize
-    encoder = png.RowCompressor(height, width, bits=bits, values=int(highest) + 1 if transparent else k)
+    encoder = png.RowCompressor(height, width, bits=bits, values=highest + 1 if transparent else k)
     start = png.header(width, height, bits, png.GRAYSCALE)
-    return PngStrips(path, temporary, start, encoder, lambda rows: np.where(rows == k, highest, rows).astype(dtype))
+    return PngStrips(path, temporary, start, encoder, levels)

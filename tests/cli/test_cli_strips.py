@@ -103,14 +103,15 @@ def test_locked_colours_without_pixels_are_left_out_of_a_picture_with_alpha_as_i
     both(run, path, ("kmeans", "-k", "5", "--lock", "#ff00ff,#808080"), png=True)
 
 
-def test_label_png_and_metadata_are_those_of_the_whole(run, thumbnail, tmp_path):
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_label_files_and_metadata_are_those_of_the_whole(run, thumbnail, tmp_path, kind):
     path = tmp_path / "a.jpg"
     Image.fromarray(thumbnail).save(path, comment=b"a comment", dpi=(200, 200))
     for folder, extra in (("whole", ()), ("strips", ("--strips",))):
-        words = ("kmeans", "-k", "5", path, "-o", tmp_path / folder, "--labels", "png", "--keep-metadata", *extra)
+        words = ("kmeans", "-k", "5", path, "-o", tmp_path / folder, "--labels", kind, "--keep-metadata", *extra)
         assert run(*map(str, words)).exit_code == 0
     names = sorted(file.name for file in (tmp_path / "whole").iterdir())
-    assert names == ["a-kmeans5-labels.png", "a-kmeans5.png"]
+    assert names == [f"a-kmeans5-labels.{kind}", "a-kmeans5.png"]
     for name in names:
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "strips" / name).read_bytes()
 

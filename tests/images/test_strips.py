@@ -222,7 +222,7 @@ def test_indexed_png_by_strips_has_the_bytes_of_the_whole(tmp_path, step, k, tra
 
 @pytest.mark.parametrize("k", [3, 300])
 @pytest.mark.parametrize("transparent", [False, True])
-@pytest.mark.parametrize("suffix", ["png", "npy"])
+@pytest.mark.parametrize("suffix", ["png", "npy", "tiff"])
 def test_label_maps_by_strips_have_the_bytes_of_the_whole(tmp_path, k, transparent, suffix):
     path, temporary = tmp_path / f"a.{suffix}", tmp_path / "b"
     labels = np.random.default_rng(k).integers(0, k + transparent, (301, 23)).astype(np.uint16)
