@@ -9,7 +9,7 @@ import numpy as np
 
 from colorquant.color.histogram import FULL, ColorHistogram
 from colorquant.color.rgba import OPAQUE
-from colorquant.color.visible import VisiblePixels
+from colorquant.color.visible import VisiblePixels, visible_mask
 from colorquant.errors import OptionError
 from colorquant.types import AnyArray, BoolArray, Int32Array, UInt8Array
 
@@ -47,7 +47,10 @@ class CountedImage:
     @cached_property
     def histogram(self) -> ColorHistogram:
         """The distinct colours of the visible pixels, weighed by importance where there is any difference in it."""
-        histogram = ColorHistogram.count(self.visible.rgb, self.visible.alpha)
+        if self.partly_transparent:
+            histogram = ColorHistogram.count(self.rgb, self.alpha)  # without a copy of the visible pixels
+        else:
+            histogram = ColorHistogram.count(self.visible.rgb)
         if self.importance is None or int(self.importance.min()) == FULL:
             return histogram
         return histogram.weighed(self.of_visible(self.importance), self.visible.rgb, self.visible.alpha)
@@ -58,7 +61,7 @@ class CountedImage:
         rows = np.arange(len(self.histogram), dtype=np.int32)
         return self.spread(rows, transparent=len(self.histogram))
 
-    @property
+    @cached_property
     def partly_transparent(self) -> bool:
         """Whether some pixel is neither opaque nor fully transparent."""
         return self.alpha is not None and bool(np.any((self.alpha > 0) & (self.alpha < OPAQUE)))
@@ -73,10 +76,10 @@ class CountedImage:
         """The same image with a histogram of colour and alpha together."""
         return CountedRgba(self.rgb, self.alpha, self.importance)
 
-    @property
+    @cached_property
     def mask(self) -> BoolArray | None:
         """Which pixels are visible, (h, w) bool; None for all."""
-        return self.visible.mask
+        return visible_mask(self.alpha)
 
     def of_visible(self, values: AnyArray) -> AnyArray:
         """The rows (n, …) of ``values`` (h, w, …) that belong to visible pixels, in picture order."""
@@ -126,7 +129,7 @@ class CountedRgba(CountedImage):
         """The image itself."""
         return self
 
-    @property
+    @cached_property
     def mask(self) -> BoolArray | None:
         """None: every pixel counts."""
         return None

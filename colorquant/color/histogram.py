@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from colorquant.blocks import blocks
-from colorquant.color import strip_counting
 from colorquant.color.packing import morton_codes, morton_colors, morton_order, pack, unpack
 from colorquant.color.rgba import OPAQUE, rgba_grid
+from colorquant.color.rgba_counting import count_rgba, spread_rgba
 from colorquant.color.strip_counting import COLORS, alpha_sums, compact, count_colors, count_with_alpha, starts_of_runs
 from colorquant.errors import OptionError
 from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array
 
-SEARCHED = 1 << 20  # pixels whose rows are searched at a time: more are found faster, and take more memory
 FULL = 255  # the greatest importance of a pixel
 
 
@@ -66,10 +65,11 @@ class ColorHistogram:
 
     ``colors`` (n, 3) uint8 without repetition; ``stored`` (n,) are the pixel counts, each at least 1, which are kept in
     the smallest integer type that holds them, and read as :attr:`counts`. The colours are in Morton
-    order (the bits of r, g and b interleaved): every cell of an octree over them is a run of rows. ``alpha`` (n,) int64
-    is the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. ``importance`` (n,)
-    int64 is the sum of alpha times importance, from 0 to 255, over them (of importance where ``alpha`` is None); None
-    where all matter alike. All are integers, so that a sum of histograms is the same in any order.
+    order (the bits of r, g and b interleaved): every cell of an octree over them is a run of rows. ``alpha`` (n,) is
+    the sum of the alpha of each colour's pixels, each at least 1; None where all are opaque. ``importance`` (n,) is the
+    sum of alpha times importance, from 0 to 255, over them (of importance where ``alpha`` is None); None where all
+    matter alike. All are integers, so that a sum of histograms is the same in any order, and kept in the smallest type
+    that holds them.
 
     Where colour and alpha are counted together, ``colors`` is (n, 4) uint8, fully transparent pixels are one row of
     zeros, ``alpha`` is None, and each pixel weighs 1.
@@ -77,11 +77,14 @@ class ColorHistogram:
 
     colors: UInt8Array
     stored: AnyArray
-    alpha: IntArray | None = None
-    importance: IntArray | None = None
+    alpha: AnyArray | None = None
+    importance: AnyArray | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stored", compact(self.stored))
+        for name in ("stored", "alpha", "importance"):
+            values = getattr(self, name)
+            if values is not None:
+                object.__setattr__(self, name, compact(values))
 
     @property
     def counts(self) -> IntArray:
@@ -90,16 +93,21 @@ class ColorHistogram:
 
     @classmethod
     def count(cls, rgb: UInt8Array, alpha: UInt8Array | None = None) -> ColorHistogram:
-        """Count the colours of pixels (…, 3) uint8, with ``alpha`` (n,) uint8 from 1 where some are not opaque."""
+        """Count the colours of pixels (…, 3) uint8, with ``alpha`` (…) uint8 where some are not opaque.
+
+        Those of alpha 0 do not count.
+        """
         flat = rgb.reshape(-1, 3)
-        return cls(*(count_colors(flat) if alpha is None or not len(alpha) else count_with_alpha(flat, alpha)))
+        if alpha is None or not alpha.size:
+            return cls(*count_colors(flat))
+        return cls(*count_with_alpha(flat, alpha.reshape(-1)))
 
     @classmethod
     def count_rgba(cls, rgb: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
         """Count the pairs of colour and alpha of pixels (…, 3) uint8 with ``alpha`` (…) uint8."""
-        flat, flat_alpha = rgb.reshape(-1, 3), alpha.reshape(-1)
-        parts = [_count_rgba_strip(flat[rows], flat_alpha[rows]) for rows in blocks(len(flat), strip_counting.STRIP)]
-        return _sum_rgba(parts or [cls(np.empty((0, 4), np.uint8), np.empty(0, np.int64))])
+        if not alpha.size:
+            return cls(np.empty((0, 4), np.uint8), np.empty(0, np.int64))
+        return cls(*count_rgba(rgb.reshape(-1, 3), alpha.reshape(-1)))
 
     @property
     def has_alpha(self) -> bool:
@@ -124,7 +132,7 @@ class ColorHistogram:
 
     def integer_weights_of(self, rows: slice | IntArray) -> IntArray:
         """The :attr:`integer_weights` of some ``rows``, int64."""
-        return self.stored[rows].astype(np.int64) if self.alpha is None else self.alpha[rows]
+        return (self.stored if self.alpha is None else self.alpha)[rows].astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -199,7 +207,7 @@ class ColorHistogram:
     @property
     def integer_weights(self) -> IntArray:
         """The exact weight of each colour (n,) int64, in units of 1 / :attr:`weight_scale` of an opaque pixel."""
-        return self.counts if self.alpha is None else self.alpha
+        return self.counts if self.alpha is None else self.alpha.astype(np.int64)
 
     @property
     def weight_scale(self) -> int:
@@ -212,7 +220,7 @@ class ColorHistogram:
 
         It is the pixels' importance times their alpha, or :attr:`integer_weights` where all matter alike.
         """
-        return self.integer_weights if self.importance is None else self.importance
+        return self.stored_weights.astype(np.int64)
 
     @property
     def fit_scale(self) -> int:
@@ -260,46 +268,10 @@ class ColorHistogram:
         """For each pixel the entry of ``values`` (n,) of its row, (h, w).
 
         ``rgb`` (h, w, 3) and ``alpha`` (h, w) are uint8. Every pixel must have
-        been counted with its alpha. Opaque pixels look theirs up in a table, others by bisection.
+        been counted with its alpha.
         """
-        keys = pack(self.colors)
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        opaque = (keys & np.uint32(255)) == OPAQUE
-        table = np.zeros(1 << 24, values.dtype)
-        table[keys[opaque] >> np.uint32(8)] = values[order[opaque]]
-        keys, others = keys[~opaque], values[order[~opaque]]
-        out = np.empty(alpha.size, values.dtype)
-        flat, flat_alpha = rgb.reshape(-1, 3), alpha.reshape(-1)
-        for rows in blocks(len(flat), SEARCHED):
-            wanted = pack_rgba(flat[rows], flat_alpha[rows])
-            part = table[wanted >> np.uint32(8)]
-            partly = np.flatnonzero(flat_alpha[rows] < OPAQUE)
-            if len(partly):
-                part[partly] = others[_positions(keys, wanted[partly])]
-            out[rows] = part
+        out = spread_rgba(self.colors, values, rgb.reshape(-1, 3), alpha.reshape(-1))
         return out.reshape(alpha.shape)
-
-
-def _positions(keys: UInt32Array, wanted: UInt32Array) -> IntArray:
-    """The positions (m,) of the ``wanted`` (m,) among ``keys`` (n,), ascending. Sorted ones are found faster."""
-    keyed = wanted.astype(np.uint64) << np.uint64(32) | np.arange(len(wanted), dtype=np.uint64)
-    keyed.sort()
-    ascending = (keyed >> np.uint64(32)).astype(np.uint32)
-    starts = starts_of_runs(ascending)
-    found = np.repeat(np.searchsorted(keys, ascending[starts]), np.diff(starts, append=len(ascending)))
-    positions = np.empty(len(wanted), np.int64)
-    positions[(keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)] = found
-    return positions
-
-
-def pack_rgba(rgb: UInt8Array, alpha: UInt8Array) -> UInt32Array:
-    """Pixels (n, 3) uint8 with alpha (n,) uint8 as keys (n,) of :func:`pack`; 0 where they are fully transparent."""
-    keys = pack(rgb)
-    keys <<= np.uint32(8)
-    keys |= alpha
-    keys[alpha == 0] = 0
-    return keys
 
 
 def _sums(index: IntArray, values: IntArray, n: int) -> IntArray:
@@ -307,14 +279,6 @@ def _sums(index: IntArray, values: IntArray, n: int) -> IntArray:
     sums = np.zeros(n, np.int64)
     np.add.at(sums, index, values)
     return sums
-
-
-def _count_rgba_strip(pixels: UInt8Array, alpha: UInt8Array) -> ColorHistogram:
-    """The pairs of colour and alpha of pixels (n, 3), in no particular order."""
-    keys = pack_rgba(pixels, alpha)
-    keys.sort()
-    starts = starts_of_runs(keys)
-    return ColorHistogram(unpack(keys[starts], 4), np.diff(starts, append=len(keys)))
 
 
 def _sum_rgba(parts: Sequence[ColorHistogram]) -> ColorHistogram:

@@ -16,7 +16,7 @@ PartialCounts = tuple[UInt32Array, IntArray, IntArray]
 COLORS = 1 << 24
 SCANNED = 1 << 21  # entries of the table that are read at a time
 STRIP = 1 << 22  # pixels that are counted by one sort; more of them are sorted strip by strip
-ALPHA_STRIP = 1 << 22  # pixels counted at a time where each has an alpha, which takes three times the memory
+TABLE_STRIP = 1 << 20  # pixels that are sorted before they are added in a table
 
 
 def starts_of_runs(ascending: AnyArray) -> IntArray:
@@ -25,11 +25,11 @@ def starts_of_runs(ascending: AnyArray) -> IntArray:
     return np.concatenate([first, np.flatnonzero(ascending[1:] != ascending[:-1]) + 1])
 
 
-def alpha_sums(keys: UInt64Array, starts: IntArray) -> IntArray:
+def alpha_sums(keys: UInt32Array | UInt64Array, starts: IntArray) -> IntArray:
     """The sums of the lowest eight bits of the keys (n,), one for each run."""
     if not len(starts):
         return np.empty(0, np.int64)
-    sums: IntArray = np.add.reduceat((keys & np.uint64(255)).astype(np.int64), starts)
+    sums: IntArray = np.add.reduceat(keys.astype(np.uint8).astype(np.int64), starts)
     return sums
 
 
@@ -61,58 +61,72 @@ def count_colors(pixels: UInt8Array) -> tuple[UInt8Array, AnyArray]:
     strip by strip, and the counts of the strips are added in a table, whose memory does not grow with the colours.
     """
     if len(pixels) > STRIP:
-        return _count_in_table(pixels)
+        colors, (counts,) = _from_tables(*_count_in_table(pixels))
+        return colors, counts
     codes, counts = _count_strip(pixels)
     order = morton_order(codes)
     return morton_colors(codes[order]), counts[order]
 
 
-def _count_in_table(pixels: UInt8Array) -> tuple[UInt8Array, AnyArray]:
-    """The same, by a table of the counts of all colours by their Morton codes."""
+def _count_in_table(pixels: UInt8Array) -> tuple[AnyArray]:
+    """A table of the counts of all colours by their Morton codes."""
     table: AnyArray = np.zeros(COLORS, np.uint32 if len(pixels) < 1 << 32 else np.int64)
-    for rows in blocks(len(pixels), STRIP):
+    for rows in blocks(len(pixels), TABLE_STRIP):
         codes, counts = _count_strip(pixels[rows])
         table[codes] = table[codes] + counts.astype(table.dtype)
-    colors = np.empty((int(np.count_nonzero(table)), 3), np.uint8)
-    numbers = np.empty(len(colors), smallest_type(int(table.max())))
+    return (table,)
+
+
+def _from_tables(counts: AnyArray, *others: AnyArray) -> tuple[UInt8Array, list[AnyArray]]:
+    """The colours (m, 3) with a count, and the entries (m,) of all tables for them, of their smallest types."""
+    tables = (counts, *others)
+    colors = np.empty((int(np.count_nonzero(counts)), 3), np.uint8)
+    columns = [np.empty(len(colors), smallest_type(int(table.max()))) for table in tables]
     end = 0
     for part in blocks(COLORS, SCANNED):
-        found = np.flatnonzero(table[part])
+        found = np.flatnonzero(counts[part])
         start, end = end, end + len(found)
-        numbers[start:end] = table[part][found]
+        for column, table in zip(columns, tables, strict=True):
+            column[start:end] = table[part][found]
         colors[start:end] = morton_colors((found + part.start).astype(np.uint32))
-    return colors, numbers
+    return colors, columns
 
 
-def count_with_alpha(pixels: UInt8Array, alpha: UInt8Array) -> tuple[UInt8Array, IntArray, IntArray]:
+def count_with_alpha(pixels: UInt8Array, alpha: UInt8Array) -> tuple[UInt8Array, AnyArray, AnyArray]:
     """The distinct colours (m, 3) of pixels (n, 3) in Morton order, their counts (m,), and the sums (m,) of alpha (n,).
 
-    There is at least one pixel.
+    Pixels of alpha 0 do not count. Counts and sums are of any integer type. Many pixels are counted in tables, as by
+    :func:`count_colors`.
     """
-    parts: list[PartialCounts] = []
-    limit = ALPHA_STRIP
-    for rows in blocks(len(pixels), ALPHA_STRIP):
-        parts.append(_count_alpha_strip(pixels[rows], alpha[rows]))
-        if (
-            sum(len(codes) for codes, _, _ in parts) > limit
-        ):  # so that memory grows with the colours, not with the strips
-            parts = [_merged(parts)]
-            limit = max(ALPHA_STRIP, 2 * len(parts[0][0]))
-    codes, counts, sums = _merged(parts)
-    return morton_colors(codes), counts, sums
-
-
-def _merged(parts: list[PartialCounts]) -> PartialCounts:
-    codes, counts, sums = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if len(pixels) > STRIP:
+        colors, (counts, sums) = _from_tables(*_count_alpha_in_tables(pixels, alpha))
+        return colors, counts, sums
+    codes, counts, sums = _count_alpha_strip(pixels, alpha)
     order = morton_order(codes)
-    starts = starts_of_runs(codes[order])
-    return codes[order[starts]], np.add.reduceat(counts[order], starts), np.add.reduceat(sums[order], starts)
+    return morton_colors(codes[order]), counts[order], sums[order]
+
+
+def _count_alpha_in_tables(pixels: UInt8Array, alpha: UInt8Array) -> tuple[AnyArray, AnyArray]:
+    """Tables of the counts of all colours and of their sums of alpha, by their Morton codes."""
+    counts: AnyArray = np.zeros(COLORS, np.uint32 if len(pixels) < 1 << 32 else np.int64)
+    sums: AnyArray = np.zeros(COLORS, np.uint32)
+    for rows in blocks(len(pixels), TABLE_STRIP):
+        codes, strip_counts, strip_sums = _count_alpha_strip(pixels[rows], alpha[rows])
+        counts[codes] = counts[codes] + strip_counts.astype(counts.dtype)
+        strip_sums += sums[codes]
+        if int(strip_sums.max(initial=0)) > np.iinfo(sums.dtype).max:
+            sums = sums.astype(np.int64)
+        sums[codes] = strip_sums
+    return counts, sums
 
 
 def _count_alpha_strip(pixels: UInt8Array, alpha: UInt8Array) -> PartialCounts:
-    """The distinct colours of pixels (n, 3)."""
-    keys = pack(pixels).astype(np.uint64) << np.uint64(8) | alpha
+    """The distinct colours of those pixels (n, 3) whose alpha (n,) is not 0, in no particular order."""
+    keys = pack(pixels)
+    keys <<= np.uint32(8)
+    keys |= alpha
+    keys = keys[alpha > 0]
     keys.sort()
-    colors = (keys >> np.uint64(8)).astype(np.uint32)
+    colors = keys >> np.uint32(8)
     starts = starts_of_runs(colors)
     return morton_codes(unpack(colors[starts])), np.diff(starts, append=len(keys)), alpha_sums(keys, starts)

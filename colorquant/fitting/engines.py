@@ -15,6 +15,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.rgba import RGBA_SPACES
 from colorquant.color.spaces import SPACES, Projection
+from colorquant.color.strip_counting import smallest_type
 from colorquant.errors import EngineError, OptionError
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.locking import are_enough, locked_colors, locked_rows
@@ -323,7 +324,7 @@ def _fit_weighty(
 ) -> Fit:
     """Fit the rows that have weight; the others only get a label."""
     result = fit(weighted.rows(weighty), options, progress, start=start)
-    labels = np.empty(len(weighted), np.int32)
+    labels = np.empty(len(weighted), smallest_type(len(result.model.points) - 1))
     labels[weighty] = result.labels
     labels[~weighty] = weighted.rows(~weighty).label(result.model.predict)
     return replace(result, labels=labels)

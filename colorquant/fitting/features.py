@@ -16,11 +16,12 @@ from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import morton_codes, morton_order
 from colorquant.color.rgba import RgbaProjection, on_gray
 from colorquant.color.spaces import Projection
+from colorquant.color.strip_counting import smallest_type
 from colorquant.fitting.merging import Grid, merged
 from colorquant.fitting.models import Centroids, GaussianMixture
 from colorquant.fitting.options import FitOptions
 from colorquant.fitting.protection import protected
-from colorquant.types import AnyArray, BoolArray, FloatArray, Int32Array, UInt8Array, UInt32Array
+from colorquant.types import AnyArray, BoolArray, FloatArray, Int32Array, LabelArray, UInt8Array, UInt32Array
 
 HELD_ALWAYS, HELD_MOST = 24 << 20, 96 << 20  # bytes of features that are kept: in any case, and with many pixels
 HELD_PIECE = 1 << 20  # rows at a time, where features are held
@@ -130,11 +131,15 @@ class WeightedFeatures:
         """The rows of a slice of the histogram's colours."""
         return colors if self.index is None else self.index[colors]
 
-    def label(self, labels_of: Callable[[FloatArray], Int32Array]) -> Int32Array:
-        """The labels (m,) that ``labels_of`` gives to features (…, d)."""
-        labels = np.empty(len(self), np.int32)
+    def label(self, labels_of: Callable[[FloatArray], Int32Array]) -> LabelArray:
+        """The labels (m,) that ``labels_of`` gives to features (…, d), in the smallest type that holds them."""
+        labels: LabelArray = np.empty(len(self), np.uint8)
         for rows in self.pieces():
-            labels[rows] = labels_of(self.features_of(rows))
+            found = labels_of(self.features_of(rows))
+            wanted = smallest_type(int(found.max(initial=0)))
+            if wanted.itemsize > labels.itemsize:
+                labels = labels.astype(wanted)
+            labels[rows] = found
         return labels
 
     def in_cells(self, most: int) -> WeightedFeatures:

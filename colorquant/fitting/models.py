@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from colorquant.blocks import blocks, row_blocks
 from colorquant.fitting.gaussian import log_density_terms
-from colorquant.types import AnyArray, FloatArray, Int32Array, IntArray, UInt8Array
+from colorquant.types import AnyArray, FloatArray, Int32Array, IntArray, LabelArray, UInt8Array
 
 BLOCK_ROWS = 1 << 16  # rows per sum
 
@@ -199,17 +199,17 @@ def largest_shift(before: Model, after: Model) -> float:
 class Fit:
     """The result of an engine.
 
-    ``labels`` (m,) int32 are those of the rows of the weighted features. ``trace`` has the objective after each
-    iteration (inertia, or log-likelihood per pixel); it is empty, and ``n_iter`` and ``converged`` are None, where the
-    engine does not report them. ``objective`` is that of ``model`` and ``labels`` over all pixels, if the engine
-    computes it. ``pixel_labels`` (pixels,), in picture order, replace ``labels`` if the engine labels pixels itself.
-    ``fitted`` is false where each row became a cluster of its own. ``searched`` is true where a search on coarse cells
-    came before the iterations, so that few of them were left to do. The first clusters are those of the ``locked``
-    colours (l, 3) uint8, which the palette has whether they have pixels or not.
+    ``labels`` (m,), of any integer type, are those of the rows of the weighted features. ``trace`` has the objective
+    after each iteration (inertia, or log-likelihood per pixel); it is empty, and ``n_iter`` and ``converged`` are None,
+    where the engine does not report them. ``objective`` is that of ``model`` and ``labels`` over all pixels, if the
+    engine computes it. ``pixel_labels`` (pixels,), in picture order, replace ``labels`` if the engine labels pixels
+    itself. ``fitted`` is false where each row became a cluster of its own. ``searched`` is true where a search on
+    coarse cells came before the iterations, so that few of them were left to do. The first clusters are those of the
+    ``locked`` colours (l, 3) uint8, which the palette has whether they have pixels or not.
     """
 
     model: Model
-    labels: Int32Array
+    labels: LabelArray
     n_iter: int | None
     converged: bool | None
     trace: tuple[float, ...] = ()

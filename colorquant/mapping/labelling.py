@@ -104,7 +104,7 @@ class Labelling:
         """
         if self._votes_alike:
             return self.integer_weights
-        weights = self.weighted.histogram.fit_weights
+        weights = self.weighted.histogram.stored_weights
         without = self._totals(weights)[self.labels] == 0
         return np.where(without, self.integer_weights, weights) if without.any() else weights
 

@@ -133,7 +133,7 @@ def test_counting_by_strips_changes_nothing(with_alpha, monkeypatch):
     alpha = np.maximum(noise, 1) if with_alpha else None
     whole = ColorHistogram.count(rgb, alpha)
     monkeypatch.setattr(strip_counting, "STRIP", 7)
-    monkeypatch.setattr(strip_counting, "ALPHA_STRIP", 7)
+    monkeypatch.setattr(strip_counting, "TABLE_STRIP", 7)
     strips = ColorHistogram.count(rgb, alpha)
     assert np.array_equal(whole.colors, strips.colors)
     assert as_dictionary(whole) == as_dictionary(strips)

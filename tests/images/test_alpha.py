@@ -64,7 +64,7 @@ def test_alpha_is_summed_in_integers_and_chunks_sum_to_the_whole(seed, height, w
 def test_many_strips_are_counted_like_one(monkeypatch):
     rgb, alpha = random_picture(1, levels=5), np.maximum(random_alpha(2), 1).reshape(-1)
     once = ColorHistogram.count(rgb, alpha)
-    monkeypatch.setattr("colorquant.color.strip_counting.ALPHA_STRIP", 37)
+    monkeypatch.setattr("colorquant.color.strip_counting.STRIP", 37)
     strips = ColorHistogram.count(rgb, alpha)
     assert np.array_equal(once.colors, strips.colors)
     assert np.array_equal(once.counts, strips.counts)

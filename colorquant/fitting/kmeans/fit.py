@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from colorquant.color.packing import pack
+from colorquant.color.strip_counting import smallest_type
 from colorquant.fitting.engines import Progress, no_progress
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.kmeans.points import LockedCenters, Points, PointSet, points_of
@@ -179,7 +180,7 @@ def _repeated(keys: npt.NDArray[np.uint32]) -> IntArray:
 
 def as_fit(passes: Passes) -> Fit:
     """The passes' last state as an engine returns it."""
-    labels = passes.labels.astype(np.int32, copy=False)
+    labels = passes.labels.astype(smallest_type(len(passes.centers) - 1), copy=False)
     return Fit(Centroids(passes.centers), labels, passes.n_iter, passes.converged, passes.trace, passes.inertia)
 
 

@@ -18,7 +18,7 @@ from colorquant.blocks import blocks
 from colorquant.fitting.kmeans.points import Points, PointSet, make_points
 from colorquant.fitting.kmeans.steps import Lloyd, assign, assign_two, lloyd, reseed, sums, swing, totals
 from colorquant.fitting.models import SearchStep
-from colorquant.types import BoolArray, FloatArray, IntArray
+from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray
 
 LEVELS = 8  # of an octree: a Morton code has eight bits for each band
 COARSE_POWER, FINE_POWER = 0.4, 0.5  # the leaves of the two coresets grow with these powers of k
@@ -67,12 +67,13 @@ class Splits(NamedTuple):
     far: BoolArray
 
 
-def split_clusters(points: Points, labels: IntArray, k: int, rounds: int = 2) -> Splits:
+def split_clusters(points: Points, labels: AnyArray, k: int, rounds: int = 2) -> Splits:
     """A good two-way split of every cluster: across its main direction, then between the halves' means.
 
     A locked centre stays as half a; only half b is a new mean.
     """
     w = totals(labels, points.w, k)
+    labels = labels.astype(np.intp, copy=False)  # their type may have no room for k
     wx = _weighted(points)
     s = sums(labels, wx, k).T
     safe = np.where(w > 0, w, 1)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from colorquant.blocks import blocks
+from colorquant.color.strip_counting import smallest_type
 from colorquant.fitting.kmeans.points import MANY_POINTS, Points, PointSet, Real
 from colorquant.fitting.models import sums_by_label
 from colorquant.types import AnyArray, BoolArray, FloatArray, IntArray
@@ -63,11 +64,11 @@ def score_matrix(points: PointSet, centers: FloatArray) -> Real:
 def assign(points: PointSet, centers: FloatArray) -> AnyArray:
     """Labels (m,): the nearest of the centers (k, d) to each point. A locked centre takes the points that lie on it.
 
-    They are 64-bit integers, or 32-bit where there are many points.
+    They are 64-bit integers, or of the smallest unsigned type that holds them where there are many points.
     """
     m, k = len(points), len(centers)
     matrix = score_matrix(points, centers)
-    labels = np.empty(m, np.intp if m <= MANY_POINTS else np.int32)
+    labels = np.empty(m, np.intp if m <= MANY_POINTS else smallest_type(k - 1))
     scratch = np.empty(max(SCORE_ELEMENTS, LEAST_ROWS * k), matrix.dtype)
     prunes = (k >= PRUNE_CENTERS and m >= PRUNE_POINTS) or k * m >= PRUNE_ALWAYS
     for piece in points.pieces():
