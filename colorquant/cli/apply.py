@@ -63,7 +63,7 @@ def command(given: str, space: str | None, distance: str, **output: Any) -> None
     IMAGES are files, folders, or - for standard input. Each pixel gets the nearest entry of the palette, which keeps
     its colours and their order, unused ones too. The picture is named {stem}-apply.png.
     """
-    from colorquant.cli.quantization import run_quantization
+    from colorquant.cli.run_quantization import run_quantization
     from colorquant.mapping.options import MappingOptions
     from colorquant.palette.given import given_palette
 

@@ -130,6 +130,6 @@ def command(**settings: Any) -> None:
     IMAGES are files, folders, or - for standard input. Every combination is measured in the same way; impossible ones
     are left out and listed.
     """
-    from colorquant.cli.comparison import run_comparison
+    from colorquant.cli.run_comparison import run_comparison
 
     run_comparison(**settings)

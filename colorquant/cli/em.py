@@ -65,6 +65,6 @@ def command(options: FitOptions, **output: Any) -> None:
     IMAGES are files, folders, or - for standard input. Each pixel gets the colour of its most probable component. The
     picture is named {stem}-em{K}.png, or {stem}-emauto.png with -k auto.
     """
-    from colorquant.cli.quantization import run_quantization
+    from colorquant.cli.run_quantization import run_quantization
 
     run_quantization(options, **output)

@@ -52,6 +52,6 @@ def command(options: FitOptions, **output: Any) -> None:
     IMAGES are files, folders, or - for standard input. Each image becomes an indexed PNG of at most K colours, named
     {stem}-kmeans{K}.png, or {stem}-kmeansauto.png with -k auto.
     """
-    from colorquant.cli.quantization import run_quantization
+    from colorquant.cli.run_quantization import run_quantization
 
     run_quantization(options, **output)

@@ -65,7 +65,7 @@ def command(
     bw, gray4, gray16, web216, ansi16, ansi256, cga, gameboy, c64, pico8, tableau10. Without -o the colours are shown,
     with their shares where the numbers of pixels are known, and ΔE (CIEDE2000) to the nearest other colour.
     """
-    from colorquant.cli.palettes import PaletteRequest, run_palette
+    from colorquant.cli.run_palette import PaletteRequest, run_palette
 
     request = PaletteRequest(sort=sort, merge_below=merge_below, output=output, force=force)
     run_palette(palettes, request, as_json=as_json, quiet=quiet)

@@ -157,7 +157,7 @@ def command(
     """
     from colorquant.analysis.grid import Axes
     from colorquant.analysis.protocol import Criteria, Protocol
-    from colorquant.cli.timings import run_timing
+    from colorquant.cli.run_timing import run_timing
 
     axes = Axes(
         k=k,

@@ -51,6 +51,6 @@ def command(options: FitOptions, **settings: Any) -> None:
     standard input. The colours of all frames are counted together and fitted once, so that a label means the same in
     every frame. The result is named {stem}-em{K}, or {stem}-kmeans{K}.
     """
-    from colorquant.cli.videos import run_videos
+    from colorquant.cli.run_video import run_videos
 
     run_videos(options, **settings)

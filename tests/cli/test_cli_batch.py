@@ -317,7 +317,7 @@ def test_messages_of_usage_are_printable_too(run, folder):
 
 
 def test_a_file_that_crashes_its_worker_is_named_and_all_else_is_written(run, folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("colorquant.batch.quantization.QuantizeJob", jobs.CrashingJob)
+    monkeypatch.setattr("colorquant.batch.quantize_request.QuantizeJob", jobs.CrashingJob)
     result = run("kmeans", folder, "-o", tmp_path / "out", "--isolate", "-j", 2, "--json")
     assert result.exit_code == 1
     assert names_in(tmp_path / "out") == ["a-kmeans16.png", "c-kmeans16.png"]

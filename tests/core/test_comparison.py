@@ -22,7 +22,7 @@ from colorquant.analysis.baselines import BASELINES, BaselineOptions
 from colorquant.analysis.grid import Axes, Grid, cell_name
 from colorquant.analysis.measures import has_ssim
 from colorquant.batch.compare_job import CompareJob, CompareOutputs
-from colorquant.batch.comparison import CompareRequest
+from colorquant.batch.compare_request import CompareRequest
 from colorquant.batch.inputs import Input
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram

@@ -16,7 +16,7 @@ from colorquant.analysis.summary import summarize
 from colorquant.batch import run as batch
 from colorquant.batch.command import compare_command
 from colorquant.batch.compare_job import CompareJob
-from colorquant.batch.comparison import CompareRequest
+from colorquant.batch.compare_request import CompareRequest
 from colorquant.batch.inputs import Input, expand
 from colorquant.batch.run_options import RunOptions
 from colorquant.batch.time_left import TimeLeft

@@ -14,7 +14,7 @@ from colorquant.batch.inputs import Input
 from colorquant.batch.naming import Plan
 from colorquant.batch.notes import shared_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
-from colorquant.batch.quantization import QuantizeRequest
+from colorquant.batch.quantize_request import QuantizeRequest
 from colorquant.batch.run_options import RunOptions
 from colorquant.cli.console import Console, Messages, open_console
 from colorquant.cli.running import open_report, prepare_for_many

@@ -13,7 +13,7 @@ from colorquant.analysis.grid import Axes
 from colorquant.analysis.protocol import Criteria, Estimate, Protocol, Timing
 from colorquant.analysis.timing import Callbacks
 from colorquant.batch.inputs import Input, expand
-from colorquant.batch.timings import TimingRequest, sources
+from colorquant.batch.timing_request import TimingRequest, sources
 from colorquant.cli.console import Console, Messages, open_console, print_result
 from colorquant.cli.streams import check_stdin
 from colorquant.images import Picture
