@@ -8,7 +8,7 @@ import os
 import pickle
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +18,9 @@ from threading import Condition, Lock
 from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar, cast
 
 from colorquant._version import __version__
+from colorquant.attempts import Failure
 from colorquant.batch.isolation import answer, sigint_blocked
+from colorquant.batch.summing import Kept
 from colorquant.errors import CrashError, EngineError, OptionError
 from colorquant.files import abandon
 from colorquant.threads import one_thread
@@ -82,6 +84,26 @@ class ClusterExecutor(Executor):
         """Schedule ``fn(*args, **kwargs)`` on a worker."""
         return self._pool.submit(self._call, fn, args, kwargs)
 
+    def submit_kept(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[Kept[T] | Failure]:
+        """Schedule a call whose result stays on its worker, unless it is a Failure."""
+        return self._pool.submit(self._keep, fn, args, kwargs)
+
+    def keeping(self) -> Executor:
+        """The executor on the same workers whose calls end with what is Kept, or with a Failure, which travels."""
+        return _Keeping(self)
+
+    def combine(self, add: Callable[[Sequence[T]], T], parts: Sequence[Kept[T]]) -> Kept[T]:
+        """Let a worker ``add`` the ``parts``, without waiting for it; they need not be held here any more."""
+        return Kept(self._client.submit(combine, add, [part.place for part in parts], self._origin, pure=False))
+
+    def fetch(self, kept: Kept[T]) -> T:
+        """The result itself. Raises CrashError where it was lost with its worker and could not be made again."""
+        try:
+            with self._blamed("added histograms", remedy=""):
+                return cast("T", cast("DaskFuture", kept.place).result())
+        except FailedError as failed:
+            raise CrashError(f"it was lost with its worker, and then: {failed.failure.reason}") from failed
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accept no more calls. With ``wait`` all are finished."""
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
@@ -95,15 +117,34 @@ class ClusterExecutor(Executor):
             self._client.cancel(sent)
 
     def _call(self, fn: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
+        with self._blamed(), self._sent_to(work, fn, args, kwargs) as future:
+            result, error = pickle.loads(future.result())
+        if error is not None:
+            raise error
+        return cast("T", result)
+
+    def _keep(self, fn: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> Kept[T] | Failure:
+        try:
+            with self._blamed(), self._sent_to(keep, fn, args, kwargs) as future:
+                error = future.exception()  # it waits, and fetches no result
+                if error is not None:
+                    raise error
+                return Kept(future)
+        except FailedError as failed:
+            return failed.failure
+
+    @contextmanager
+    def _blamed(self, work: str = "worked on it", remedy: str = "leave this file out, or ") -> Iterator[None]:
+        """Raises CrashError where workers or the cluster were lost; its message has the words of the arguments."""
         from distributed import KilledWorker
 
         try:
-            result, error = pickle.loads(self._result(pickle.dumps((fn, args, kwargs))))
+            yield
         except KilledWorker as killed:
             times = killed.allowed_failures + 1
             raise CrashError(
-                f"{times} worker processes died while they worked on it, the last one at "
-                f"{killed.last_worker.address}: leave this file out, or give the workers more memory"
+                f"{times} worker processes died while they {work}, the last one at {killed.last_worker.address}: "
+                f"{remedy}give the workers more memory"
             ) from killed
         except CancelledError as cancelled:
             if self._terminated:
@@ -111,22 +152,38 @@ class ClusterExecutor(Executor):
             raise CrashError(
                 "the connection to the cluster was lost: start the cluster again, then the run with --skip-existing"
             ) from cancelled
-        if error is not None:
-            raise error
-        return cast("T", result)
 
-    def _result(self, call: bytes) -> bytes:
-        """What a worker answers to a pickled call."""
+    @contextmanager
+    def _sent_to(
+        self,
+        runner: Callable[[bytes, Origin], object],
+        fn: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> Iterator[DaskFuture]:
+        """The future of a call that ``runner`` runs on a worker; it is cancelled with the others meanwhile."""
+        call = pickle.dumps((fn, args, kwargs))
         with self._lock:
             if self._terminated:
                 raise CrashError("its work was cancelled")
-            future = self._client.submit(work, call, self._origin, pure=False)
+            future = self._client.submit(runner, call, self._origin, pure=False)
             self._sent.add(future)
         try:
-            return cast("bytes", future.result())
+            yield future
         finally:
             with self._lock:
                 self._sent.discard(future)
+
+
+class _Keeping(Executor):
+    """Submits to a cluster what is to be kept on its workers."""
+
+    def __init__(self, executor: ClusterExecutor) -> None:
+        self._executor = executor
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Schedule ``fn(*args, **kwargs)``; the result of the future is Kept, or a Failure."""
+        return cast("Future[T]", self._executor.submit_kept(fn, *args, **kwargs))
 
 
 class _Folder:
@@ -137,16 +194,46 @@ class _Folder:
     name: ClassVar[str] = ""
 
 
+class FailedError(Exception):
+    """Tells the run that a call ended with a ``failure`` instead of something to keep."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
 def work(call: bytes, origin: Origin) -> bytes:
     """Answer a pickled call on a worker, in the folder of the run, so that names of files mean the same.
 
     Raises CrashError on a worker with another version of colorquant, or one that does not see the folder: one that
     joined the cluster after the run had begun.
     """
-    if origin.version != __version__:
-        raise CrashError(f"a worker has colorquant {__version__}, this run {origin.version}: install the same on all")
+    _check_version(origin)
     with _inside(origin.folder), one_thread():
         return answer(call)
+
+
+def keep(call: bytes, origin: Origin) -> object:
+    """The result of a pickled call, which Dask keeps on this worker. Raises what :func:`work` does, and FailedError."""
+    _check_version(origin)
+    with _inside(origin.folder), one_thread():
+        fn, args, kwargs = pickle.loads(call)
+        result = fn(*args, **kwargs)
+    if isinstance(result, Failure):
+        raise FailedError(result)
+    return result
+
+
+def combine(add: Callable[[Sequence[T]], T], parts: Sequence[T], origin: Origin) -> T:
+    """Add what workers have kept; it stays on this one."""
+    _check_version(origin)
+    with one_thread():
+        return add(parts)
+
+
+def _check_version(origin: Origin) -> None:
+    if origin.version != __version__:
+        raise CrashError(f"a worker has colorquant {__version__}, this run {origin.version}: install the same on all")
 
 
 @contextmanager

@@ -235,7 +235,7 @@ class QuantizeRequest:
 
         options = self.options
         assert isinstance(options, FitOptions), "only fits have --shared"
-        total = histogram_for(options, first.sum.total())
+        total = histogram_for(options, first.total)
         if not len(total):
             raise EngineError("no image has a visible pixel: there is nothing to fit")
 
@@ -260,7 +260,7 @@ class QuantizeRequest:
             chosen, palette = choose_shared_k(total, self.auto, fit)
         if self.shared_palette is not None:
             palette.write(self.shared_palette, force=self.run.force)
-        return SharedFit(palette, first.sum.images, command, chosen)
+        return SharedFit(palette, first.images, command, chosen)
 
     def _drawing(self) -> Drawing | None:
         """The figure to draw, if any. Raises OptionError if it is impossible, or described but not requested."""

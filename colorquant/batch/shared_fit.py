@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from colorquant import images
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.outputs import OutputPaths
-from colorquant.batch.run import Outcome, run
+from colorquant.batch.run import Outcome
 from colorquant.batch.settings import JobOptions
+from colorquant.batch.summing import start_sum
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
-from colorquant.color.summing import HistogramSum
+from colorquant.color.summing import sum_histograms
 from colorquant.errors import ImageReadError
 from colorquant.fitting.options import FitOptions
 from colorquant.shared_palette import FittedPalette, counts_alpha
@@ -64,6 +65,7 @@ class CountJob:
 class FirstPass:
     """The first pass over the inputs of ``plan``: it adds the histograms of all, or of ``number`` of them at random.
 
+    ``total`` is the sum, of ``images`` images; with an executor that can keep results, its workers add.
     The random choice depends on the names and the ``seed``, not on the order of the inputs. An input that cannot be
     counted is replaced by another one, if there is any left; ``failures`` has its outcome.
     """
@@ -72,8 +74,9 @@ class FirstPass:
     job: CountJob
     number: int | None
     seed: int
-    sum: HistogramSum = field(default_factory=HistogramSum)
-    failures: dict[str, Outcome[ColorHistogram]] = field(default_factory=dict)
+    images: int = 0
+    total: ColorHistogram = field(default_factory=lambda: sum_histograms([]))
+    failures: dict[str, Outcome[bool]] = field(default_factory=dict)
 
     @property
     def wanted(self) -> int:
@@ -85,17 +88,17 @@ class FirstPass:
 
         Returns False where no palette is to be fitted: nothing could be counted, or ``fail_fast`` ended the pass.
         """
-        waiting = self._ordered()
-        while waiting and self.sum.images < self.wanted and not (fail_fast and self.failures):
-            missing = self.wanted - self.sum.images
+        waiting, summed = self._ordered(), start_sum(executor)
+        while waiting and summed.images < self.wanted and not (fail_fast and self.failures):
+            missing = self.wanted - summed.images
             some, waiting = waiting[:missing], waiting[missing:]
-            for outcome in run(some, self.job, executor, in_flight=in_flight, fail_fast=fail_fast):
+            for outcome in summed.add_all(some, self.job, in_flight=in_flight, fail_fast=fail_fast):
                 if outcome.result is None:
                     self.failures[outcome.input.name] = outcome
                 else:
-                    self.sum.add(outcome.result)
                     counted()
-        return self.sum.images > 0 and not (fail_fast and self.failures)
+        self.images, self.total = summed.images, summed.total()
+        return self.images > 0 and not (fail_fast and self.failures)
 
     def second_pass(self, *, fitted: bool) -> list[Planned]:
         """The plan of the second pass, in which inputs that could not be counted fail without being read again.

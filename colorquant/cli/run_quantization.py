@@ -90,7 +90,7 @@ def _fit_shared(request: QuantizeRequest, first: FirstPass, console: Console, co
     """Fit one palette to what the first pass counted, and say so."""
     console.show_current("fitting one palette")
     shared = request.fit_shared(first, console.show_progress, console.show_trial, command)
-    console.print(shared_line(len(shared.palette), shared.images, len(first.sum.total())))
+    console.print(shared_line(len(shared.palette), shared.images, len(first.total)))
     notes = (*shared_notes(shared.palette), *(() if shared.chosen is None else shared.chosen.warnings))
     if notes:
         console.print(notes_line(notes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -34,10 +35,15 @@ class HistogramSum:
     def total(self) -> ColorHistogram:
         """The sum of all histograms so far."""
         self._merge()
-        return self._total or ColorHistogram(np.empty((0, 3), np.uint8), np.empty(0, np.int64))
+        return self._total or sum_histograms([])
 
     def _merge(self) -> None:
         parts = [*self._pending, *([] if self._total is None else [self._total])]
-        while len(parts) > 1:  # in pairs, so that each colour is copied a few times only
-            parts = [reduce(operator.add, parts[place : place + 2]) for place in range(0, len(parts), 2)]
-        self._total, self._pending = (parts[0] if parts else None), []
+        self._total, self._pending = (sum_histograms(parts) if parts else None), []
+
+
+def sum_histograms(parts: Sequence[ColorHistogram]) -> ColorHistogram:
+    """The sum of histograms, of any number and in any order: it is exact, as counts are integers."""
+    while len(parts) > 1:  # in pairs, so that each colour is copied a few times only
+        parts = [reduce(operator.add, parts[place : place + 2]) for place in range(0, len(parts), 2)]
+    return parts[0] if parts else ColorHistogram(np.empty((0, 3), np.uint8), np.empty(0, np.int64))

@@ -59,11 +59,23 @@ def test_a_call_that_kills_its_worker_again_and_again_fails_alone(executor):
         deadly.result(60)
 
 
+@pytest.mark.slow
+def test_what_a_lost_worker_kept_is_made_again(executor):
+    parts = [executor.submit_kept(pow, 2, number).result(60) for number in range(6)]
+    deadly = executor.submit_kept(os._exit, 3)
+    summed = executor.combine(sum, [executor.combine(sum, parts[:3]), *parts[3:]])
+    del parts
+    assert executor.fetch(summed) == 63
+    with pytest.raises(CrashError, match=r"^3 worker processes died while they worked on it, "):
+        deadly.result(60)
+    assert executor.fetch(summed) == 63
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ("kmeans", "-k", 3, "--labels", "npy"),
-        pytest.param(("em", "-k", 3, "--shared", "--palette-out", "{out}/p.gpl"), marks=pytest.mark.slow),
+        ("em", "-k", 3, "--shared", "--shared-from", 3, "--palette-out", "{out}/p.gpl"),
         pytest.param(("compare", "-k", "2,3", "--engine", "pillow-median"), marks=pytest.mark.slow),
     ],
     ids=lambda words: words[0],
@@ -78,6 +90,22 @@ def test_a_cluster_writes_the_same_bytes(run, pictures, address, words):
         outputs[folder] = contents(pictures / folder)
     assert len(outputs["here"]) >= 4
     assert outputs["here"] == outputs["there"]
+
+
+def test_with_a_shared_palette_only_the_sum_travels(run, pictures, address, thumbnail, monkeypatch):
+    (pictures / "in" / "bad.png").write_bytes(b"x")
+    fetched, fetch = [], cluster.ClusterExecutor.fetch
+    monkeypatch.setattr(cluster.ClusterExecutor, "fetch", lambda *words: fetched.append(fetch(*words)) or fetched[-1])
+    lines = []
+    for folder, extra in (("here", ()), ("there", ("--cluster", address))):
+        result = run("kmeans", "in", "no.png", "-k", 3, "--shared", "-o", folder, *extra)
+        assert result.exit_code == 1
+        lines.append(result.stderr.replace(f"{folder}/", ""))
+    assert lines[0] == lines[1]
+    assert lines[0].count("Error: ") == 2
+    assert contents(pictures / "here") == contents(pictures / "there")
+    (total,) = fetched
+    assert total.pixels == 4 * thumbnail[::8, ::8, 0].size
 
 
 def test_bad_inputs_and_existing_outputs_fail_with_the_same_lines(run, pictures, address):
