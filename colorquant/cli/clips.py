@@ -34,6 +34,7 @@ from colorquant.cli.options import (
     force_option,
     max_pixels_option,
     palette_out_option,
+    separate_alpha,
     stack,
 )
 
@@ -85,8 +86,8 @@ def clip_reading_options(function: Function) -> Function:
 
         names = ("start", "end", "fps", "scale", "max_pixels")
         given = {name: settings.pop(name) for name in names}
-        fitted = alpha if alpha in choices.ALPHAS else None
-        reading = ClipReading(**given, alpha="keep" if alpha is None or fitted else alpha)
+        fitted, treatment = separate_alpha(alpha)
+        reading = ClipReading(**given, alpha=treatment)
         return function(*args, reading=reading, alpha=fitted, **settings)
 
     return stack(

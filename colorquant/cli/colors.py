@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
-from colorquant.cli.groups import COLORS, Decorator, option
+from colorquant.cli.groups import COLORS, COMBINATIONS, Decorator, option
+from colorquant.cli.lists import CommaList
 
 AUTO = "auto"  # the value of -k that lets the image decide
 
@@ -106,4 +107,18 @@ def number_options(method: str | None) -> tuple[Decorator, ...]:
             is_flag=True,
             help=f"If no number of colours reaches the target, write the {noun} that comes nearest.",
         ),
+    )
+
+
+def numbers_option(default: str) -> Decorator:
+    """``-k`` of a command that compares several numbers of colours."""
+    return option(
+        COMBINATIONS,
+        "-k",
+        "k",
+        type=CommaList(EachK()),
+        metavar="K,...",
+        default=default,
+        show_default=True,
+        help="Numbers of colours.",
     )

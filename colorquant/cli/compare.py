@@ -7,16 +7,17 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
-from colorquant.cli.colors import EachK
+from colorquant.cli.colors import numbers_option
 from colorquant.cli.dithering import dither_details
-from colorquant.cli.groups import COMBINATIONS, DITHER, FIGURE, FIT, OUTPUT, GroupedCommand, option
-from colorquant.cli.lists import CommaList, list_option
+from colorquant.cli.groups import DITHER, FIGURE, FIT, OUTPUT, GroupedCommand, option
+from colorquant.cli.lists import list_option
 from colorquant.cli.options import (
     ANY_PATH,
     STEM,
     cluster_option,
     figure_title_option,
     force_option,
+    html_option,
     images_argument,
     jobs_option,
     message_options,
@@ -39,16 +40,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex
 
 @click.command("compare", cls=GroupedCommand, examples=EXAMPLES)
 @images_argument
-@option(
-    COMBINATIONS,
-    "-k",
-    "k",
-    type=CommaList(EachK()),
-    metavar="K,...",
-    default="16",
-    show_default=True,
-    help="Numbers of colours.",
-)
+@numbers_option("16")
 @list_option("--method", choices.METHODS, default="kmeans,em", words="Methods of the engines:")
 @list_option("--engine", [*choices.ENGINES, *choices.BASELINES], default="numpy", words="Engines and baselines:")
 @list_option("--covariance", choices.COVARIANCES, default="", words="Shapes of em's Gaussians, by default diagonal:")
@@ -83,13 +75,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex
     help="Write the pictures and a contact sheet of each image into this folder.",
 )
 @force_option
-@option(
-    OUTPUT,
-    "--html",
-    type=ANY_PATH,
-    metavar="FILE.html",
-    help="Write a page that shows the results side by side.",
-)
+@html_option("the results side by side")
 @option(OUTPUT, "--csv", type=ANY_PATH, metavar="FILE", help="Write the results of all images as CSV.")
 @option(OUTPUT, "--markdown", type=ANY_PATH, metavar="FILE", help="Write the tables of all images as markdown.")
 @option(

@@ -9,6 +9,7 @@ import click
 
 from colorquant.cli import choices
 from colorquant.cli.groups import DITHER, Decorator, Function, option
+from colorquant.cli.options import stack
 
 _details: tuple[Decorator, ...] = (
     option(
@@ -42,9 +43,7 @@ _details: tuple[Decorator, ...] = (
 
 def dither_details(function: Function) -> Function:
     """The options that describe how a picture is dithered."""
-    for decorate in reversed(_details):
-        function = decorate(function)
-    return function
+    return stack(*_details)(function)
 
 
 def dither_options(function: Function) -> Function:

@@ -80,6 +80,11 @@ max_pixels_option = option(
 )
 
 
+def separate_alpha(alpha: str | None) -> tuple[str | None, str]:
+    """What ``--alpha`` says about the fit, as in FitOptions, and about how pixels are read, as in Reading."""
+    return (alpha, "keep") if alpha is None or alpha in choices.ALPHAS else (None, alpha)
+
+
 def reading_options(function: Function) -> Function:
     """Options on how images are read; the command gets a :class:`colorquant.images.decoding.Reading` as ``reading``.
 
@@ -90,8 +95,8 @@ def reading_options(function: Function) -> Function:
     def command(*args: Any, frame: int | None, max_pixels: int, strict: bool, alpha: str | None, **rest: Any) -> Any:
         from colorquant.images.decoding import Reading
 
-        fitted = alpha if alpha in choices.ALPHAS else None
-        reading = Reading(frame, max_pixels, strict, "keep" if alpha is None or fitted else alpha)
+        fitted, treatment = separate_alpha(alpha)
+        reading = Reading(frame, max_pixels, strict, treatment)
         return function(*args, reading=reading, alpha=fitted, **rest)
 
     return stack(
@@ -217,13 +222,14 @@ optimize_option = option(
 )
 
 
-def _html_option(shown: str) -> Decorator:
+def html_option(shown: str) -> Decorator:
+    """The option for a page that shows this."""
     return option(OUTPUT, "--html", type=ANY_PATH, metavar="FILE.html", help=f"Write a page that shows {shown}.")
 
 
 mapping_output_options = stack(
     _picture_options,
-    _html_option("before and after, pixels and palette"),
+    html_option("before and after, pixels and palette"),
     _label_options,
     _metadata_option,
     optimize_option,
@@ -243,7 +249,7 @@ def output_options(*own: Decorator) -> Decorator:
     """The files that ``kmeans`` and ``em`` write; ``own`` are those that only one of the two has."""
     return stack(
         _picture_options,
-        _html_option("before and after, pixels, palette, other numbers of colours and iterations"),
+        html_option("before and after, pixels, palette, other numbers of colours and iterations"),
         _label_options,
         *own,
         figure_option,

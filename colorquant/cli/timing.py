@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
-from colorquant.cli.colors import EachK
-from colorquant.cli.groups import COMBINATIONS, FIGURE, FIT, OUTPUT, TIMING, GroupedCommand, option
+from colorquant.cli.colors import numbers_option
+from colorquant.cli.groups import FIGURE, FIT, OUTPUT, TIMING, GroupedCommand, option
 from colorquant.cli.lists import CommaList, list_option
 from colorquant.cli.options import (
     ANY_PATH,
@@ -35,16 +35,7 @@ colorquant timing photo.jpg --scale 0.25,1,4 --figure cost.svg
 @images_argument
 @list_option("--method", choices.METHODS, default="kmeans", words="Methods:")
 @list_option("--engine", choices.ENGINES, default="opencv,numpy", words="Engines:")
-@option(
-    COMBINATIONS,
-    "-k",
-    "k",
-    type=CommaList(EachK()),
-    metavar="K,...",
-    default="2",
-    show_default=True,
-    help="Numbers of colours.",
-)
+@numbers_option("2")
 @list_option("--covariance", choices.COVARIANCES, default="", words="Shapes of em's Gaussians, by default diagonal:")
 @option(
     FIT,
