@@ -22,7 +22,7 @@ from colorquant.attempts import Failure
 from colorquant.batch.isolation import answer, sigint_blocked
 from colorquant.batch.summing import Kept
 from colorquant.errors import CrashError, EngineError, OptionError
-from colorquant.files import abandon
+from colorquant.temporary_files import abandon
 from colorquant.threads import one_thread
 
 if TYPE_CHECKING:

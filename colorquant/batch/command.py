@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorquant.batch.settings import JobOptions
@@ -14,6 +13,7 @@ from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.images.decoding import Reading
 from colorquant.report.figure_kinds import CLIP_FIGURES, Drawing
+from colorquant.urls import Place, masked
 
 if TYPE_CHECKING:  # a plain run loads none of them
     from colorquant.analysis.auto_k import AutoK
@@ -33,7 +33,7 @@ DITHER_FLAGS = {
 
 
 def command_line(
-    name: str, settings: JobOptions, *, image: Path | None, in_place: bool, others: Mapping[str, str]
+    name: str, settings: JobOptions, *, image: Place | None, in_place: bool, others: Mapping[str, str]
 ) -> str:
     """The ``colorquant`` command that makes the files of the input ``name`` in the same way, quoted for a POSIX shell.
 
@@ -43,7 +43,7 @@ def command_line(
     """
     place = ["--in-place"] if in_place else ["-o", "-" if image is None else str(image)]
     words = ["colorquant", settings.options.method, _no_option(name), *_job_words(settings, place, others)]
-    return shlex.join(words)
+    return _joined(words)
 
 
 def shared_command(
@@ -63,7 +63,7 @@ def shared_command(
     words = ["colorquant", settings.options.method, *map(_no_option, names)]
     words += [*_words("--recursive", recursive, False), "--shared", *_words("--shared-from", shared_from, None)]
     place = ["--in-place"] if in_place else _words("-o", output, None)
-    return shlex.join([*words, *_job_words(settings, place, others)])
+    return _joined([*words, *_job_words(settings, place, others)])
 
 
 def clip_command(paths: ClipPaths, settings: ClipSettings) -> str:
@@ -90,7 +90,7 @@ def clip_command(paths: ClipPaths, settings: ClipSettings) -> str:
         output = CLIP_OUTPUTS[kind]
         words += [output.flag, path.suffix[1:] if output.beside else str(path.parent if output.folder else path)]
     drawing = settings.drawing if "figure" in paths.others else None
-    return shlex.join(words + _drawing_words(drawing, next(iter(CLIP_FIGURES))))
+    return _joined(words + _drawing_words(drawing, next(iter(CLIP_FIGURES))))
 
 
 def _background_words(background: BackgroundOptions) -> list[str]:
@@ -117,7 +117,12 @@ def compare_command(
             flag = "-k" if name == "k" else _flag(name)
             words += _words(flag, value, False)
     words += _reading_words(reading) + _words("--recursive", recursive, False)
-    return shlex.join([*words, "--html", html])
+    return _joined([*words, "--html", html])
+
+
+def _joined(words: Sequence[str]) -> str:
+    """The words as a line for a POSIX shell, without the passwords of URLs."""
+    return shlex.join(map(masked, words))
 
 
 def _no_option(name: str) -> str:

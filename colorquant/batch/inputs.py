@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from colorquant.errors import ColorquantError, ImageReadError, OptionError
 from colorquant.images import SUFFIXES
+from colorquant.images.sources import read_file
+from colorquant.urls import Place, Url, is_url, masked
 
 STDIN = "-"
 EARLIER_OUTPUT = re.compile(  # group 1 is the stem of the input
@@ -42,8 +44,9 @@ class Input:
     """One input, as the user named it (``-`` is standard input) or as it was found in a folder (``listed``).
 
     ``folder`` is its folder relative to the one that was named, empty for a file that was named itself. ``problem``
-    says why it cannot be read. ``data`` holds the bytes of standard input once they have been read. An Input is small,
-    since a run may have a hundred thousand of them.
+    says why it cannot be read. ``data`` holds the bytes of standard input once they have been read, or those of a file
+    that is sent elsewhere. ``url`` is its URL where ``name`` must not show all of that. An Input is small, since a run
+    may have a hundred thousand of them.
     """
 
     name: str
@@ -51,14 +54,22 @@ class Input:
     listed: bool = False
     problem: ColorquantError | None = None
     data: bytes | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
 
     @property
-    def path(self) -> Path | None:
+    def location(self) -> str:
+        """Where the input is: its name, with what that does not show."""
+        return self.url or self.name
+
+    @property
+    def path(self) -> Place | None:
         """The file; None for standard input."""
-        return None if self.name == STDIN else Path(self.name)
+        if self.name == STDIN:
+            return None
+        return Url(self.location) if is_url(self.name) else Path(self.name)
 
     @property
-    def source(self) -> Path | bytes:
+    def source(self) -> Place | bytes:
         """The source of the image: the file, or the bytes of standard input, which must have been read."""
         if self.data is not None:
             return self.data
@@ -71,15 +82,13 @@ class Input:
         """The first part of the names of outputs, and the value of ``{stem}``."""
         if self.listed:
             return os.path.splitext(os.path.basename(self.name))[0]
-        return "stdin" if self.name == STDIN else Path(self.name).stem
+        path = self.path
+        return "stdin" if path is None else path.stem
 
     def read_bytes(self) -> bytes:
         """The bytes of the source. Raises ImageReadError for a file that cannot be read."""
         source = self.source
-        try:
-            return source if isinstance(source, bytes) else source.read_bytes()
-        except OSError as error:
-            raise ImageReadError(f"cannot be read: {error.strerror or error}; check the file") from error
+        return source if isinstance(source, bytes) else read_file(source)
 
     def with_data(self, stream: BinaryIO) -> Input:
         """This input with the bytes of ``stream`` where it is standard input. A failed read becomes its problem."""
@@ -107,7 +116,9 @@ class RealPaths:
         self._folders: dict[str, tuple[str, bool]] = {}
 
     def of(self, path: str) -> str:
-        """The real path of a file, which need not exist."""
+        """The real path of a file, which need not exist; a URL stays as it is."""
+        if is_url(path):
+            return path
         parent, name = os.path.split(path)
         if name in ("", os.curdir, os.pardir):
             return os.path.realpath(path)
@@ -128,17 +139,18 @@ def find_inputs(
     """
     inputs: dict[str, Input] = {}
     passed_over: list[str] = []
-    closed = frozenset(os.path.realpath(name) for name in outputs)
+    closed = frozenset(name.rstrip("/") if is_url(name) else os.path.realpath(name) for name in outputs)
     real_paths = RealPaths()
     for name in names:
         if not name:
             raise OptionError("an input has an empty name: is a variable unset?")
         for item in _expanded(name, recursive, closed, passed_over, kind):
-            key = STDIN if item.name == STDIN else real_paths.of(item.name)
+            key = STDIN if item.name == STDIN else real_paths.of(item.location)
             if key == STDIN and key in inputs:
                 raise OptionError("standard input (-) can be read only once")
             inputs.setdefault(key, item)
-    return FoundInputs(list(inputs.values()), [name for name in passed_over if real_paths.of(name) not in inputs])
+    names_passed = [masked(name) for name in passed_over if real_paths.of(name) not in inputs]
+    return FoundInputs(list(inputs.values()), names_passed)
 
 
 def expand(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()) -> list[Input]:
@@ -149,11 +161,24 @@ def expand(names: Sequence[str], *, recursive: bool, outputs: Iterable[str] = ()
 def _expanded(
     name: str, recursive: bool, closed: frozenset[str], passed_over: list[str], kind: InputKind
 ) -> Iterator[Input]:
+    if is_url(name):
+        from colorquant.batch.stored_inputs import stored_inputs  # a plain run does not need it
+
+        def walk(tree: Tree) -> Iterator[Input]:
+            return _files_in(tree, recursive, closed, passed_over, kind)
+
+        yield from stored_inputs(Url(name), kind, walk, recursive=recursive)
+        return
     if name == STDIN or not os.path.isdir(name):
         yield Input(name)
         return
+    yield from filled(name, _files_in(_Folders(str(Path(name))), recursive, closed, passed_over, kind), recursive, kind)
+
+
+def filled(name: str, files: Iterable[Input], recursive: bool, kind: InputKind) -> Iterator[Input]:
+    """The ``files`` of a folder, or where there are none an input that says so."""
     empty = True
-    for item in _files_in(str(Path(name)), recursive, closed, passed_over, kind):
+    for item in files:
         empty = False
         yield item
     if empty:
@@ -161,35 +186,76 @@ def _expanded(
         yield Input(name, problem=ImageReadError(f"no {kind.noun} in this folder: {hint}"))
 
 
-def _files_in(
-    top: str, recursive: bool, closed: frozenset[str], passed_over: list[str], kind: InputKind
-) -> Iterator[Input]:
-    """Yield the files of a ``kind`` below ``top``, folder by folder.
+class Tree(Protocol):
+    """A folder with its sub-folders, whose names are relative to it; its own is empty."""
 
-    Left out are hidden files, links to folders (they can form circles), and sub-folders whose real path is in
-    ``closed``. Files that are named like an earlier output and lie beside its input are added to ``passed_over``.
+    def list(self, folder: str, suffixes: frozenset[str]) -> tuple[Sequence[str], Sequence[str]]:
+        """The names of a folder's files with such endings and of its sub-folders, in any order, hidden ones left out.
+
+        Raises OSError.
+        """
+        ...
+
+    def name(self, folder: str) -> str:
+        """The whole name of a folder."""
+        ...
+
+    def file(self, folder: str, name: str) -> str:
+        """The whole name of a file."""
+        ...
+
+    def key(self, folder: str) -> str:
+        """What a folder is known by, however it was named."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Folders:
+    """Folders of this machine, below ``top``."""
+
+    top: str
+
+    def list(self, folder: str, suffixes: frozenset[str]) -> tuple[Sequence[str], Sequence[str]]:
+        return _list_folder(self.name(folder), suffixes)
+
+    def name(self, folder: str) -> str:
+        return os.path.join(self.top, folder) if folder else self.top
+
+    def file(self, folder: str, name: str) -> str:
+        place = self.name(folder)
+        return name if place == os.curdir else os.path.join(place, name)
+
+    def key(self, folder: str) -> str:
+        return os.path.realpath(os.path.join(self.top, folder))
+
+
+def _files_in(
+    tree: Tree, recursive: bool, closed: frozenset[str], passed_over: list[str], kind: InputKind
+) -> Iterator[Input]:
+    """Yield the files of a ``kind`` in a tree, folder by folder.
+
+    Left out are hidden files, links to folders (they can form circles), and sub-folders whose key is in ``closed``.
+    Files that are named like an earlier output and lie beside its input are added to ``passed_over``.
     """
-    waiting = [""]  # folders below top, the next one last
+    waiting = [""]  # folders below the top, the next one last
     while waiting:
         folder = waiting.pop()
-        place = os.path.join(top, folder) if folder else top
         try:
-            files, folders = _list_folder(place, kind.suffixes)
+            files, folders = tree.list(folder, kind.suffixes)
         except OSError as error:
             reason = f"this folder cannot be listed: {error.strerror or error}; check its permissions"
-            yield Input(place, problem=ImageReadError(reason))
+            yield Input(tree.name(folder), problem=ImageReadError(reason))
             continue
-        prefix = "" if place == os.curdir else place
         stems = {os.path.splitext(name)[0] for name in files}
         for name in sorted(files):
-            earlier, path = kind.earlier.fullmatch(name), os.path.join(prefix, name)
+            earlier, path = kind.earlier.fullmatch(name), tree.file(folder, name)
             if earlier and earlier[1] in stems:
                 passed_over.append(path)
             elif kind.accepts is None or kind.accepts(path):
                 yield Input(path, folder, listed=True)
         if recursive:
             below = [os.path.join(folder, name) for name in sorted(folders, reverse=True)]
-            waiting += [path for path in below if os.path.realpath(os.path.join(top, path)) not in closed]
+            waiting += [path for path in below if tree.key(path) not in closed]
 
 
 def _list_folder(folder: str, suffixes: frozenset[str]) -> tuple[list[str], list[str]]:

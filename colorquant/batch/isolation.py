@@ -22,7 +22,7 @@ from typing import BinaryIO, ParamSpec, TypeVar, cast
 
 from colorquant.batch.streams import hush_libraries
 from colorquant.errors import CrashError
-from colorquant.files import abandon
+from colorquant.temporary_files import abandon
 
 P = ParamSpec("P")
 T = TypeVar("T")

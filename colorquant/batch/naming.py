@@ -15,6 +15,7 @@ from colorquant.batch.outputs import OUTPUTS, OutputKind, OutputPaths
 from colorquant.errors import OptionError, OutputError
 from colorquant.files import check_place, check_writable
 from colorquant.images import SUFFIXES
+from colorquant.urls import Place, Url, masked, place_of
 
 D = TypeVar("D")
 FIELDS = ("stem",)  # fields that the name of an output may have in braces
@@ -38,9 +39,9 @@ class OutputName:
     folder: bool = False
     instead: str = ""
 
-    def path(self, item: Input) -> Path:
+    def path(self, item: Input) -> Place:
         """The file that belongs to an input."""
-        return Path(self.name.replace("{stem}", item.stem))
+        return place_of(self.name.replace("{stem}", item.stem))
 
     def check(self, inputs: Sequence[Input]) -> None:
         """Raises OptionError if the name cannot be used for these inputs, whatever files exist."""
@@ -48,13 +49,14 @@ class OutputName:
         check_fields(self.flag, self.name, () if self.once or self.folder else FIELDS, inputs)
         if self.folder:
             if Path(self.name).suffix.lower() in SUFFIXES and not os.path.isdir(self.name):
-                raise OptionError(f"{self.flag} {self.name}: there are several pictures, name a folder")
+                raise OptionError(f"{self.flag} {masked(self.name)}: there are several pictures, name a folder")
             return
         if self.suffixes and Path(self.name).suffix.lower() not in self.suffixes:
-            raise OptionError(f"{self.flag} {self.name}: unknown ending, use {one_of(self.suffixes)}")
+            raise OptionError(f"{self.flag} {masked(self.name)}: unknown ending, use {one_of(self.suffixes)}")
         if not self.once and len(inputs) > 1 and "{stem}" not in self.name:
             raise OptionError(
-                f"{self.flag} {self.name} is one file for {len(inputs)} inputs: put {{stem}} into it{self.instead}"
+                f"{self.flag} {masked(self.name)} is one file for {len(inputs)} inputs: put {{stem}} into it"
+                + self.instead
             )
 
     def _check_word(self) -> None:
@@ -64,7 +66,12 @@ class OutputName:
             hint = "name a folder" if self.folder else "only -o can write to standard output"
             raise OptionError(f"{self.flag} - is not a {'folder' if self.folder else 'file'}: {hint}")
         if not self.folder and os.path.isdir(self.name):
-            raise OptionError(f"{self.flag} {self.name} is a folder: name a file")
+            raise OptionError(f"{self.flag} {masked(self.name)} is a folder: name a file")
+
+
+def _location(file: str | Place) -> str:
+    """Where an output goes, with what its text does not show."""
+    return file.text if isinstance(file, Url) else str(file)
 
 
 def one_of(endings: Sequence[str]) -> str:
@@ -84,13 +91,13 @@ def check_fields(flag: str, name: str, known: Sequence[str] = (), inputs: Sequen
     unknown = [word for word in unknown if not any(word in item.stem for item in inputs)]
     if unknown:
         hint = f"known is {', '.join(f'{{{word}}}' for word in known)}" if known else "this name takes none"
-        raise OptionError(f"{flag} {name}: unknown field {unknown[0]}, {hint}")
+        raise OptionError(f"{flag} {masked(name)}: unknown field {unknown[0]}, {hint}")
 
 
 def check_names(
     inputs: Sequence[Input],
     names: Sequence[OutputName],
-    files: Iterable[Iterable[str | Path]] | None = None,
+    files: Iterable[Iterable[str | Place]] | None = None,
     *,
     force: bool = False,
     in_place: bool = False,
@@ -111,21 +118,21 @@ def check_names(
     for name in once:
         other = run_files.setdefault(os.path.realpath(name.name), name)
         if other is not name:
-            raise OptionError(f"{name.flag} {name.name} is {other.flag}, too: name another file")
-    sources = {real_paths.of(item.name): item for item in inputs if item.name != STDIN and item.problem is None}
+            raise OptionError(f"{name.flag} {masked(name.name)} is {other.flag}, too: name another file")
+    sources = {real_paths.of(item.location): item for item in inputs if item.name != STDIN and item.problem is None}
     for place in run_files.keys() & sources.keys():
-        words = f"{run_files[place].flag} {run_files[place].name}"
+        words = f"{run_files[place].flag} {masked(run_files[place].name)}"
         raise OptionError(f"{words} is an input, too: choose another name")
     if files is not None:
         _check_clashes(inputs, files, run_files, sources, real_paths, in_place)
-    check_writable([Path(name.name) for name in once], force=force)
+    check_writable([place_of(name.name) for name in once], force=force)
     for name in once:
-        check_place(Path(name.name))
+        check_place(place_of(name.name))
 
 
 def _check_clashes(
     inputs: Collection[Input],
-    files: Iterable[Iterable[str | Path]],
+    files: Iterable[Iterable[str | Place]],
     run_files: Mapping[str, OutputName],
     sources: Mapping[str, Input],
     real_paths: RealPaths,
@@ -138,14 +145,14 @@ def _check_clashes(
     owners: dict[str, Input] = {}
     for item, written in zip(inputs, files, strict=True):
         for file in written:
-            place = real_paths.of(str(file))
+            place = real_paths.of(_location(file))
             if place in owners:
                 both = f"{owners[place].name} and {item.name} would both write {file}: rename one"
                 raise OptionError(
                     both if owners[place] is not item else f"{item.name} would write {file} twice: choose another name"
                 )
             if place in run_files:
-                words = f"{run_files[place].flag} {run_files[place].name}"
+                words = f"{run_files[place].flag} {masked(run_files[place].name)}"
                 raise OptionError(f"{words} is an output of {item.name}, too: choose another name")
             if place in sources and not (in_place and sources[place] is item):
                 raise OptionError(f"{item.name} would write over the input {file}: choose another name")
@@ -155,7 +162,7 @@ def _check_clashes(
 def check_read(
     inputs: Sequence[Input],
     names: Sequence[OutputName],
-    files: Iterable[Iterable[str | Path]],
+    files: Iterable[Iterable[str | Place]],
     read: Mapping[str, str],
 ) -> None:
     """Raises OptionError if an output would replace a file that is read beside the inputs.
@@ -167,9 +174,9 @@ def check_read(
         return
     real_paths = RealPaths()
     places = {real_paths.of(name.replace("{stem}", item.stem)): flag for item in inputs for flag, name in read.items()}
-    once = (Path(name.name) for name in names if name.once)
+    once = (place_of(name.name) for name in names if name.once)
     for file in itertools.chain(once, itertools.chain.from_iterable(files)):
-        flag = places.get(real_paths.of(str(file)))
+        flag = places.get(real_paths.of(_location(file)))
         if flag is not None:
             raise OptionError(f"{file} would be written over, and {flag} reads it: choose another name")
 
@@ -261,10 +268,10 @@ class OutputNaming:
             return
         suffix = Path(self.output).suffix.lower()
         if suffix in SUFFIXES - {".png"}:
-            raise OptionError(f"-o {self.output}: pictures are written as PNG, name a .png file or a folder")
+            raise OptionError(f"-o {masked(self.output)}: pictures are written as PNG, name a .png file or a folder")
         if suffix == ".png" and (len(inputs) > 1 or inputs[0].listed):
             count = "an input that is a folder" if len(inputs) == 1 else f"{len(inputs)} inputs"
-            raise OptionError(f"-o {self.output} is one file for {count}: name a folder")
+            raise OptionError(f"-o {masked(self.output)} is one file for {count}: name a folder")
 
     def _check_modes(self, inputs: Sequence[Input]) -> None:
         for flag, given in (("-o", self.output is not None), ("--skip-existing", self.skip_existing)):
@@ -272,6 +279,8 @@ class OutputNaming:
                 raise OptionError(f"--in-place and {flag} exclude each other: leave one out")
         if self.force and self.skip_existing:
             raise OptionError("--force writes what --skip-existing skips: leave one out")
+        if self.in_place and any(isinstance(item.path, Url) for item in inputs):
+            raise OptionError("--in-place replaces files of this machine: write URLs with -o")
         if self.in_place and any(item.name == STDIN for item in inputs):
             raise OptionError("--in-place has no file to replace for standard input (-): give files")
         if self.skip_existing and any(self._to_stdout(item) for item in inputs):
@@ -297,22 +306,23 @@ class OutputNaming:
             skip_existing=self.skip_existing,
         )
 
-    def _other(self, output: OutputKind, kind: str, value: str, item: Input, image: Path | None, stem: str) -> Path:
+    def _other(self, output: OutputKind, kind: str, value: str, item: Input, image: Place | None, stem: str) -> Place:
         if output.beside and image is not None:
             return image.with_name(f"{stem}-{kind}.{value}")
         if output.folder:
-            return Path(value) / item.folder / f"{stem}-mask{output.suffixes[0]}"
+            return place_of(value) / item.folder / f"{stem}-mask{output.suffixes[0]}"
         return OutputName(output.flag, value).path(item)
 
-    def _image(self, item: Input, single: bool) -> Path:
+    def _image(self, item: Input, single: bool) -> Place:
         name = f"{item.stem}-{self.tag}.png"
         if self.in_place:
             return Path(item.name)
         if self.output is None:
-            return Path(os.path.dirname(item.name), name)
+            path = item.path
+            return path.with_name(name) if isinstance(path, Url) else Path(os.path.dirname(item.name), name)
         if single and not item.listed and Path(self.output).suffix.lower() == ".png" and not os.path.isdir(self.output):
-            return Path(self.output)
-        return Path(self.output, item.folder, name)
+            return place_of(self.output)
+        return place_of(self.output) / item.folder / name
 
 
 def _replaceable(item: Input) -> Input:

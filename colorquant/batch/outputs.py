@@ -5,25 +5,24 @@ Options, names, jobs and docs read the table OUTPUTS.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorquant.errors import OptionError
-from colorquant.files import check_writable, numbered
+from colorquant.files import check_writable, is_file, numbered
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.palette.files import PALETTE_FORMATS, check_room
 from colorquant.report import figures
+from colorquant.urls import Place
 
 if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.mapping.options import MappingOptions
     from colorquant.report.quantized_file import IndexedFile, QuantizedFile
 
-Files = list[tuple[Path, bytes]]
+Files = list[tuple[Place, bytes]]
 COMMANDS = (*engines.METHODS, "apply")
 
 
@@ -41,7 +40,7 @@ class OutputKind:
     """
 
     flag: str
-    encode: Callable[[IndexedFile, Path], Files]
+    encode: Callable[[IndexedFile, Place], Files]
     suffixes: tuple[str, ...]
     per_label: tuple[str, ...] = ()
     beside: bool = False
@@ -52,10 +51,10 @@ class OutputKind:
     check: Callable[[str, int], None] | None = None
 
 
-def _of_a_fit(encode: Callable[[QuantizedFile, Path], Files]) -> Callable[[IndexedFile, Path], Files]:
+def _of_a_fit(encode: Callable[[QuantizedFile, Place], Files]) -> Callable[[IndexedFile, Place], Files]:
     """The function for the files of a kind that only a fit can have."""
 
-    def encode_fit(file: IndexedFile, path: Path) -> Files:
+    def encode_fit(file: IndexedFile, path: Place) -> Files:
         from colorquant.report.quantized_file import QuantizedFile
 
         assert isinstance(file, QuantizedFile), "check_kinds() refuses this kind for other commands"
@@ -64,16 +63,16 @@ def _of_a_fit(encode: Callable[[QuantizedFile, Path], Files]) -> Callable[[Index
     return encode_fit
 
 
-def _labels(file: IndexedFile, path: Path) -> Files:
+def _labels(file: IndexedFile, path: Place) -> Files:
     quantized = file.quantized
     return [(path, encoding.encode_label_map(quantized.labels, len(quantized.palette), path.suffix[1:]))]
 
 
-def _palette(file: IndexedFile, path: Path) -> Files:
+def _palette(file: IndexedFile, path: Place) -> Files:
     return [(path, file.quantized.palette.encode(path.name))]
 
 
-def _posteriors(file: QuantizedFile, path: Path) -> Files:
+def _posteriors(file: QuantizedFile, path: Place) -> Files:
     if path.suffix == ".npy":
         return [(path, encoding.encode_npy(file.posteriors.at_pixels()))]
     return [
@@ -82,11 +81,11 @@ def _posteriors(file: QuantizedFile, path: Path) -> Files:
     ]
 
 
-def _uncertainty(file: QuantizedFile, path: Path) -> Files:
+def _uncertainty(file: QuantizedFile, path: Place) -> Files:
     return [(path, encoding.encode_gray(file.posteriors.uncertainty()))]
 
 
-def _masks(file: IndexedFile, path: Path) -> Files:
+def _masks(file: IndexedFile, path: Place) -> Files:
     quantized = file.quantized
     return [
         (numbered(path, label, file.most_labels), encoding.encode_gray(quantized.labels == label))
@@ -94,17 +93,17 @@ def _masks(file: IndexedFile, path: Path) -> Files:
     ]
 
 
-def _trace(file: QuantizedFile, path: Path) -> Files:
+def _trace(file: QuantizedFile, path: Place) -> Files:
     from colorquant.report.trace import trace_csv
 
     return [(path, trace_csv(file.quantized).encode())]
 
 
-def _figure(file: QuantizedFile, path: Path) -> Files:
+def _figure(file: QuantizedFile, path: Place) -> Files:
     return [(path, figures.encode(file, path.suffix.lower()))]
 
 
-def _html(file: IndexedFile, path: Path) -> Files:
+def _html(file: IndexedFile, path: Place) -> Files:
     from colorquant.report.html.quantization import quantization_page
 
     return [(path, quantization_page(file))]
@@ -134,14 +133,14 @@ class OutputPaths:
     name of the input in reports.
     """
 
-    image: Path | None
-    others: Mapping[str, Path] = field(default_factory=dict)
+    image: Place | None
+    others: Mapping[str, Place] = field(default_factory=dict)
     force: bool = False
     name: str = ""
     in_place: bool = False
     skip_existing: bool = False
 
-    def files(self, k: int) -> list[Path]:
+    def files(self, k: int) -> list[Place]:
         """All files that may be written, with at most ``k`` labels."""
         paths = [] if self.image is None else [self.image]
         for kind, path in self.others.items():
@@ -149,7 +148,7 @@ class OutputPaths:
             paths += [numbered(path, label, k) for label in range(k)] if per_label else [path]
         return paths
 
-    def series(self, k: int) -> list[tuple[Path, Path | None]]:
+    def series(self, k: int) -> list[tuple[Place, Place | None]]:
         """The files beside the image as (first, last) of numbered files; last is None for a single file."""
         return [
             (numbered(path, 0, k), numbered(path, k - 1, k)) if path.suffix in OUTPUTS[kind].per_label else (path, None)
@@ -162,7 +161,7 @@ class OutputPaths:
         Of numbered files only the first is checked, since the image is written after them.
         """
         files = [self.image, *(path for path, _ in self.series(k))]
-        return all(path is not None and os.path.isfile(path) for path in files)
+        return all(path is not None and is_file(path) for path in files)
 
     def check(self, k: int) -> None:
         """Raises OutputError for a file that cannot be written, or may not be overwritten."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from colorquant.batch.outputs import OUTPUTS, Files, OutputPaths
 from colorquant.batch.settings import JobOptions
 from colorquant.color.counted import CountedImage
 from colorquant.errors import OutputError
-from colorquant.files import write_whole
+from colorquant.files import local_copy, write_whole
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
@@ -26,6 +27,7 @@ from colorquant.palette.files import alpha_notes
 from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import figures, records
 from colorquant.report.records import FileRecord
+from colorquant.urls import Url
 
 if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.analysis.auto_k import ChosenK
@@ -86,9 +88,11 @@ class QuantizeJob:
         if paths.skip_existing and paths.is_complete(self.settings.options.k):
             return JobResult(records.skipped(item.name, str(paths.image)))
         settings = self.settings.for_input(item)
-        result = self._by_strips(item.source, settings, paths)
-        if result is None:
-            result = quantize_file(item.source, settings, paths, progress=self.progress, trying=self.trying)
+        source = item.source
+        with local_copy(source) if isinstance(source, Url) else nullcontext(source) as file:
+            result = self._by_strips(file, settings, paths)
+            if result is None:
+                result = quantize_file(file, settings, paths, progress=self.progress, trying=self.trying)
         record = _record(item, paths, settings, result)
         if result.strips:
             record["strips"] = True

@@ -153,7 +153,7 @@ class Run(Iterator[Outcome[R]], Generic[P, R]):
 
         Inputs in progress have ``grace`` seconds to end; then they are abandoned. The worker processes of the executor
         are ended, if it has any. To keep threads from writing files after this, call
-        :func:`colorquant.files.abandon` first.
+        :func:`colorquant.temporary_files.abandon` first.
         """
         self._outcomes.close()
         if not self._waiting:

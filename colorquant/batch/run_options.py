@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from colorquant.batch.inputs import Input
 from colorquant.errors import OptionError
+from colorquant.remote import ONE_PROCESS
+from colorquant.urls import Url, is_url
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,15 @@ class RunOptions:
         if self.timeout is not None and not self.isolate:
             raise OptionError("--timeout ends a worker process: add --isolate")
 
-    def check_inputs(self, inputs: Iterable[Input]) -> None:
-        """Raises OptionError where standard input is to be read with ``--cluster``, whose workers read files."""
+    def check_inputs(self, inputs: Iterable[Input], outputs: Iterable[str] = ()) -> None:
+        """Raises OptionError where the workers cannot reach an input, or one of ``outputs``, names that the user gave.
+
+        Standard input is not for ``--cluster``, whose workers read files, and ``memory://`` for this process only.
+        """
         if self.cluster is not None and any(item.path is None for item in inputs):
             raise OptionError("--cluster reads files, not standard input (-): save the input as a file")
+        if self.in_other_processes:
+            flag = "--isolate" if self.cluster is None else "--cluster"
+            for name in (*outputs, *(item.name for item in inputs)):
+                if is_url(name) and Url(name).protocol == ONE_PROCESS:
+                    raise OptionError(f"{name}: memory:// is the memory of one process: leave {flag} out")

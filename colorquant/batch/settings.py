@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorquant.batch.inputs import Input
@@ -61,4 +60,4 @@ class JobOptions:
             return None
         from colorquant.images.importance import read_importance  # a plain run does not need it
 
-        return read_importance(Path(self.weights), picture.rgb.shape[:2])
+        return read_importance(self.weights, picture.rgb.shape[:2])

@@ -18,6 +18,7 @@ from colorquant.images.strips import StripImage
 from colorquant.mapping.label_table import LabelTable
 from colorquant.shared_palette import FittedPalette, LabelledColors, label_colors
 from colorquant.types import AnyArray, IntArray, UInt8Array
+from colorquant.urls import Place
 
 MOST_ENTRIES = 256  # of the palette of a PNG
 BLOCK = 1 << 18  # colours that are labelled at a time
@@ -57,7 +58,7 @@ class Layout:
     index: UInt8Array | None = None
     has_alpha: bool = False
 
-    def writer(self, path: Path, temporary: Path, shape: tuple[int, int], chunks: bytes) -> StripWriter:
+    def writer(self, path: Place, temporary: Path, shape: tuple[int, int], chunks: bytes) -> StripWriter:
         """The writer of a PNG of this ``shape`` (h, w); the arguments are those of :func:`indexed_png`."""
         if self.colors is None:
             return truecolour_png(path, temporary, shape, has_alpha=self.has_alpha, chunks=chunks)

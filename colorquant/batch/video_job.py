@@ -28,6 +28,7 @@ from colorquant.files import StagedFiles, check_writable
 from colorquant.fitting.engines import Progress
 from colorquant.report.clip_file import BackgroundClip, ClipFile, QuantizedClip, WrittenOutput
 from colorquant.report.video_records import ClipRecord, clip_record, skipped_clip
+from colorquant.urls import Url
 from colorquant.video.opening import open_clip
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ class _Work:
 def _source(item: Input) -> Path | bytes:
     """The source of the clip: its file, or the bytes of a pipe, which can be read only once."""
     source = item.source
+    assert not isinstance(source, Url), "the command line takes no URLs for clips"
     try:
         piped = isinstance(source, Path) and stat.S_ISFIFO(source.stat().st_mode)
     except (OSError, ValueError):  # what is wrong with the file is said when it is opened

@@ -28,6 +28,7 @@ from colorquant.palette.files import check_room
 from colorquant.quantization import check_choices, check_dithering
 from colorquant.report.figure_kinds import CLIP_FIGURES, Drawing
 from colorquant.report.figures import check_installed
+from colorquant.urls import Url
 from colorquant.video.gif_writing import check_gif
 from colorquant.video.opening import ANIMATION_SUFFIXES, is_clip
 from colorquant.video.writing import BY_SUFFIX, CLIP_KINDS, check_kind, check_label_kind
@@ -228,4 +229,7 @@ class ClipRequest:
             return base.with_name(f"{stem}-{kind}.{value}")
         if output.folder:
             return Path(value) / item.folder / f"{stem}-mask{output.suffixes[0]}"
-        return OutputName(output.flag, value).path(item)
+        path = OutputName(output.flag, value).path(item)
+        if isinstance(path, Url):
+            raise OptionError(f"{output.flag} {path}: a clip is written to files of this machine: name one")
+        return path

@@ -136,7 +136,7 @@ def main() -> None:
     except OSError as error:
         code = _lost_output(error)
     if code == INTERRUPTED:  # a thread may still be inside OpenCV, which cannot be interrupted
-        from colorquant.files import abandon
+        from colorquant.temporary_files import abandon
 
         abandon()
         os._exit(INTERRUPTED)

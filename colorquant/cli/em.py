@@ -10,7 +10,7 @@ from colorquant.cli.dithering import dither_options
 from colorquant.cli.fitting import assign_option, fit_options
 from colorquant.cli.groups import OUTPUT, GroupedCommand, option
 from colorquant.cli.options import (
-    ANY_PATH,
+    ANY_PLACE,
     batch_options,
     images_argument,
     message_options,
@@ -51,7 +51,7 @@ colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
     option(
         OUTPUT,
         "--uncertainty",
-        type=ANY_PATH,
+        type=ANY_PLACE,
         metavar="FILE.png",
         help="Write the entropy of each pixel's posterior as a gray PNG: black where one component is certain.",
     ),

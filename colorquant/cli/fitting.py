@@ -11,7 +11,7 @@ from colorquant.cli import choices
 from colorquant.cli.colors import number_options, taken_auto
 from colorquant.cli.given import GIVEN_PALETTE
 from colorquant.cli.groups import COLOUR, FIT, PALETTE, Decorator, Function, option
-from colorquant.cli.options import ANY_PATH, attempts_option, seed_option, stack
+from colorquant.cli.options import ANY_PLACE, attempts_option, seed_option, stack
 
 OWN = {"kmeans": ("lock",), "em": ("covariance", "reg_covar", "standardize", "assign", "posteriors")}
 INIT_WORDS = {
@@ -140,7 +140,7 @@ _standardize_option = option(FIT, "--standardize", is_flag=True, default=None, h
 _weights_option = option(
     PALETTE,
     "--weights",
-    type=ANY_PATH,
+    type=ANY_PLACE,
     metavar="FILE.png",
     help="A gray image of the same size: pixels count in the fit in proportion to it, black ones not at all. "
     "One for all inputs, or with {stem} in its name one for each.",

@@ -35,9 +35,31 @@ def stack(*decorators: Decorator) -> Decorator:
     return decorate
 
 
-# The command itself reports files that cannot be read; click would report wrong usage.
-ANY_PATH = click.Path(readable=False)
-images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGES...", type=ANY_PATH)
+class PlaceType(click.Path):
+    """The name of a file or folder, also as a ``file://`` URL; with ``urls`` also a URL of other storage.
+
+    The command itself reports files that cannot be read; click would report wrong usage.
+    """
+
+    def __init__(self, *, urls: bool) -> None:
+        super().__init__(readable=False)
+        self.urls = urls
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name; that of a ``file://`` URL becomes the path."""
+        value = super().convert(value, param, ctx)
+        if "://" in value:
+            from colorquant.urls import is_url, local_name, masked
+
+            value = local_name(value)
+            if is_url(value) and not self.urls:
+                self.fail(f"{masked(value)} is not on this machine, and this must be: give a file here.", param, ctx)
+        return value
+
+
+ANY_PATH = PlaceType(urls=False)
+ANY_PLACE = PlaceType(urls=True)
+images_argument = click.argument("images", nargs=-1, required=True, metavar="IMAGES...", type=ANY_PLACE)
 
 attempts_option = option(
     FIT, "--attempts", type=int, metavar="N", help="Number of starts; the best fit is kept.  [default: 1]"
@@ -178,7 +200,7 @@ _picture_options = stack(
         OUTPUT,
         "-o",
         "--output",
-        type=ANY_PATH,
+        type=ANY_PLACE,
         metavar="PATH",
         help="A .png file (for one input), a folder, or - for standard output.  [default: beside the input]",
     ),
@@ -188,7 +210,7 @@ palette_out_option = option(
     OUTPUT,
     "--palette-out",
     "palette",
-    type=ANY_PATH,
+    type=ANY_PLACE,
     metavar="FILE",
     help=f"Write the palette in the format of the ending: {', '.join(choices.PALETTE_SUFFIXES)}. {STEM}",
 )
@@ -203,7 +225,7 @@ _label_options = stack(
     option(
         OUTPUT,
         "--masks",
-        type=ANY_PATH,
+        type=ANY_PLACE,
         metavar="FOLDER",
         help="Write a black and white PNG per label, white where the label is.",
     ),
@@ -224,7 +246,7 @@ optimize_option = option(
 
 def html_option(shown: str) -> Decorator:
     """The option for a page that shows this."""
-    return option(OUTPUT, "--html", type=ANY_PATH, metavar="FILE.html", help=f"Write a page that shows {shown}.")
+    return option(OUTPUT, "--html", type=ANY_PLACE, metavar="FILE.html", help=f"Write a page that shows {shown}.")
 
 
 mapping_output_options = stack(
@@ -239,7 +261,7 @@ mapping_output_options = stack(
 figure_option = option(
     FIGURE,
     "--figure",
-    type=ANY_PATH,
+    type=ANY_PLACE,
     metavar="FILE",
     help=f"Draw a figure with matplotlib: .png, .svg or .pdf. {STEM}",
 )
@@ -273,7 +295,7 @@ def output_options(*own: Decorator) -> Decorator:
         option(
             OUTPUT,
             "--trace",
-            type=ANY_PATH,
+            type=ANY_PLACE,
             metavar="FILE.csv",
             help="Write a row per iteration: the objective, the largest shift of a centre, the size of each cluster.",
         ),

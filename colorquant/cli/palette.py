@@ -7,7 +7,7 @@ import click
 from colorquant.cli import choices
 from colorquant.cli.given import GIVEN_PALETTE
 from colorquant.cli.groups import OUTPUT, GroupedCommand, option
-from colorquant.cli.options import ANY_PATH, force_option, json_option, quiet_option
+from colorquant.cli.options import ANY_PLACE, force_option, json_option, quiet_option
 
 PALETTE = "Palette"
 EXAMPLES = """
@@ -42,7 +42,7 @@ colorquant palette *.gpl -o 'out/{stem}.aco'
     OUTPUT,
     "-o",
     "--output",
-    type=ANY_PATH,
+    type=ANY_PLACE,
     metavar="FILE",
     help=f"Write the palette in the format of the ending: {', '.join(choices.PALETTE_SUFFIXES)}; .riff.pal for RIFF "
     "instead of JASC. Several palettes are joined, or with {stem} in the name written one by one.",

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import click
 
@@ -19,6 +18,7 @@ from colorquant.palette.given import given_palette
 from colorquant.palette.palette import Palette
 from colorquant.report.palettes import PaletteRecord, palette_foot, palette_head, palette_record, palette_table
 from colorquant.report.records import notes_line, printable
+from colorquant.urls import Place
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class PaletteRequest:
         files = None if self.joins else [[name.path(item)] for item in inputs]
         check_names(inputs, [name], files, force=self.force)
 
-    def path(self, name: str) -> Path | None:
+    def path(self, name: str) -> Place | None:
         """The file of a palette that was given as ``name``."""
         return None if self.output is None else OutputName("-o", self.output).path(Input(name))
 

@@ -57,7 +57,7 @@ def run_quantization(
         print_dry_run(planned, run.report, messages.as_json, shared_palette=request.shared_palette)
         return
     _check_streams(plan, messages.as_json)
-    run.check_inputs(plan.inputs)
+    run.check_inputs(plan.inputs, [name for name in (request.output, *given.values()) if name])
     many = len(plan) > 1
     if many:
         prepare_for_many()

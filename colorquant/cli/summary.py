@@ -18,10 +18,12 @@ from colorquant.batch.quantize_job import JobResult
 from colorquant.cli.console import Console, Messages
 from colorquant.cli.streams import display_name, write_stdout
 from colorquant.errors import ColorquantError, OptionError, OutputError
-from colorquant.files import LineFile, abandon
-from colorquant.images.decoding import check_readable
+from colorquant.files import LineFile
+from colorquant.images.sources import check_readable
 from colorquant.report import records
 from colorquant.report.records import FileRecord, printable
+from colorquant.temporary_files import abandon
+from colorquant.urls import Place
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.report.video_records import ClipRecord
@@ -164,7 +166,7 @@ class Planned(Protocol):
         """Raises OutputError for a file that cannot be written, or may not be overwritten."""
         ...
 
-    def files(self) -> list[Path]:
+    def files(self) -> Sequence[Place]:
         """All files, as far as their names are known; none for standard output."""
         ...
 
@@ -190,7 +192,7 @@ class PlannedImage:
     def check(self) -> None:
         self.paths.check(self.k)
 
-    def files(self) -> list[Path]:
+    def files(self) -> list[Place]:
         return self.paths.files(self.k)
 
     def words(self) -> Iterator[str]:
@@ -239,7 +241,7 @@ def _would_be_skipped(item: Input, planned: Planned) -> bool:
     """Whether the input would be skipped. Raises what its run would raise, as far as that depends on names."""
     if item.problem is not None:
         raise item.problem
-    if item.path is not None:
+    if isinstance(item.path, Path):
         check_readable(item.path)
     if planned.skip_existing and planned.is_complete():
         return True

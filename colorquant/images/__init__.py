@@ -19,6 +19,7 @@ from colorquant.images.alpha import apply_alpha
 from colorquant.images.decoding import MAX_PIXELS, Loaded, Reading, decode
 from colorquant.images.metadata import Density, Metadata
 from colorquant.types import UInt8Array
+from colorquant.urls import Place
 
 if TYPE_CHECKING:
     from colorquant.images.colorimetry import ColorDescription, ColorEncoding
@@ -56,7 +57,7 @@ class Picture:
     frames: int | None = 1
 
 
-def read_image(source: Path | str | bytes, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
+def read_image(source: Place | str | bytes, reading: Reading = Reading()) -> Picture:  # noqa: B008  it is frozen
     """Decode a file, or its bytes, into upright pixels in sRGB. Raises ImageReadError where it is not a whole image."""
     picture, bytes_in = decode(source, FORMATS, reading, lambda loaded: picture_of(loaded, reading))
     rgb, alpha = apply_alpha(picture.rgb, picture.alpha, reading.alpha)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import math
-import os
 import re
-import stat
 import struct
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -25,7 +21,9 @@ from colorquant.images.alpha import check_alpha
 from colorquant.images.metadata import DAMAGED, ORIENTATION, QUARTER_TURNS
 from colorquant.images.pillow import quiet_pillow
 from colorquant.images.pixels import STRIP, is_tiff
-from colorquant.images.videos import SIGNATURE, USE_VIDEO, has_video_suffix, is_video
+from colorquant.images.sources import image_bytes
+from colorquant.images.videos import USE_VIDEO, has_video_suffix, is_video
+from colorquant.urls import Place, place_of
 
 Result = TypeVar("Result")
 
@@ -88,13 +86,14 @@ class Loaded:
 
 
 def decode(
-    source: Path | str | bytes, formats: tuple[str, ...], reading: Reading, convert: Callable[[Loaded], Result]
+    source: Place | str | bytes, formats: tuple[str, ...], reading: Reading, convert: Callable[[Loaded], Result]
 ) -> tuple[Result, int]:
     """Decode a file, or its bytes, and return what ``convert`` makes of the frame, and the size of the file in bytes.
 
     ``formats`` are Pillow's names of those allowed. Raises ImageReadError where the file is not a whole image of them.
     """
-    data = source if isinstance(source, bytes) else _image_bytes(Path(source))
+    place = place_of(source) if isinstance(source, str) else source
+    data = place if isinstance(place, bytes) else image_bytes(place)
     if is_video(data):
         raise ImageReadError(USE_VIDEO)
     if not data:
@@ -104,7 +103,7 @@ def decode(
             return convert(loaded), len(data)
     except ImageReadError as error:
         unknown = isinstance(error.__cause__, UnidentifiedImageError)
-        if unknown and not isinstance(source, bytes) and has_video_suffix(Path(source)):
+        if unknown and not isinstance(place, bytes) and has_video_suffix(place):
             raise ImageReadError("not an image of a known format: if it is a video, use colorquant video") from error
         raise
 
@@ -128,54 +127,6 @@ def pillow_errors(formats: tuple[str, ...], reading: Reading) -> Iterator[None]:
     except Exception as error:  # Pillow raises many classes over damaged files
         reason = f" ({' '.join(str(error).split())})" if isinstance(error, (OSError, SyntaxError)) else ""
         raise ImageReadError(f"damaged or truncated image{reason}: give a whole file") from error
-
-
-def _image_bytes(path: Path) -> bytes:
-    """The bytes of a file; those of a video, which may be long, are not all read."""
-    if path.is_file() and is_video(first := read_bytes(path, SIGNATURE)):
-        return first
-    return read_bytes(path)
-
-
-def check_readable(path: Path) -> None:
-    """Raises ImageReadError where there is no such file, it is neither a file nor a pipe, or it may not be read."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        raise _unreadable(error) from error
-    if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-        raise ImageReadError("not a file: give an image file")  # reading a device may never end
-    if not os.access(path, os.R_OK):
-        raise _unreadable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
-
-
-def read_bytes(path: Path, most: int = -1) -> bytes:
-    """The bytes of a file or a pipe, at most the first ``most`` if it is not negative. Raises ImageReadError."""
-    try:
-        with open_file(path) as stream:
-            return stream.read(most)
-    except ImageReadError:
-        raise
-    except OSError as error:
-        raise _unreadable(error) from error
-
-
-def open_file(path: Path) -> BinaryIO:
-    """A file or a pipe, opened. Raises ImageReadError."""
-    check_readable(path)
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise _unreadable(error) from error
-
-
-def _unreadable(error: OSError | ValueError) -> ImageReadError:
-    if isinstance(error, FileNotFoundError):
-        return ImageReadError("cannot be read, there is no such file: check the name")
-    if isinstance(error, PermissionError):
-        return ImageReadError("cannot be read, permission denied: check the permissions of the file and its folder")
-    reason = getattr(error, "strerror", None) or str(error)
-    return ImageReadError(f"cannot be read, {reason}: check the name")
 
 
 def _too_many(max_pixels: int) -> str:

@@ -11,12 +11,13 @@ from typing import BinaryIO, Protocol, Self
 import numpy as np
 
 from colorquant.errors import OutputError
-from colorquant.files import unwritable
 from colorquant.images import png
 from colorquant.images.encoding import label_levels
 from colorquant.images.filtering import FilteredRows
 from colorquant.images.tiff import TileEncoder
+from colorquant.temporary_files import unwritable
 from colorquant.types import AnyArray, UInt8Array
+from colorquant.urls import Place
 
 LARGEST_CHUNK = 1 << 30  # bytes of pixels in one chunk; the length of a chunk has 31 bits
 
@@ -47,7 +48,7 @@ class _Encoder(Protocol):
 class GrowingFile:
     """A file that is written in pieces; ``path`` is the name that it will get."""
 
-    def __init__(self, path: Path, temporary: Path) -> None:
+    def __init__(self, path: Place, temporary: Path) -> None:
         self._path = path
         with self._reported():
             self._stream: BinaryIO = temporary.open("r+b")
@@ -78,7 +79,7 @@ class PngStrips(GrowingFile):
 
     def __init__(
         self,
-        path: Path,
+        path: Place,
         temporary: Path,
         start: bytes,
         encoder: _Encoder,
@@ -127,7 +128,7 @@ class ArrayStrips(GrowingFile):
     """Writes an array of this ``shape`` as an .npy file; ``convert`` makes its rows of those that are written."""
 
     def __init__(
-        self, path: Path, temporary: Path, shape: tuple[int, ...], convert: Callable[[AnyArray], AnyArray]
+        self, path: Place, temporary: Path, shape: tuple[int, ...], convert: Callable[[AnyArray], AnyArray]
     ) -> None:
         super().__init__(path, temporary)
         self._shape, self._convert = shape, convert
@@ -154,7 +155,7 @@ class TiffStrips(GrowingFile):
     """Writes a TIFF in tiles; ``convert`` makes of the rows that are written those that the ``encoder`` takes."""
 
     def __init__(
-        self, path: Path, temporary: Path, encoder: TileEncoder, convert: Callable[[AnyArray], AnyArray]
+        self, path: Place, temporary: Path, encoder: TileEncoder, convert: Callable[[AnyArray], AnyArray]
     ) -> None:
         super().__init__(path, temporary)
         self._encoder, self._convert = encoder, convert
@@ -176,7 +177,7 @@ class TiffStrips(GrowingFile):
 
 
 def indexed_png(
-    path: Path,
+    path: Place,
     temporary: Path,
     shape: tuple[int, int],
     colors: UInt8Array,
@@ -202,7 +203,7 @@ def indexed_png(
 
 
 def truecolour_png(
-    path: Path, temporary: Path, shape: tuple[int, int], *, has_alpha: bool, chunks: bytes = png.SRGB
+    path: Place, temporary: Path, shape: tuple[int, int], *, has_alpha: bool, chunks: bytes = png.SRGB
 ) -> PngStrips:
     """The writer of a truecolour PNG of this ``shape`` (h, w); it is given rows (n, w, 3) uint8, or (n, w, 4)."""
     height, width = shape
@@ -211,7 +212,7 @@ def truecolour_png(
     return PngStrips(path, temporary, start, FilteredRows(height, width, 4 if has_alpha else 3))
 
 
-def label_map(path: Path, temporary: Path, shape: tuple[int, int], k: int, *, transparent: bool) -> StripWriter:
+def label_map(path: Place, temporary: Path, shape: tuple[int, int], k: int, *, transparent: bool) -> StripWriter:
     """The writer of a label map, a .npy, .png or .tiff; it is given rows of labels (n, w), ``k`` where none is visible.
 
     ``transparent`` says whether there are such pixels. The files are those of

@@ -28,10 +28,11 @@ from PIL import Image
 from colorquant.errors import EngineError, ImageReadError
 from colorquant.images import integrity, metadata, profiles
 from colorquant.images.alpha import apply_alpha
-from colorquant.images.decoding import JPEG_END, JPEG_FILLER, Reading, check_readable, check_size, pillow_errors
+from colorquant.images.decoding import JPEG_END, JPEG_FILLER, Reading, check_size, pillow_errors
 from colorquant.images.metadata import Density, Metadata
 from colorquant.images.pixels import is_tiff
 from colorquant.images.png import chunk, header
+from colorquant.images.sources import check_readable
 from colorquant.images.turning import upright_strips
 from colorquant.types import UInt8Array
 

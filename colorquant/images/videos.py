@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from colorquant.urls import Place
 
 VIDEO_SUFFIXES = frozenset(
     f".{ending}"
@@ -42,7 +42,7 @@ def is_transport_stream(data: bytes) -> bool:
     return any(data[length - 188 : SIGNATURE : length].startswith(b"GGG") for length in TRANSPORT_PACKETS)
 
 
-def has_video_suffix(path: Path) -> bool:
+def has_video_suffix(path: Place) -> bool:
     """Whether the name of a file ends as those of videos do."""
     return path.suffix.lower() in VIDEO_SUFFIXES
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path, PurePath
 
+from colorquant import remote
 from colorquant.errors import ImageReadError, OptionError, PaletteReadError
 from colorquant.files import write_whole
 from colorquant.images import SUFFIXES
 from colorquant.palette.entries import Codec, Entries
 from colorquant.types import UInt8Array
+from colorquant.urls import Place, Url
 
 OPAQUE = 255
 LARGEST_FILE = 16_000_000  # bytes: 65,536 colours as JSON need about 6 MB
@@ -104,22 +106,24 @@ def _one_line(name: str) -> str:
     return "".join(char if char.isprintable() else " " for char in name).strip()
 
 
-def write_palette(path: Path, entries: Entries, *, force: bool) -> None:
+def write_palette(path: Place, entries: Entries, *, force: bool) -> None:
     """Write a palette file whole or not at all. Raises OutputError, and OptionError as :func:`check_room` does."""
     write_whole([(path, encode_palette(path.name, entries))], force=force)
 
 
-def read_palette(path: Path) -> Entries:
+def read_palette(path: Place) -> Entries:
     """The entries of a palette file, at least one; or of an image: its table of colours, or its distinct colours.
 
     A file whose ending is unknown is read as an image. Raises PaletteReadError for a file that cannot be read or is
     damaged, and for an image of more than 256 colours; OptionError for a missing file whose ending is unknown.
     """
+    if isinstance(path, Url):
+        return _read_stored(path)
     if path.is_dir():
         raise PaletteReadError(f"palette {path} is a folder: name a file")
     suffix = path.suffix.lower()
     if suffix in SUFFIXES or (suffix not in PALETTE_FORMATS and path.exists()):
-        return _read_image(path)
+        return _read_image(path, path)
     codec = _codec(str(path))
     try:
         with path.open("rb") as stream:
@@ -129,6 +133,20 @@ def read_palette(path: Path) -> Entries:
         raise PaletteReadError(f"palette {path} cannot be read: {reason}; check the name") from error
     if len(data) > LARGEST_FILE:
         raise PaletteReadError(f"palette {path} is larger than {LARGEST_FILE:,} bytes: give a palette file")
+    return _decoded(codec, data, path)
+
+
+def _read_stored(url: Url) -> Entries:
+    """The entries of a palette file, or of an image, at a URL."""
+    is_file = url.suffix.lower() in PALETTE_FORMATS and url.suffix.lower() not in SUFFIXES
+    try:
+        data = remote.read_bytes(url, LARGEST_FILE if is_file else None)
+    except ImageReadError as error:
+        raise PaletteReadError(f"palette {url} {error}") from error
+    return _decoded(_codec(url.name), data, url) if is_file else _read_image(url, data)
+
+
+def _decoded(codec: Codec, data: bytes, path: Place) -> Entries:
     try:
         return codec.read(data)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -136,11 +154,11 @@ def read_palette(path: Path) -> Entries:
         raise PaletteReadError(f"palette {path} is not a whole {path.suffix.lower()} file: {reason}") from error
 
 
-def _read_image(path: Path) -> Entries:
+def _read_image(path: Place, source: Path | bytes) -> Entries:
     from colorquant.palette.swatch import read_image
 
     try:
-        return read_image(path, str(path))
+        return read_image(source, str(path))
     except (ImageReadError, ValueError) as error:
         if path.suffix.lower() not in SUFFIXES:
             known = ", ".join(PALETTE_FORMATS)

@@ -10,6 +10,7 @@ import numpy as np
 from colorquant.errors import OptionError, PaletteReadError
 from colorquant.palette.built_in import BUILT_IN
 from colorquant.palette.palette import Palette
+from colorquant.urls import is_url
 
 OPAQUE = 255
 
@@ -26,7 +27,7 @@ def given_palette(text: str) -> Palette:
         raise OptionError("the palette has an empty name: is a variable unset?")
     if text in BUILT_IN:
         return Palette.named(text)
-    if os.path.lexists(text):
+    if is_url(text) or os.path.lexists(text):
         return Palette.read(text)
     words = [word.strip() for word in text.split(",")]
     if text.lstrip().startswith("#") or (all(words) and len(words) > 1):

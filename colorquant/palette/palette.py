@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from colorquant.images.color_names import named_color
 from colorquant.palette import files
 from colorquant.palette.entries import Entries, checked_entries, parse_hex
 from colorquant.types import FloatArray, IntArray, UInt8Array
+from colorquant.urls import Place, place_of
 
 if TYPE_CHECKING:
     from colorquant.palette.arranging import Nearest
@@ -84,21 +84,21 @@ class Palette:
         return Palette(entries.colors, names=entries.names)
 
     @classmethod
-    def read(cls, path: Path | str) -> Palette:
+    def read(cls, path: Place | str) -> Palette:
         """Read a palette file; its ending selects the format. Or take the colours of an image, 256 at most.
 
         An indexed image gives its table of colours in its order, with the number of pixels of each entry; another image
         its distinct colours, in the order in which they first occur. Raises PaletteReadError, OptionError.
         """
-        entries = files.read_palette(Path(path))
+        entries = files.read_palette(place_of(path) if isinstance(path, str) else path)
         return cls(entries.colors, entries.counts, entries.alpha, entries.names)
 
-    def write(self, path: Path | str, *, force: bool = False) -> None:
+    def write(self, path: Place | str, *, force: bool = False) -> None:
         """Write a palette file completely or not at all; its ending selects the format.
 
         An existing file is replaced only with ``force``. Raises OutputError, and OptionError for an unknown ending.
         """
-        files.write_palette(Path(path), self._entries(), force=force)
+        files.write_palette(place_of(path) if isinstance(path, str) else path, self._entries(), force=force)
 
     def encode(self, name: str) -> bytes:
         """The palette as a file in the format that the ending of ``name`` selects.

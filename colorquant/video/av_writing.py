@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, cast
 import numpy as np
 
 from colorquant.errors import ColorquantError, OutputError
-from colorquant.files import unwritable
+from colorquant.temporary_files import unwritable
 from colorquant.video.av_audio import AudioCopy, AudioSource
 from colorquant.video.encodings import DEFAULT_CRF, Encoding, h264, labels, lossless, vp9
 from colorquant.video.frame_files import NO_FRAME, LabelType

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorquant import files
+from colorquant import files, temporary_files
 from colorquant.errors import OutputError
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def litter(folder: Path) -> list[str]:
 @pytest.fixture
 def fresh(monkeypatch):
     """As in a process of its own: no folder has been swept."""
-    monkeypatch.setattr(files._Staging, "swept", set())
+    monkeypatch.setattr(files.Staging, "swept", set())
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_a_run_that_lives_keeps_its_files(end, files_by_then, tmp_path, fresh):
             child.kill()
         else:
             child.communicate("\n\n")
-    files._Staging.swept.clear()
+    files.Staging.swept.clear()
     files.remove_leftovers(tmp_path)
     assert litter(tmp_path) == []
     assert (tmp_path / "a.png").exists() == (end == "finish")
@@ -252,14 +252,14 @@ def test_where_there_are_no_locks_files_are_written_and_nothing_is_swept(tmp_pat
 
     monkeypatch.setattr("fcntl.flock", no_locks)
     files.write_whole([(tmp_path / "a.png", b"a"), (tmp_path / "b.png", b"b")], force=False)
-    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(temporary_files, "fcntl", None)
     files.write_whole([(tmp_path / "c.png", b"c")], force=False)
     assert sorted(path.read_bytes() for path in tmp_path.iterdir()) == [b"a", b"b", b"c", b"x"]
 
 
 @pytest.mark.parametrize("how", ["locked by the sweeper", "swept away"])
 def test_a_sweeper_that_is_quicker_costs_a_new_name(how, tmp_path, monkeypatch, fresh):
-    inner, names = files._lock, []
+    inner, names = temporary_files._lock, []
 
     def contended(number: int) -> bool:
         (temporary,) = tmp_path.glob(".colorquant-*")
@@ -270,7 +270,7 @@ def test_a_sweeper_that_is_quicker_costs_a_new_name(how, tmp_path, monkeypatch, 
             temporary.unlink()
         return inner(number)
 
-    monkeypatch.setattr(files, "_lock", contended)
+    monkeypatch.setattr(temporary_files, "_lock", contended)
     files.write_whole([(tmp_path / "a.png", b"a")], force=False)
     assert len(set(names)) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

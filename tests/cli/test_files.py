@@ -41,14 +41,14 @@ def test_what_replaces_a_private_file_is_private_from_its_start(tmp_path, monkey
     path, seen = tmp_path / "a.png", []
     path.write_bytes(b"old")
     path.chmod(0o600)
-    staged = files._staged
+    staged = files.staged_file
 
     def watched(*args, **options):
         temporary = staged(*args, **options)
         seen.append(stat.S_IMODE(temporary.stat().st_mode))
         return temporary
 
-    monkeypatch.setattr(files, "_staged", watched)
+    monkeypatch.setattr(files, "staged_file", watched)
     files.write_whole([(path, b"new")], force=True)
     assert seen == [0o600]
 

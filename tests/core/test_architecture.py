@@ -12,7 +12,19 @@ PACKAGE = Path(__file__).resolve().parents[2] / "colorquant"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 FLOORS = [
-    {"errors", "attempts", "types", "blocks", "threads", "files", "_version"},
+    {
+        "errors",
+        "attempts",
+        "types",
+        "blocks",
+        "threads",
+        "files",
+        "temporary_files",
+        "urls",
+        "remote",
+        "collecting",
+        "_version",
+    },
     {"images"},
     {"video"},
     {"color"},
@@ -37,6 +49,9 @@ ALLOWED = {
     "av": {"video/av_audio", "video/av_pixels", "video/av_reading", "video/av_writing"},
     "oxipng": {"images"},
     "pyvips": {"images/strips"},
+    "fsspec": {"remote"},
+    "s3fs": set(),
+    "gcsfs": set(),
     "dask": {"batch/cluster"},
     "distributed": {"batch/cluster"},
     "jinja2": {"report"},
@@ -59,6 +74,7 @@ INSIDE_FUNCTIONS = {
     "av",
     "oxipng",
     "pyvips",
+    "fsspec",
     "dask",
     "distributed",
     "matplotlib",

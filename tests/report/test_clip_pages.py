@@ -14,11 +14,11 @@ from support.clip_files import background_clip, indexed_frames, moving_frames, q
 from support.html import check_self_contained
 
 from colorquant.clips.results import Steadiness
-from colorquant.files import STAGED, _Staging, abandon
 from colorquant.report.clip_file import WrittenOutput
 from colorquant.report.html import clip_previews
 from colorquant.report.html.clip import clip_page
 from colorquant.report.html.clip_previews import PreviewWriter
+from colorquant.temporary_files import STAGED, Staging, abandon
 from colorquant.video.frames import ClipInfo, Frame, IndexedFrame
 
 PAGE = Path(tempfile.gettempdir()) / "page.html"  # it is not written
@@ -109,7 +109,7 @@ def test_a_clip_that_has_grown_is_cut(monkeypatch, tmp_path):
 def test_a_preview_in_work_is_abandoned_with_the_other_files_of_a_run(monkeypatch, tmp_path):
     pytest.importorskip("av", reason="needs PyAV: the extra video")
     monkeypatch.setattr(clip_previews, "STILLS", 2)
-    monkeypatch.setattr(_Staging, "abandoned", False)
+    monkeypatch.setattr(Staging, "abandoned", False)
     with PreviewWriter(quantized_clip(moving_frames(8)).info, 8, page=tmp_path / "page.html"):
         assert [STAGED.fullmatch(path.name) is not None for path in tmp_path.iterdir()] == [True]
         abandon()

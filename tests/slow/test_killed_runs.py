@@ -24,7 +24,7 @@ from pathlib import Path
 from colorquant import files
 
 for number in range(150):
-    files._Staging.swept.clear()
+    files.Staging.swept.clear()
     names = [Path(f"{sys.argv[1]}-{number}-{part}") for part in range(3)]
     files.write_whole([(name, name.name.encode()) for name in names], force=number % 2 == 0)
 """
