@@ -21,9 +21,9 @@ from colorquant.files import StagedFiles
 from colorquant.fitting.options import FitOptions
 from colorquant.video.av_writing import VideoFile
 from colorquant.video.encodings import h264
-from colorquant.video.frames import ClipInfo, Frame, FrameWriter, IndexedFrame
+from colorquant.video.frames import ClipInfo, Destination, Frame, FrameWriter, IndexedFrame
 from colorquant.video.opening import open_clip
-from colorquant.video.writing import Destination, open_label_writer, open_writer
+from colorquant.video.writing import open_label_writer, open_writer
 
 K, FRAMES, RATE = 16, 50, 25
 SAMPLE = ROOT / "sample_images" / "clip.mp4"
@@ -49,7 +49,7 @@ class Written:
 
 
 def _kind(kind: str, crf: int | None) -> Opened:
-    return lambda to: open_writer(kind, to.path, to.staged, to.info, crf=crf)
+    return lambda to: open_writer(kind, Destination(to.path, to.staged, to.info, crf=crf))
 
 
 def _h264(crf: int, **options: str) -> Opened:

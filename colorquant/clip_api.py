@@ -20,7 +20,7 @@ from colorquant.fitting.options import FitOptions
 from colorquant.mapping.dithering import Dithering
 from colorquant.types import UInt8Array
 from colorquant.video import opening
-from colorquant.video.frames import Clip, ClipInfo, ClipReading, Frame, IndexedFrame
+from colorquant.video.frames import Clip, ClipInfo, ClipReading, Destination, Frame, IndexedFrame
 from colorquant.video.writing import BY_SUFFIX, open_writer
 
 
@@ -153,12 +153,14 @@ def write_clip(
     with StagedFiles(force=force) as staged:
         writer = open_writer(
             kind,
-            path,
-            staged,
-            _info(first) if clip is None else clip.info,
-            source=None if clip is None else clip.source,
-            reading=ClipReading() if clip is None else clip.reading,
-            crf=crf,
+            Destination(
+                path,
+                staged,
+                _info(first) if clip is None else clip.info,
+                source=None if clip is None else clip.source,
+                reading=ClipReading() if clip is None else clip.reading,
+                crf=crf,
+            ),
         )
         with writer:
             for frame in chain([first], frames):

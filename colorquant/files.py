@@ -215,8 +215,14 @@ class LineFile:
 
 
 def _mode(target: Path) -> int:
-    """The permissions of a temporary file. One that replaces a file is private until it gets those of that file."""
-    return 0o600 if target.exists() else 0o666
+    """The permissions of a temporary file. One that replaces a file is private until it gets those of that file.
+
+    Raises OutputError.
+    """
+    try:
+        return 0o600 if target.exists() else 0o666
+    except OSError as error:  # a name that is too long
+        raise unwritable(target, error) from error
 
 
 def _flush_all(files: Sequence[tuple[Path, Place]]) -> None:

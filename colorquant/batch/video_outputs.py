@@ -14,7 +14,8 @@ from pathlib import Path
 from colorquant.files import check_writable, frame_path, numbered
 from colorquant.palette.files import PALETTE_FORMATS
 from colorquant.report.figures import SUFFIXES as FIGURE_SUFFIXES
-from colorquant.video.writing import CLIP_KINDS, DIGITS, LABEL_KINDS, PER_FRAME, POSTERIOR_KINDS
+from colorquant.video.frames import DIGITS
+from colorquant.video.writing import CLIP_KINDS, LABEL_KINDS, PER_FRAME, POSTERIOR_KINDS
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from colorquant.files import StagedFiles
 from colorquant.palette.palette import Palette
 from colorquant.report import figures
 from colorquant.report.clip_file import BackgroundClip, QuantizedClip
-from colorquant.video.frames import ClipInfo, Frame, FrameWriter, IndexedFrame
+from colorquant.video.frames import ClipInfo, Destination, Frame, FrameWriter, IndexedFrame
 from colorquant.video.writing import (
     CLIP_KINDS,
-    Destination,
     PosteriorWriter,
     open_label_writer,
     open_mask_writer,
@@ -69,20 +68,22 @@ class ClipWriters:
         """Open the writers of ``paths``, which ``stack`` closes; ``k`` is the number of labels.
 
         ``labeller`` knows the posteriors, if they are requested; ``frames`` is the number of frames, None where it is
-        unknown. ``ends_early`` is that of :class:`colorquant.video.writing.Destination`. Raises OutputError,
+        unknown. ``ends_early`` is that of :class:`colorquant.video.frames.Destination`. Raises OutputError,
         OptionError and EngineError.
         """
         writers: list[FrameWriter] = []
         for kind, path in paths.painted.items():
             writer = open_writer(
                 kind,
-                path,
-                staged,
-                info,
-                source=source,
-                reading=settings.reading,
-                crf=None if CLIP_KINDS[kind].crf is None else settings.crf,
-                ends_early=ends_early,
+                Destination(
+                    path,
+                    staged,
+                    info,
+                    source=source,
+                    reading=settings.reading,
+                    crf=None if CLIP_KINDS[kind].crf is None else settings.crf,
+                    ends_early=ends_early,
+                ),
             )
             writers.append(stack.enter_context(writer))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
 
-    from colorquant.video.writing import Destination
+    from colorquant.video.frames import Destination
 
 THREADS = 4  # a constant: with another number an encoder writes other bytes
 SRGB, BT_709, BT_601, LIMITED = 13, 1, 6, 1  # of ITU-T H.273: a transfer, primaries, a matrix; and FFmpeg's range

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from colorquant.files import StagedFiles
 from colorquant.images.decoding import MAX_PIXELS
 from colorquant.types import AnyArray, UInt8Array
+
+DIGITS = 6  # of the number of a frame in the name of its file, where the clip has no more frames
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,32 @@ class Clip(Protocol):
         Raises ImageReadError where a frame is broken or the file ends too early, and where there is no frame.
         """
         ...
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Destination:
+    """What a writer is given: where the frames go, and what they come from.
+
+    ``path`` is the file to write; for numbered files it is what their names begin with, see
+    :func:`colorquant.files.frame_path`. ``info`` describes the clip as it is read. ``source`` is the clip itself, whose
+    audio is copied, and ``reading`` how its frames were read; with None there is no audio. ``crf`` is the quality of a
+    video, within the range of its kind: the smaller, the better and the larger, and 0 is lossless; None is the default.
+    ``digits`` is the length of the numbers of frames. ``ends_early`` is asked at the end, whether frames at the end of
+    the clip are missing; then the audio ends with the last one that was written.
+    """
+
+    path: Path
+    staged: StagedFiles
+    info: ClipInfo
+    source: Path | bytes | None = None
+    reading: ClipReading = field(default_factory=ClipReading)
+    crf: int | None = None
+    digits: int = DIGITS
+    ends_early: Callable[[], bool] = _never
 
 
 class FrameWriter(Protocol):

@@ -6,44 +6,13 @@ Options, names and docs read the tables. A writer is imported when it is opened.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol
 
 from colorquant.errors import OptionError
-from colorquant.files import StagedFiles
 from colorquant.types import Float32Array
 from colorquant.video.extra import require_pyav
-from colorquant.video.frames import ClipInfo, ClipReading, FrameWriter
-
-DIGITS = 6  # of the number of a frame in the name of its file, where the clip has no more frames
-
-
-def _never() -> bool:
-    return False
-
-
-@dataclass(frozen=True)
-class Destination:
-    """What a writer is given: where the frames go, and what they come from.
-
-    ``path`` is the file to write; for numbered files it is what their names begin with, see
-    :func:`colorquant.files.frame_path`.
-    ``info`` describes the clip as it is read. ``source`` is the clip itself, whose audio is copied, and ``reading`` how
-    its frames were read; with None there is no audio. ``crf`` is the quality of a video, within the range of its kind:
-    the smaller, the better and the larger, and 0 is lossless; None is the default.
-    ``digits`` is the length of the numbers of frames. ``ends_early`` is asked at the end, whether frames at the
-    end of the clip are missing; then the audio ends with the last one that was written.
-    """
-
-    path: Path
-    staged: StagedFiles
-    info: ClipInfo
-    source: Path | bytes | None = None
-    reading: ClipReading = field(default_factory=ClipReading)
-    crf: int | None = None
-    digits: int = DIGITS
-    ends_early: Callable[[], bool] = _never
+from colorquant.video.frames import Destination, FrameWriter
 
 
 def _video(kind: str) -> Callable[[Destination], FrameWriter]:
@@ -125,33 +94,12 @@ def check_kind(kind: str, *, crf: int | None = None) -> None:
         raise OptionError(f"--crf {crf}: {kind} takes {row.crf[0]} to {row.crf[1]}{hint}")
 
 
-def open_writer(
-    kind: str,
-    path: Path,
-    staged: StagedFiles,
-    info: ClipInfo,
-    *,
-    source: Path | bytes | None = None,
-    reading: ClipReading = ClipReading(),  # noqa: B008  frozen
-    crf: int | None = None,
-    digits: int = DIGITS,
-    ends_early: Callable[[], bool] = _never,
-) -> FrameWriter:
-    """The writer of painted frames to a file of ``kind``, a key of CLIP_KINDS; see :class:`Destination`.
+def open_writer(kind: str, destination: Destination) -> FrameWriter:
+    """The writer of painted frames to a file of ``kind``, a key of CLIP_KINDS.
 
     Raises OptionError and EngineError as :func:`check_kind` does, and OutputError.
     """
-    check_kind(kind, crf=crf)
-    destination = Destination(
-        path=path,
-        staged=staged,
-        info=info,
-        source=source,
-        reading=reading,
-        crf=crf,
-        digits=digits,
-        ends_early=ends_early,
-    )
+    check_kind(kind, crf=destination.crf)
     return CLIP_KINDS[kind].open(destination)
 
 

@@ -11,7 +11,7 @@ from support import clips
 
 from colorquant.errors import ImageReadError
 from colorquant.files import StagedFiles
-from colorquant.video.frames import ClipReading, IndexedFrame
+from colorquant.video.frames import ClipReading, Destination, IndexedFrame
 from colorquant.video.opening import open_clip
 from colorquant.video.writing import CLIP_KINDS, open_writer
 
@@ -54,7 +54,7 @@ def repainted(source, kind, folder: Path, reading=ClipReading(), **options) -> t
     path = folder / f"out{CLIP_KINDS[kind].suffix}"
     with (
         StagedFiles(force=True) as staged,
-        open_writer(kind, path, staged, clip.info, source=source, reading=reading, **options) as writer,
+        open_writer(kind, Destination(path, staged, clip.info, source=source, reading=reading, **options)) as writer,
     ):
         for frame in clip.frames():
             labels = (frame.rgb[..., 0] > 127).astype(np.uint8)
@@ -205,7 +205,7 @@ def test_labels_have_no_audio_and_no_source_means_none(tmp_path):
     source = with_tones("mp4", ["aac"])
     clip = open_clip(source)
     path = tmp_path / "out.mp4"
-    with StagedFiles(force=True) as staged, open_writer("mp4", path, staged, clip.info) as writer:
+    with StagedFiles(force=True) as staged, open_writer("mp4", Destination(path, staged, clip.info)) as writer:
         writer.write(replace(clips.still(np.zeros((16, 16))), duration=Fraction(1)))
         writer.finish()
         staged.commit()
@@ -218,5 +218,5 @@ def test_a_source_that_is_gone_is_an_error_of_reading(tmp_path):
     info = open_clip(source).info
     source.unlink()
     with StagedFiles(force=False) as staged, pytest.raises(ImageReadError, match="there is no such file"):
-        open_writer("mp4", tmp_path / "out.mp4", staged, info, source=source)
+        open_writer("mp4", Destination(tmp_path / "out.mp4", staged, info, source=source))
     assert not any(tmp_path.iterdir())

@@ -15,13 +15,13 @@ from colorquant.errors import OutputError
 from colorquant.files import StagedFiles
 from colorquant.images.encoding import encode_label_map
 from colorquant.video.frame_files import label_dtype
-from colorquant.video.writing import (
-    Destination,
-    open_label_writer,
-    open_mask_writer,
-    open_posterior_writer,
-    open_writer,
-)
+from colorquant.video.frames import Destination
+from colorquant.video.writing import open_label_writer, open_mask_writer, open_posterior_writer, open_writer
+
+
+def to_frames(path, info, **changes):
+    """What opens the writer of numbered PNG files."""
+    return lambda staged: open_writer("frames", Destination(path, staged, info, **changes))
 
 
 def write(tmp_path, opened, items) -> list[str]:
@@ -44,7 +44,7 @@ def info_of(frames, transparent=False):
 def test_frames_are_numbered_pictures_with_their_pixels(p, transparent, tmp_path):
     frames = clips.sequence(1, p=p, transparent=transparent)
     info = info_of(frames, transparent)
-    names = write(tmp_path, lambda staged: open_writer("frames", tmp_path / "a-em4.png", staged, info), frames)
+    names = write(tmp_path, to_frames(tmp_path / "a-em4.png", info), frames)
     assert names == [f"a-em4-00000{number}.png" for number in range(1, 7)]
     for name, frame in zip(names, frames, strict=True):
         with Image.open(tmp_path / name) as image:
@@ -59,7 +59,7 @@ def test_frames_that_keep_their_lightness_and_alpha_of_entries(tmp_path):
     painted = np.array([[[1, 2, 3], [4, 5, 6], [7, 8, 9]]], np.uint8)
     alpha = np.array([255, 60], np.uint8)
     frames = [replace(frame, painted=painted), replace(frame, entry_alpha=alpha, alpha=alpha[frame.labels])]
-    names = write(tmp_path, lambda staged: open_writer("frames", tmp_path / "a.png", staged, info_of(frames)), frames)
+    names = write(tmp_path, to_frames(tmp_path / "a.png", info_of(frames)), frames)
     first, second = (np.array(Image.open(tmp_path / name).convert("RGBA")) for name in names)
     np.testing.assert_array_equal(first[..., :3], painted)
     assert second[..., 3].tolist() == [[255, 60, 60]]
@@ -68,7 +68,7 @@ def test_frames_that_keep_their_lightness_and_alpha_of_entries(tmp_path):
 def test_longer_numbers_where_there_are_more_frames(tmp_path):
     frames = [clips.still([[0, 1]])]
     info = info_of(frames)
-    names = write(tmp_path, lambda staged: open_writer("frames", tmp_path / "a.png", staged, info, digits=8), frames)
+    names = write(tmp_path, to_frames(tmp_path / "a.png", info, digits=8), frames)
     assert names == ["a-00000001.png"]
 
 
@@ -179,7 +179,7 @@ def test_an_existing_file_stays(tmp_path):
     (tmp_path / "a-000002.png").write_bytes(b"mine")
     frames = [clips.still([[0, 1]], time=Fraction(number)) for number in range(3)]
     with StagedFiles(force=False) as staged, pytest.raises(OutputError, match=r"a-000002\.png exists already"):
-        with open_writer("frames", tmp_path / "a.png", staged, info_of(frames)) as writer:
+        with open_writer("frames", Destination(tmp_path / "a.png", staged, info_of(frames))) as writer:
             for frame in frames:
                 writer.write(frame)
             writer.finish()
@@ -197,7 +197,7 @@ def test_each_file_is_flushed_to_the_disk_before_any_has_its_name(count, tmp_pat
         flushed.append(os.fstat(number).st_ino)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    write(tmp_path, lambda staged: open_writer("frames", tmp_path / "a.png", staged, info_of(frames)), frames)
+    write(tmp_path, to_frames(tmp_path / "a.png", info_of(frames)), frames)
     assert sorted(flushed) == sorted(path.stat().st_ino for path in tmp_path.iterdir())
 
 
@@ -209,5 +209,9 @@ def test_a_disk_that_is_full_when_files_are_flushed(count, tmp_path, monkeypatch
     monkeypatch.setattr(os, "fsync", fsync)
     frames = [clips.still([[0, 1]])] * count
     with pytest.raises(OutputError, match=r"a-0000\d\d\.png cannot be written: No space left on device"):
-        write(tmp_path, lambda staged: open_writer("frames", tmp_path / "a.png", staged, info_of(frames)), frames)
+        write(
+            tmp_path,
+            to_frames(tmp_path / "a.png", info_of(frames)),
+            frames,
+        )
     assert not any(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import pytest
 from make_clip import draw_frames
 
 from colorquant.files import StagedFiles
-from colorquant.video.frames import ClipInfo, IndexedFrame
+from colorquant.video.frames import ClipInfo, Destination, IndexedFrame
 from colorquant.video.writing import CLIP_KINDS, open_writer
 
 TICK = Fraction(1, 25)
@@ -32,7 +32,7 @@ def test_videos_are_the_same_on_every_run(kind, frames, tmp_path):
         del blocks
         path = tmp_path / f"{number}{CLIP_KINDS[kind].suffix}"
         with StagedFiles(force=False) as staged:
-            with open_writer(kind, path, staged, info) as writer:
+            with open_writer(kind, Destination(path, staged, info)) as writer:
                 for place, rgb in enumerate(frames):
                     writer.write(painted(rgb, place * TICK))
                 writer.finish()

@@ -16,12 +16,11 @@ from support import clips, encoded_clips
 from colorquant.errors import EngineError, OptionError, OutputError
 from colorquant.files import StagedFiles
 from colorquant.video import extra
-from colorquant.video.frames import ClipInfo, ClipReading, IndexedFrame
+from colorquant.video.frames import ClipInfo, ClipReading, Destination, IndexedFrame
 from colorquant.video.opening import open_clip
 from colorquant.video.writing import (
     CLIP_KINDS,
     LABEL_KINDS,
-    Destination,
     check_kind,
     check_label_kind,
     open_label_writer,
@@ -75,7 +74,7 @@ def painted(kind, folder: Path, frames, info=None, *, name="out", **options) -> 
     path = folder / f"{name}{CLIP_KINDS[kind].suffix}"
     info = info or info_of(*frames[0].labels.shape)
     with StagedFiles(force=True) as staged:
-        notes = write(open_writer(kind, path, staged, info, **options), frames)
+        notes = write(open_writer(kind, Destination(path, staged, info, **options)), frames)
         staged.commit()
     return path, notes
 
@@ -329,7 +328,7 @@ def openers(kind):
     """Functions that open a writer of painted frames or of labels."""
     if kind in CLIP_KINDS:
         suffix = CLIP_KINDS[kind].suffix
-        return lambda folder, staged, info: open_writer(kind, folder / f"out{suffix}", staged, info)
+        return lambda folder, staged, info: open_writer(kind, Destination(folder / f"out{suffix}", staged, info))
     ending = kind.removeprefix("labels ")
     return lambda folder, staged, info: open_label_writer(
         ending, Destination(folder / f"out.{ending}", staged, info), k=200
@@ -383,7 +382,7 @@ def test_a_place_that_cannot_be_written(kind, name, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "no folder").touch()
     with StagedFiles(force=False) as staged, pytest.raises(OutputError, match="cannot be written"):
-        open_writer(kind, tmp_path / f"{name}.{kind}", staged, info_of(8, 8))
+        open_writer(kind, Destination(tmp_path / f"{name}.{kind}", staged, info_of(8, 8)))
 
 
 @pytest.mark.parametrize(
@@ -392,11 +391,14 @@ def test_a_place_that_cannot_be_written(kind, name, tmp_path):
 def test_sizes_that_an_encoder_does_not_take(kind, crf, side, tmp_path):
     message = f"at most {side} pixels wide and high, not .*: use --scale"
     with StagedFiles(force=False) as staged, pytest.raises(OutputError, match=message):
-        open_writer(kind, tmp_path / "a", staged, info_of(2, side + 2), crf=crf)
+        open_writer(kind, Destination(tmp_path / "a", staged, info_of(2, side + 2), crf=crf))
 
 
 def test_the_largest_size_of_h264(tmp_path):
-    with StagedFiles(force=False) as staged, open_writer("mp4", tmp_path / "a", staged, info_of(2, 16384)) as writer:
+    with (
+        StagedFiles(force=False) as staged,
+        open_writer("mp4", Destination(tmp_path / "a", staged, info_of(2, 16384))) as writer,
+    ):
         assert writer.notes == ()
 
 

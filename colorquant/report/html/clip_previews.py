@@ -15,7 +15,7 @@ from colorquant.files import StagedFiles
 from colorquant.images import encoding
 from colorquant.types import AnyArray, IntArray, UInt8Array
 from colorquant.video.extra import has_pyav
-from colorquant.video.frames import ClipInfo, Frame, FrameWriter, IndexedFrame
+from colorquant.video.frames import ClipInfo, Destination, Frame, FrameWriter, IndexedFrame
 from colorquant.video.writing import open_writer
 
 SIDE = 640  # longest side of a preview
@@ -146,7 +146,8 @@ class _Video:
             rate=None if info.rate is None else info.rate / every,
             variable=True,  # frames were left out, so their times can be any
         )
-        self._writer: FrameWriter = closing.enter_context(open_writer("mp4", page, self._staged, both, crf=CRF))
+        destination = Destination(page, self._staged, both, crf=CRF)
+        self._writer: FrameWriter = closing.enter_context(open_writer("mp4", destination))
         self._times: list[Fraction] = []
         self._middle, self._every, self._most = shown // 2, every, 2 * shown
         self._waiting: IndexedFrame | None = None
