@@ -12,6 +12,7 @@ from colorquant.analysis import compare as comparisons
 from colorquant.analysis.auto_k import AutoK, ChosenK
 from colorquant.analysis.grid import Axes, Grid
 from colorquant.analysis.k_trials import choose_k, distinct_colors
+from colorquant.applying import apply_palette
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import OptionError
@@ -28,7 +29,7 @@ from colorquant.report import figures, notebook
 from colorquant.report.comparison_records import ComparedImage, records
 from colorquant.report.comparison_result import ComparisonTable
 from colorquant.report.quantized_file import QuantizedFile
-from colorquant.shared_palette import FittedPalette, apply_palette, fit_palette
+from colorquant.shared_palette import FittedPalette, fit_palette
 from colorquant.sources import counted, fitted_alpha
 from colorquant.types import LabelArray, UInt8Array
 

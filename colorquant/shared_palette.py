@@ -18,12 +18,10 @@ from colorquant.fitting.locking import are_enough
 from colorquant.fitting.models import Centroids, GaussianMixture, Model, assigned
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.labelling import Labelling
-from colorquant.mapping.nearest import nearest_entries
 from colorquant.mapping.painting import OrderedPalette, keep_luma, order_palette, spread_colors
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import (
-    IndexedImage,
     Quantized,
     assigned_fit,
     check_choices,
@@ -39,6 +37,7 @@ if TYPE_CHECKING:  # a plain run does not load it
 
 
 MOST_ROWS = 1 << 18  # of a mixture that is fitted in cells
+NO_PIXELS = np.zeros((0, 0), np.uint8)  # the labels of an image of which only the colours are there
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -272,46 +271,21 @@ def quantize_with(
     check_dithering(palette.options, dithering)
     options, k = palette.options, len(palette)
     image = counted_for(image, options)
-    histogram = image.histogram
-    weighted = palette.features_of(histogram)
-    model = palette.members
-    labelling = _labelled(palette, weighted)
-    painted, pixels = _painted(palette, labelling), None
-    if palette.chroma is not None:
-        pixels = spread_colors(image.spread, painted)
-    inertia = log_likelihood = None
-    if isinstance(model, Centroids):
-        inertia = labelling.inertia(model)
-    elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.total > 0:
-        log_likelihood = weighted.log_likelihood(palette.model)
-    error = mse(histogram.colors, painted, histogram.integer_weights)
-    untouched = palette.untouched and error == 0
-    spread = image.spread(labelling.labels.astype(label_type(k + (image.mask is not None))), transparent=k)
-    quantized = Quantized(
-        options=options,
+    quantized, found = quantize_histogram_with(palette, image.histogram, shared=shared)
+    pixels = None if palette.chroma is None else spread_colors(image.spread, found.painted)
+    spread = image.spread(found.labels.astype(label_type(k + (image.mask is not None))), transparent=k)
+    quantized = replace(
+        quantized,
         labels=spread,
-        palette=Palette(palette.colors, labelling.sizes, palette.alpha),
         painted=pixels,
         alpha=image.alpha if palette.alpha is None else palette.alpha[spread],
-        colors_in=len(histogram),
-        colors_out=count_distinct(painted),
-        weight=histogram.total_weight,
-        mse=error,
-        model=palette.model,
-        n_iter=palette.n_iter,
-        converged=palette.converged,
-        searched=palette.searched,
-        inertia=inertia,
-        log_likelihood=log_likelihood,
-        untouched=untouched,
-        shared=shared,
-        dithering=None if untouched else dithering,
+        dithering=None if quantized.untouched else dithering,
     )
-    if dithering is None or untouched:
+    if quantized.dithering is None:
         return quantized
     from colorquant.mapping.dithered import Dithered
 
-    dithered = Dithered.of(image, palette, dithering, space=options.space)
+    dithered = Dithered.of(image, palette, quantized.dithering, space=options.space)
     return replace(
         quantized,
         labels=dithered.labels,
@@ -322,71 +296,38 @@ def quantize_with(
     )
 
 
-def apply_palette(
-    palette: Palette,
-    image: CountedImage,
-    space: str = "oklab",
-    *,
-    distance: str = "euclidean",
-    dithering: Dithering | None = None,
-    keep_alpha: bool = False,
-) -> IndexedImage:
-    """Map an image onto a palette: each pixel gets the nearest entry.
+def quantize_histogram_with(
+    palette: FittedPalette, histogram: ColorHistogram, *, shared: int = 1
+) -> tuple[Quantized, LabelledColors]:
+    """What :func:`quantize_with` reports of an image with this ``histogram``, without its pixels, and its colours.
 
-    Nearest is meant in ``space``, a key of SPACES, by Euclidean distance, or in lab by ``distance`` ciede2000. The
-    palette keeps its colours and their order, unused ones too; its ``counts`` become those of the image. With
-    ``dithering`` a pixel gets the entry that is nearest to its colour and the error that it takes.
-
-    Where entries have alpha, colour and alpha are mapped together; with ``keep_alpha``, or a ``dithering`` that does
-    not take alpha, only the colour is, each pixel keeps its own alpha, and entries that are fully transparent are not
-    used. Raises OptionError for an empty palette, one without an entry that can be used, and as
-    :func:`colorquant.mapping.nearest.nearest_entries` does.
+    The histogram is the one that the palette needs: with alpha for a palette over RGBA.
     """
-    together = not keep_alpha and (dithering is None or dithering.takes_alpha(space))
-    if palette.alpha is not None and not together:
-        return _apply_colors(palette, image, space, distance=distance, dithering=dithering)
-    if palette.alpha is not None:
-        image = image.with_alpha
-    histogram, hidden = image.histogram, image.mask is not None
-    if dithering is not None:
-        from colorquant.mapping.dithered import Dithered
-
-        dithered = Dithered.of(image, palette, dithering, space=space, distance=distance)
-        return IndexedImage(
-            labels=dithered.labels,
-            palette=Palette(palette.colors, dithered.counts, palette.alpha, palette.names),
-            alpha=image.alpha if palette.alpha is None else palette.alpha[dithered.labels],
-            colors_in=len(histogram),
-            colors_out=dithered.colors_out,
-            weight=histogram.total_weight,
-            mse=dithered.mse,
-            dithering=dithering,
-        )
-    entries = nearest_entries(histogram, palette, space, distance)
-    counts = np.bincount(entries, histogram.counts, minlength=len(palette)).astype(np.int64)
-    painted = palette.rows[entries]
-    smallest = label_type(len(palette) + hidden)
-    labels = image.spread(entries.astype(smallest), transparent=len(palette))
-    return IndexedImage(
-        labels=labels,
-        palette=Palette(palette.colors, counts, palette.alpha, palette.names),
-        alpha=image.alpha if palette.alpha is None else palette.alpha[labels],
+    weighted = palette.features_of(histogram)
+    model = palette.members
+    labelling = _labelled(palette, weighted)
+    painted = _painted(palette, labelling)
+    inertia = log_likelihood = None
+    if isinstance(model, Centroids):
+        inertia = labelling.inertia(model)
+    elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.total > 0:
+        log_likelihood = weighted.log_likelihood(palette.model)
+    error = mse(histogram.colors, painted, histogram.integer_weights)
+    quantized = Quantized(
+        options=palette.options,
+        labels=NO_PIXELS,
+        palette=Palette(palette.colors, labelling.sizes, palette.alpha),
         colors_in=len(histogram),
         colors_out=count_distinct(painted),
         weight=histogram.total_weight,
-        mse=mse(histogram.colors, painted, histogram.integer_weights),
+        mse=error,
+        model=palette.model,
+        n_iter=palette.n_iter,
+        converged=palette.converged,
+        searched=palette.searched,
+        inertia=inertia,
+        log_likelihood=log_likelihood,
+        untouched=palette.untouched and error == 0,
+        shared=shared,
     )
-
-
-def _apply_colors(
-    palette: Palette, image: CountedImage, space: str, *, distance: str, dithering: Dithering | None
-) -> IndexedImage:
-    """Map an image onto the colours of a palette whose entries have alpha; arguments as for :func:`apply_palette`."""
-    seen = np.flatnonzero(palette.opacities)
-    if not len(seen):
-        raise OptionError("every entry of the palette is fully transparent: give one that is not")
-    part = apply_palette(Palette(palette.colors[seen]), image, space, distance=distance, dithering=dithering)
-    counts = np.zeros(len(palette), np.int64)
-    counts[seen] = 0 if part.palette.counts is None else part.palette.counts
-    numbers = np.append(seen, len(palette)).astype(label_type(len(palette) + 1))
-    return replace(part, labels=numbers[part.labels], palette=Palette(palette.colors, counts, None, palette.names))
+    return quantized, LabelledColors(histogram, labelling.labels, painted)

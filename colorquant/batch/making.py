@@ -48,7 +48,7 @@ def make(
     """
     options, start = settings.options, time.perf_counter()
     if not isinstance(options, FitOptions):
-        from colorquant.shared_palette import apply_palette
+        from colorquant.applying import apply_palette
 
         mapped = apply_palette(
             options.palette,

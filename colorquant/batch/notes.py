@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from colorquant.fitting import engines
 from colorquant.fitting.models import Model
 from colorquant.fitting.options import FitOptions
-from colorquant.images.png import is_truecolour
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
 
@@ -25,10 +24,10 @@ def palette_notes(image: IndexedImage) -> tuple[str, ...]:
     return _fit_notes(image.palette, image.model, image.options, untouched=image.untouched)
 
 
-def truecolour_notes(image: IndexedImage, png: bytes) -> tuple[str, ...]:
-    """Why the PNG of an image is truecolour, where the user may have expected an indexed one."""
+def truecolour_notes(image: IndexedImage, *, truecolour: bool) -> tuple[str, ...]:
+    """Why the PNG of an image is ``truecolour``, where the user may have expected an indexed one."""
     entries = len(image.palette)
-    if not is_truecolour(png) or image.painted is not None:
+    if not truecolour or image.painted is not None:
         return ()
     if not isinstance(image, Quantized) and entries > MOST_ENTRIES:
         return (f"the palette has {entries:,} entries, more than {MOST_ENTRIES}: the PNG is truecolour",)

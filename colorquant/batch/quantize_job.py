@@ -23,6 +23,7 @@ from colorquant.files import local_copy, write_whole
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
+from colorquant.images.png import is_truecolour
 from colorquant.palette.files import alpha_notes
 from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import figures, records
@@ -184,7 +185,7 @@ def quantize_file(
         seconds["write"] = time.perf_counter() - start
         return FileResult(quantized, bytes_in=bytes_in, bytes_out=len(png), png=None, seconds=seconds, larger=True)
     lost = alpha_notes(paths.others["palette"].name, quantized.palette.alpha) if "palette" in paths.others else ()
-    made_warnings = (*palette_notes(quantized), *truecolour_notes(quantized, png), *lost)
+    made_warnings = (*palette_notes(quantized), *truecolour_notes(quantized, truecolour=is_truecolour(png)), *lost)
     if made.chosen is not None and settings.shared is None:
         made_warnings = (*made_warnings, *made.chosen.warnings)
     notes = (*read_notes, *uncounted_alpha(quantized), *made_warnings)

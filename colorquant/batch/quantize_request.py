@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from colorquant.batch.command import shared_command
@@ -119,9 +119,8 @@ class QuantizeRequest:
         from colorquant.batch.strips_job import check_strips
         from colorquant.images.strips import require_pyvips
 
-        if self.shared:
-            raise OptionError("--shared needs all pictures whole, and --strips reads parts of one: leave one out")
-        check_strips(self._settings(), self.others)
+        settings = self._settings()
+        check_strips(replace(settings, auto=None) if self.shared else settings, self.others)
         require_pyvips("--strips")
 
     @property
@@ -221,7 +220,9 @@ class QuantizeRequest:
         from colorquant.batch.shared_fit import CountJob, FirstPass
 
         assert isinstance(self.options, FitOptions), "only fits have --shared"
-        return FirstPass(plan, CountJob(self._settings(), self.k), self.shared_from, self.options.seed)
+        return FirstPass(
+            plan, CountJob(self._settings(), self.k, MemoryLimit(self.run.memory)), self.shared_from, self.options.seed
+        )
 
     def fit_shared(
         self, first: FirstPass, progress: Progress, trying: Callable[[int], None], command: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from colorquant import images
 from colorquant.batch.inputs import STDIN, Input
+from colorquant.batch.memory import MemoryLimit
 from colorquant.batch.outputs import OutputPaths
 from colorquant.batch.run import Outcome
 from colorquant.batch.settings import JobOptions
@@ -44,20 +45,31 @@ class SharedFit:
 
 @dataclass(frozen=True)
 class CountJob:
-    """Counts the colours of one input: the job of the first pass. ``k`` is the largest number of labels."""
+    """Counts the colours of one input: the job of the first pass. ``k`` is the largest number of labels.
+
+    Inputs that need more than the ``memory`` are read by strips.
+    """
 
     settings: JobOptions
     k: int
+    memory: MemoryLimit = MemoryLimit()  # noqa: RUF009  it is frozen
 
     def __call__(self, item: Input, paths: OutputPaths) -> ColorHistogram:
         """The colour histogram of the input. Raises ImageReadError, and OutputError where ``paths`` is not possible."""
         paths.check(self.k)
         settings = self.settings.for_input(item)
-        picture = images.read_image(item.source, settings.reading)
-        image = CountedImage(picture.rgb, picture.alpha, settings.importance(picture))
         options = settings.options
         assert isinstance(options, FitOptions), "only fits share a palette"
         together = counts_alpha(options, settings.dithering)
+        excess = None if settings.strips else self.memory.excess(item.source, settings, paths.others)
+        if settings.strips or excess is not None:
+            from colorquant.batch.strips_job import count_by_strips  # a plain run does not need it
+
+            counted = count_by_strips(excess, item.source, settings, paths.others, with_alpha=together)
+            if counted is not None:
+                return counted
+        picture = images.read_image(item.source, settings.reading)
+        image = CountedImage(picture.rgb, picture.alpha, settings.importance(picture))
         return image.with_alpha.histogram if together and not image.opaque else image.histogram
 
 
@@ -83,16 +95,27 @@ class FirstPass:
         """The number of images to count."""
         return len(self.plan) if self.number is None else min(self.number, len(self.plan))
 
-    def run(self, executor: Executor | None, *, in_flight: int, fail_fast: bool, counted: Callable[[], None]) -> bool:
+    def run(
+        self,
+        executor: Executor | None,
+        *,
+        at_once: int,
+        in_flight: int,
+        fail_fast: bool,
+        counted: Callable[[], None],
+    ) -> bool:
         """Count, and call ``counted`` after each image; the other arguments are those of a run.
+
+        ``at_once`` images are counted at the same time on one machine.
 
         Returns False where no palette is to be fitted: nothing could be counted, or ``fail_fast`` ended the pass.
         """
         waiting, summed = self._ordered(), start_sum(executor)
+        job = replace(self.job, memory=replace(self.job.memory, at_once=at_once))
         while waiting and summed.images < self.wanted and not (fail_fast and self.failures):
             missing = self.wanted - summed.images
             some, waiting = waiting[:missing], waiting[missing:]
-            for outcome in summed.add_all(some, self.job, in_flight=in_flight, fail_fast=fail_fast):
+            for outcome in summed.add_all(some, job, in_flight=in_flight, fail_fast=fail_fast):
                 if outcome.result is None:
                     self.failures[outcome.input.name] = outcome
                 else:

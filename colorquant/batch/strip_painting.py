@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from colorquant.batch.strip_results import LabelledPicture, Transparency
 from colorquant.blocks import blocks
-from colorquant.color.difference import mse
-from colorquant.color.histogram import count_distinct
 from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE
 from colorquant.images.strip_writing import StripWriter, indexed_png, truecolour_png
 from colorquant.images.strips import StripImage
 from colorquant.mapping.label_table import LabelTable
-from colorquant.shared_palette import FittedPalette, LabelledColors, label_colors
+from colorquant.palette.making import label_type
+from colorquant.palette.palette import Palette
+from colorquant.quantization import IndexedImage
+from colorquant.shared_palette import LabelledColors
 from colorquant.types import AnyArray, IntArray, UInt8Array
 from colorquant.urls import Place
 
@@ -24,74 +26,60 @@ MOST_ENTRIES = 256  # of the palette of a PNG
 BLOCK = 1 << 18  # colours that are labelled at a time
 
 
-@dataclass(frozen=True)
-class Transparency:
-    """Whether a picture has pixels that are fully transparent (``full``), and ones that are partly so."""
-
-    full: bool
-    partial: bool
-
-    @property
-    def any(self) -> bool:
-        """Whether some pixel is not opaque."""
-        return self.full or self.partial
-
-
-@dataclass(frozen=True, eq=False)
-class Measures:
-    """The error of the painted picture, as in :class:`Quantized`, and its number of distinct colours."""
-
-    mse: float
-    colors_out: int
-
-
 @dataclass(frozen=True, eq=False)
 class Layout:
     """How the pixels of the PNG are stored: indices of ``colors`` (p, 3) and ``alpha`` (p,), or truecolour.
 
     In a truecolour PNG ``colors`` are None. ``index`` gives the entry of each pair ``label << 8 | alpha``; it is None
-    where entries are labels. ``has_alpha`` says whether truecolour pixels have alpha.
+    where entries are labels. With ``keep_order`` they keep their order. ``has_alpha`` says whether truecolour pixels
+    have alpha.
     """
 
     colors: UInt8Array | None
     alpha: UInt8Array | None = None
     index: UInt8Array | None = None
+    keep_order: bool = False
     has_alpha: bool = False
 
     def writer(self, path: Place, temporary: Path, shape: tuple[int, int], chunks: bytes) -> StripWriter:
         """The writer of a PNG of this ``shape`` (h, w); the arguments are those of :func:`indexed_png`."""
         if self.colors is None:
             return truecolour_png(path, temporary, shape, has_alpha=self.has_alpha, chunks=chunks)
-        return indexed_png(path, temporary, shape, self.colors, self.alpha, chunks)
+        return indexed_png(path, temporary, shape, self.colors, self.alpha, chunks, keep_order=self.keep_order)
 
 
 @dataclass(frozen=True, eq=False)
 class StripPainter:
-    """Labels strips with a ``palette`` and writes them.
+    """Labels strips with the palette of an ``image`` and writes them.
 
     ``table`` has the labels of colours, ``rgba`` those of pairs of colour and alpha for a palette over RGBA; the other
-    one is None.
+    one is None. With ``keeps_luma`` every pixel keeps its own lightness.
     """
 
-    palette: FittedPalette
+    image: IndexedImage
     rgba: LabelledColors | None
     table: LabelTable | None
     transparency: Transparency
-    measures: Measures
+    keeps_luma: bool
 
     @classmethod
-    def of(cls, palette: FittedPalette, found: LabelledColors, transparency: Transparency) -> StripPainter:
-        """The painter of a picture with the colours ``found``, which the fit labelled."""
+    def of(cls, labelled: LabelledPicture, transparency: Transparency) -> StripPainter:
+        """The painter of a picture whose colours are labelled."""
+        found, keeps_luma = labelled.found, labelled.keeps_luma
         histogram = found.histogram
-        error = mse(histogram.colors, found.painted, histogram.integer_weights)
-        measures = Measures(error, count_distinct(found.painted))
         if histogram.has_alpha:
-            return cls(palette, found, None, transparency, measures)
-        table = LabelTable(partial(label_colors, palette), len(palette) + 1, painted=palette.chroma is not None)
+            found = replace(found, labels=found.labels.astype(label_type(len(labelled.image.palette))))
+            return cls(labelled.image, found, None, transparency, keeps_luma)
+        table = LabelTable(labelled.label_colors, len(labelled.image.palette) + 1, painted=keeps_luma)
         for rows in blocks(len(histogram), BLOCK):
             colors = histogram.colors[rows]
             table.fill(pack(colors), colors, found.labels[rows], found.painted[rows])
-        return cls(palette, None, table, transparency, measures)
+        return cls(labelled.image, None, table, transparency, keeps_luma)
+
+    @property
+    def palette(self) -> Palette:
+        """The palette, whose counts are those of the image."""
+        return self.image.palette
 
     def layout(self, picture: StripImage) -> Layout:
         """How the PNG of the picture is stored, as :func:`colorquant.quantization.encode_png` decides it.
@@ -99,18 +87,28 @@ class StripPainter:
         Where pixels keep their partial alpha, the picture is read for this until it has too many pairs of colour and
         alpha for an indexed PNG.
         """
-        palette = self.palette
-        truecolour = Layout(None, has_alpha=self.transparency.any)
-        if palette.chroma is not None:
+        palette, keep_order = self.palette, self.image.keep_order
+        truecolour = Layout(None, has_alpha=self.transparency.any or palette.alpha is not None)
+        if self.keeps_luma:
             return truecolour
         if palette.alpha is not None or not self.transparency.any:
-            return truecolour if len(palette) > MOST_ENTRIES else Layout(palette.colors, palette.alpha)
+            if len(palette) > MOST_ENTRIES:
+                return truecolour
+            return Layout(palette.colors, palette.alpha, keep_order=keep_order and palette.alpha is not None)
         pairs = self._pairs(picture)
+        if keep_order:
+            pairs = self._in_order(pairs)
         if len(pairs) > MOST_ENTRIES:
             return truecolour
         index = np.zeros((len(palette) + 1) << 8, np.uint8)
         index[pairs] = np.arange(len(pairs))
-        return Layout(self._rows[pairs >> 8, :3], (pairs & 255).astype(np.uint8), index)
+        return Layout(self._rows[pairs >> 8, :3], (pairs & 255).astype(np.uint8), index, keep_order)
+
+    def _in_order(self, pairs: IntArray) -> IntArray:
+        """The pairs, before them an opaque one for each entry of the palette, where there is room for all of them."""
+        given = np.arange(len(self.palette)) << 8 | OPAQUE
+        others = pairs[(pairs & 255 < OPAQUE) | (pairs >> 8 == len(self.palette))]
+        return np.concatenate([given, others]) if len(given) + len(others) <= MOST_ENTRIES else pairs
 
     def _pairs(self, picture: StripImage) -> IntArray:
         """The pairs ``label << 8 | alpha`` that occur, ascending; where they are more than MOST_ENTRIES, some of them.
@@ -118,7 +116,7 @@ class StripPainter:
         Pixels that are fully transparent have the label ``len(palette)``.
         """
         palette = self.palette
-        assert palette.counts is not None, "a fit counts its pixels"
+        assert palette.counts is not None, "the colours were counted"
         occurs = np.zeros((len(palette) + 1) << 8, np.bool_)
         if not self.transparency.partial:
             occurs[np.flatnonzero(palette.counts) << 8 | OPAQUE] = True
@@ -165,8 +163,9 @@ class StripPainter:
     def _pixels(self, rgb: UInt8Array, alpha: UInt8Array | None, labels: AnyArray) -> UInt8Array:
         """The painted pixels (n, w, 3) of a labelled strip, or (n, w, 4) where the picture has alpha."""
         palette = self.palette
-        if palette.chroma is None:
-            painted = self._rows[labels] if self.transparency.any else palette.colors[labels]
+        has_alpha = self.transparency.any or palette.alpha is not None
+        if not self.keeps_luma:
+            painted = self._rows[labels] if has_alpha else palette.colors[labels]
         else:
             assert self.table is not None, "palettes over RGBA have a colour for each label"
             painted = self.table.painted(pack(rgb)).reshape(rgb.shape)

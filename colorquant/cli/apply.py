@@ -16,6 +16,7 @@ from colorquant.cli.options import (
     mapping_output_options,
     message_options,
     reading_options,
+    strips_option,
 )
 
 EXAMPLES = """
@@ -54,6 +55,7 @@ colorquant apply sprites/ -r --palette sheet.png --space rgb -o out/ --jobs 2
 )
 @dither_options
 @reading_options
+@strips_option
 @mapping_output_options
 @batch_options
 @message_options

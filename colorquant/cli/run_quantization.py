@@ -71,16 +71,19 @@ def run_quantization(
     with open_console(steps, quiet=messages.quiet) as console, open_report(run) as report:
         summary = ImageSummary(console, messages, report=report, passed_over=inputs.passed_over)
         with batch.open_executor(run, threaded=threaded) as executor:
-            in_flight = batch.most_in_flight(executor, run)
+            in_flight, at_once = batch.most_in_flight(executor, run), batch.at_once(executor, run, len(plan))
             shared = None
             if first is not None:
                 command = request.shared_command(images)
                 console.show_current("counting the colours")
-                if first.run(executor, in_flight=in_flight, fail_fast=run.fail_fast, counted=console.advance):
+                counted = first.run(
+                    executor, at_once=at_once, in_flight=in_flight, fail_fast=run.fail_fast, counted=console.advance
+                )
+                if counted:
                     shared = _fit_shared(request, first, console, command)
                 loaded = first.second_pass(fitted=shared is not None)
             progress, trying = (None, None) if run.in_other_processes else (console.show_progress, console.show_trial)
-            job = request.job(progress, trying, shared, at_once=batch.at_once(executor, run, len(plan)))
+            job = request.job(progress, trying, shared, at_once=at_once)
             summary.collect(batch.run(loaded, job, executor, in_flight=in_flight, fail_fast=run.fail_fast), len(plan))
     if summary.failures:
         raise click.exceptions.Exit(1)

@@ -116,6 +116,64 @@ def test_label_files_and_metadata_are_those_of_the_whole(run, thumbnail, tmp_pat
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "strips" / name).read_bytes()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--palette", "pico8", "--distance", "ciede2000"),
+        ("--palette", "#ff0000,#00f,white,black,#808080,#888", "--space", "rgb"),
+        ("--palette", "#ff000080,#0000,#fff,#00f"),
+        ("--palette", "#ff000080,#0000,#fff,#00f", "--alpha", "keep"),
+        ("--palette", "many.hex"),
+    ],
+    ids=["ciede2000", "rgb", "RGBA", "colours of RGBA", "300 entries"],
+)
+@pytest.mark.parametrize("lowest", [255, 0, 100], ids=["opaque", "cut out", "soft"])
+def test_a_given_palette(run, thumbnail, tmp_path, monkeypatch, words, lowest):
+    monkeypatch.chdir(tmp_path)
+    Path("many.hex").write_text("".join(f"{79 * number:06x}\n" for number in range(300)))
+    alpha = np.full(thumbnail.shape[:2], 255, np.uint8)
+    alpha[20:40, 10:30] = lowest
+    path = tmp_path / "a.png"
+    Image.fromarray(np.dstack([thumbnail, alpha])).save(path)
+    both(run, path, ("apply", *words), png="many.hex" not in words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("kmeans", "-k", "5"),
+        ("em", "-k", "3", "--space", "ycrcb"),
+        ("em", "-k", "3", "--alpha", "keep"),
+        ("kmeans", "-k", "auto", "--target", "psnr:25"),
+        ("kmeans", "-k", "5", "--shared-from", "1"),
+    ],
+    ids=["kmeans", "em of chroma", "em", "auto", "of one"],
+)
+@pytest.mark.parametrize("lowest", [255, 100], ids=["opaque", "soft"])
+def test_one_palette_for_all_pictures(run, thumbnail, tmp_path, words, lowest):
+    alpha = np.full(thumbnail.shape[:2], 255, np.uint8)
+    alpha[20:40, 10:30] = lowest
+    Image.fromarray(np.dstack([thumbnail, alpha])).save(tmp_path / "a.png")
+    Image.fromarray(thumbnail[::2, ::-1]).save(tmp_path / "b.png")
+    records = []
+    for name, extra in (("whole", ()), ("strips", ("--strips",)), ("little", ("--memory", "100.05MB"))):
+        outputs = ("-o", str(tmp_path / name), "--labels", "png", "--palette-out", str(tmp_path / name / "p.gpl"))
+        result = run(*words, "--shared", str(tmp_path / "a.png"), str(tmp_path / "b.png"), *outputs, *extra, "--json")
+        assert result.exit_code == 0, result.output
+        records.append([json.loads(line) for line in result.stdout.splitlines()])
+    by_strips = [record.get("strips") for both_records in records for record in both_records]
+    assert by_strips == [None, None, True, True, True, None]
+    kept = [[{key: row[key] for key in row if key not in DIFFERENT} for row in rows] for rows in records]
+    assert kept[0] == kept[1] == kept[2]
+    for path in (tmp_path / "whole").iterdir():
+        for other in (tmp_path / "strips" / path.name, tmp_path / "little" / path.name):
+            if path.suffix == ".png":
+                first, second = (np.array(Image.open(name).convert("RGBA")) for name in (path, other))
+                assert np.array_equal(first, second)
+            else:
+                assert path.read_bytes() == other.read_bytes()
+
+
 def test_a_damaged_strip_leaves_nothing(run, photo, tmp_path):
     data = bytearray(photo.read_bytes())
     data[len(data) * 3 // 4] ^= 255
@@ -159,7 +217,6 @@ def test_a_strip_that_is_damaged_between_the_passes_leaves_nothing(run, photo, t
         ("--figure", "figure.png"),
         ("--weights", "map.png"),
         ("--optimize",),
-        ("--shared",),
         ("--engine", "opencv"),
     ],
     ids=lambda words: words[0],

@@ -10,6 +10,7 @@ from PIL import Image
 from support.pictures import random_picture
 
 import colorquant
+from colorquant.applying import apply_palette
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram
@@ -21,7 +22,7 @@ from colorquant.images import read_image
 from colorquant.images.alpha import apply_alpha
 from colorquant.mapping.dithering import Dithering
 from colorquant.quantization import encode_png, quantize
-from colorquant.shared_palette import apply_palette, fit_palette, quantize_with
+from colorquant.shared_palette import fit_palette, quantize_with
 
 
 def soft_picture(seed: int = 0, height: int = 24, width: int = 30) -> CountedImage:
