@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorquant import images
@@ -19,8 +21,10 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.summing import sum_histograms
 from colorquant.errors import ImageReadError
+from colorquant.files import local_copy
 from colorquant.fitting.options import FitOptions
 from colorquant.shared_palette import FittedPalette, counts_alpha
+from colorquant.urls import Url
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -58,17 +62,22 @@ class CountJob:
         """The colour histogram of the input. Raises ImageReadError, and OutputError where ``paths`` is not possible."""
         paths.check(self.k)
         settings = self.settings.for_input(item)
+        source = item.source
+        with local_copy(source) if isinstance(source, Url) else nullcontext(source) as file:
+            return self._counted(file, settings, paths)
+
+    def _counted(self, source: Path | bytes, settings: JobOptions, paths: OutputPaths) -> ColorHistogram:
         options = settings.options
         assert isinstance(options, FitOptions), "only fits share a palette"
         together = counts_alpha(options, settings.dithering)
-        excess = None if settings.strips else self.memory.excess(item.source, settings, paths.others)
+        excess = None if settings.strips else self.memory.excess(source, settings, paths.others)
         if settings.strips or excess is not None:
             from colorquant.batch.strips_job import count_by_strips  # a plain run does not need it
 
-            counted = count_by_strips(excess, item.source, settings, paths.others, with_alpha=together)
+            counted = count_by_strips(excess, source, settings, paths.others, with_alpha=together)
             if counted is not None:
                 return counted
-        picture = images.read_image(item.source, settings.reading)
+        picture = images.read_image(source, settings.reading)
         image = CountedImage(picture.rgb, picture.alpha, settings.importance(picture))
         return image.with_alpha.histogram if together and not image.opaque else image.histogram
 
