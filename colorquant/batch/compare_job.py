@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 from colorquant.analysis.compare import Cell, compare
 from colorquant.analysis.grid import Combination, Grid, cell_name, dithering_of
@@ -22,6 +21,7 @@ from colorquant.report import contact_sheet as sheets
 from colorquant.report.comparison_records import ComparedImage, Previews, contact_sheet
 from colorquant.report.figures import compared
 from colorquant.types import LabelArray, UInt8Array
+from colorquant.urls import Place
 
 
 @dataclass(frozen=True)
@@ -34,25 +34,25 @@ class CompareOutputs:
     only with ``force``.
     """
 
-    folder: Path | None
+    folder: Place | None
     stem: str
     force: bool = False
-    truth: Path | None = None
-    figure: Path | None = None
+    truth: Place | None = None
+    figure: Place | None = None
     figure_kind: str = "grid"
     figure_title: str | None = None
     previews: bool = False
 
-    def picture(self, options: Combination) -> Path | None:
+    def picture(self, options: Combination) -> Place | None:
         """The file of a cell's picture."""
         return None if self.folder is None else self.folder / f"{self.stem}-{cell_name(options)}.png"
 
     @property
-    def sheet(self) -> Path | None:
+    def sheet(self) -> Place | None:
         """The file of the contact sheet."""
         return None if self.folder is None else self.folder / f"{self.stem}-compare.png"
 
-    def files(self, grid: Grid) -> list[Path]:
+    def files(self, grid: Grid) -> list[Place]:
         """All files that can be written."""
         files = [*(self.picture(options) for options in grid.combinations), self.sheet, self.figure]
         return [path for path in files if path is not None]
@@ -108,7 +108,7 @@ class CompareJob:
         return pictures.finish(image)
 
 
-def _read_truth(path: Path, picture: Picture, reading: Reading) -> LabelArray:
+def _read_truth(path: Place, picture: Picture, reading: Reading) -> LabelArray:
     """The label map (h, w) of a picture. Raises ImageReadError where it cannot be read or has another size."""
     try:
         labels = read_label_map(path, replace(reading, frame=0))
@@ -132,7 +132,7 @@ class _Pictures:
     picture: Picture
     outputs: CompareOutputs
     side: int
-    files: dict[str, tuple[Path, bytes]] = field(default_factory=dict)
+    files: dict[str, tuple[Place, bytes]] = field(default_factory=dict)
     thumbnails: dict[str, UInt8Array] = field(default_factory=dict)
     previews: dict[str, bytes] = field(default_factory=dict)
     middles: dict[str, bytes] = field(default_factory=dict)

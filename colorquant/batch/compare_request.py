@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from colorquant.analysis import measures
 from colorquant.analysis.grid import Grid, variant
@@ -19,6 +18,7 @@ from colorquant.report.comparison_summary import SUFFIXES, encode_markdown, enco
 from colorquant.report.figures import check_figure, compared
 from colorquant.report.figures.compared import OVER_IMAGES
 from colorquant.report.records import printable
+from colorquant.urls import Place, place_of
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,15 @@ class CompareRequest:
         """
         if not images and not failures:
             return
-        files: list[tuple[Path, bytes]] = []
+        files: list[tuple[Place, bytes]] = []
         if self.csv is not None:
-            files.append((Path(self.csv), encode_csv(images, failures)))
+            files.append((place_of(self.csv), encode_csv(images, failures)))
         if self.markdown is not None:
-            files.append((Path(self.markdown), encode_markdown(images, failures, self.notes)))
+            files.append((place_of(self.markdown), encode_markdown(images, failures, self.notes)))
         if self.summary is not None:
-            files.append((Path(self.summary), encode_summary(images, Path(self.summary).suffix.lower())))
+            files.append((place_of(self.summary), encode_summary(images, place_of(self.summary).suffix.lower())))
         if self.figure is not None and self.figure_kind in OVER_IMAGES:
-            path = Path(self.figure)
+            path = place_of(self.figure)
             kind, suffix = self.figure_kind, path.suffix.lower()
             files.append((path, compared.encode_over_images(images, kind, suffix, self.figure_title)))
         if self.html is not None:
@@ -102,7 +102,7 @@ class CompareRequest:
 
             failed = [Failure(name, error) for name, error in failures]
             options = list(self.options.items())
-            files.append((Path(self.html), comparison_page(images, failed, options, self.notes, self.command)))
+            files.append((place_of(self.html), comparison_page(images, failed, options, self.notes, self.command)))
         write_whole(files, force=self.force)
 
     def _figure_kind(self) -> str:
@@ -120,12 +120,12 @@ class CompareRequest:
         return compared.choose(self.figure_kind, [(variant(options), options.k) for options in self.grid.combinations])
 
     def _outputs(self, item: Input, kind: str) -> CompareOutputs:
-        own = None if self.figure is None else Path(self.figure.replace("{stem}", item.stem))
+        own = None if self.figure is None else place_of(self.figure.replace("{stem}", item.stem))
         return CompareOutputs(
-            folder=None if self.output is None else Path(self.output),
+            folder=None if self.output is None else place_of(self.output),
             stem=item.stem,
             force=self.force,
-            truth=None if self.truth is None else Path(self.truth.replace("{stem}", item.stem)),
+            truth=None if self.truth is None else place_of(self.truth.replace("{stem}", item.stem)),
             figure=own if self.figure_kind not in OVER_IMAGES else None,
             figure_kind=kind,
             figure_title=self.figure_title,

@@ -12,7 +12,7 @@ from colorquant.cli.dithering import dither_details
 from colorquant.cli.groups import DITHER, FIGURE, FIT, OUTPUT, GroupedCommand, option
 from colorquant.cli.lists import list_option
 from colorquant.cli.options import (
-    ANY_PATH,
+    ANY_PLACE,
     STEM,
     cluster_option,
     figure_title_option,
@@ -70,25 +70,25 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex
     OUTPUT,
     "-o",
     "--output",
-    type=ANY_PATH,
+    type=ANY_PLACE,
     metavar="FOLDER",
     help="Write the pictures and a contact sheet of each image into this folder.",
 )
 @force_option
 @html_option("the results side by side")
-@option(OUTPUT, "--csv", type=ANY_PATH, metavar="FILE", help="Write the results of all images as CSV.")
-@option(OUTPUT, "--markdown", type=ANY_PATH, metavar="FILE", help="Write the tables of all images as markdown.")
+@option(OUTPUT, "--csv", type=ANY_PLACE, metavar="FILE", help="Write the results of all images as CSV.")
+@option(OUTPUT, "--markdown", type=ANY_PLACE, metavar="FILE", help="Write the tables of all images as markdown.")
 @option(
     OUTPUT,
     "--summary",
-    type=ANY_PATH,
+    type=ANY_PLACE,
     metavar="FILE",
     help="Write the summary of all images: .csv, .md (markdown) or .tex (LaTeX).",
 )
 @option(
     FIGURE,
     "--figure",
-    type=ANY_PATH,
+    type=ANY_PLACE,
     metavar="FILE",
     help=f"Draw a figure with matplotlib: .png, .svg or .pdf. {STEM}",
 )
@@ -103,7 +103,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex
 @option(
     OUTPUT,
     "--truth",
-    type=ANY_PATH,
+    type=ANY_PLACE,
     metavar="FILE",
     help=f"Compare with these true labels: a gray or indexed PNG. {STEM}",
 )

@@ -28,6 +28,7 @@ from colorquant.report.comparison_records import ComparedImage, agreement_words,
 from colorquant.report.comparison_summary import NOTE, summary_record, summary_table
 from colorquant.report.comparison_table import comparison_table, left_out_words
 from colorquant.report.records import notes_line, printable
+from colorquant.urls import masked
 from colorquant.report.tables import Table
 
 FINISH = 30.0  # seconds that unfinished work has after Ctrl-C; a second Ctrl-C ends it at once
@@ -76,7 +77,7 @@ def run_comparison(
     )
     inputs = expand(images, recursive=run.recursive, outputs=[] if output is None else [output])
     check_stdin(inputs)
-    run.check_inputs(inputs)
+    run.check_inputs(inputs, [name for name in (output, truth, figure) if name])
     plan = [(item.with_data(sys.stdin.buffer), outputs) for item, outputs in request.plan(inputs)]
     stop = Event()
     with open_console(len(plan) * len(request.grid.combinations), quiet=messages.quiet) as console:
@@ -203,7 +204,7 @@ def _print_table(title: str, table: Callable[[int | None], tuple[Table, list[str
 
 def _option_words(images: tuple[str, ...], axes: dict[str, Any]) -> dict[str, str]:
     """The images and options of the run, as a page lists them."""
-    words = {"images": ", ".join(images)}
+    words = {"images": ", ".join(map(masked, images))}
     for name, value in axes.items():
         if value not in (None, (), False, ("none",)):
             flag = "-k" if name == "k" else f"--{name.replace('_', '-')}"

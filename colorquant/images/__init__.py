@@ -91,7 +91,7 @@ def to_pil(data: bytes) -> Image.Image:
     return image
 
 
-def read_label_map(path: Path | str, reading: Reading = Reading()) -> npt.NDArray[np.int64]:  # noqa: B008  it is frozen
+def read_label_map(path: Place | str, reading: Reading = Reading()) -> npt.NDArray[np.int64]:  # noqa: B008  it is frozen
     """Read an indexed or gray PNG or TIFF as labels (h, w), its indices or levels. Raises ImageReadError for others."""
     labels, _ = decode(path, ("PNG", "TIFF"), reading, _to_labels)
     return labels

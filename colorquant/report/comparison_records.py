@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from colorquant.analysis.baselines import BaselineOptions
@@ -25,6 +25,7 @@ from colorquant.report import contact_sheet as sheets
 from colorquant.report.records import printable, size_words
 from colorquant.report.tables import csv_text
 from colorquant.types import UInt8Array
+from colorquant.urls import Place
 
 LEGEND = (
     "PSNR: higher is better.",
@@ -80,8 +81,8 @@ class ComparedImage:
     bytes_in: int
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    pictures: Mapping[str, Path] = field(default_factory=dict)
-    sheet: Path | None = None
+    pictures: Mapping[str, Place] = field(default_factory=dict)
+    sheet: Place | None = None
     previews: Previews | None = None
 
 

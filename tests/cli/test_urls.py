@@ -244,3 +244,14 @@ def test_collected_files_are_written_by_nobody(tmp_path):
         files.write_whole([(path, b"one"), (Url("memory://b"), b"two")], force=False)
     assert found == [(path, b"one"), (Url("memory://b"), b"two")]
     assert not list(tmp_path.iterdir())
+
+
+def test_compare_reads_and_writes_urls(scans, run):
+    words = ["compare", "memory://in/a.png", "-k", "2", "--method", "kmeans", "--engine", "numpy"]
+    files = {"--csv": "all.csv", "--html": "page.html", "-o": "cells"}
+    there = run(*words, *(word for flag, name in files.items() for word in (flag, f"memory://{name}")))
+    assert there.exit_code == 0, there.output
+    here = run(*words, *(word for flag, name in files.items() for word in (flag, name)))
+    assert here.exit_code == 0, here.output
+    assert stored(scans, "cells") == contents(Path("cells")) != {}
+    assert scans.exists("/page.html") and scans.cat_file("/all.csv").count(b"\n") == 2
