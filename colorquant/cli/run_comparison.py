@@ -28,8 +28,8 @@ from colorquant.report.comparison_records import ComparedImage, agreement_words,
 from colorquant.report.comparison_summary import NOTE, summary_record, summary_table
 from colorquant.report.comparison_table import comparison_table, left_out_words
 from colorquant.report.records import notes_line, printable
-from colorquant.urls import masked
 from colorquant.report.tables import Table
+from colorquant.urls import masked
 
 FINISH = 30.0  # seconds that unfinished work has after Ctrl-C; a second Ctrl-C ends it at once
 
