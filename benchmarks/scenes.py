@@ -15,12 +15,13 @@ from benchmarks.pictures import RGB, small
 from benchmarks.report import Cell, Section, Table
 from benchmarks.settings import Settings, say
 from benchmarks.timing import measure
+from colorquant.applying import label_colors
 from colorquant.clips.cuts import find_cuts
 from colorquant.clips.matching import continued
 from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram
+from colorquant.fitted_palette import FittedPalette, fit_palette
 from colorquant.fitting.options import FitOptions
-from colorquant.shared_palette import FittedPalette, fit_palette, label_colors
 from colorquant.video.frames import Frame
 
 WIDTH, HEIGHT = 320, 180

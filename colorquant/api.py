@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from colorquant import images, quantization, shared_palette
+from colorquant import applying, images, quantization
 from colorquant.analysis import compare as comparisons
 from colorquant.analysis.auto_k import AutoK, ChosenK
 from colorquant.analysis.grid import Axes, Grid
@@ -17,6 +17,7 @@ from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import OptionError
 from colorquant.files import write_whole
+from colorquant.fitted_palette import FittedPalette, fit_palette
 from colorquant.fitting.engines import Progress
 from colorquant.fitting.options import MAX_COLORS, FitOptions
 from colorquant.images.decoding import Reading
@@ -29,7 +30,6 @@ from colorquant.report import figures, notebook
 from colorquant.report.comparison_records import ComparedImage, records
 from colorquant.report.comparison_result import ComparisonTable
 from colorquant.report.quantized_file import QuantizedFile
-from colorquant.shared_palette import FittedPalette, fit_palette
 from colorquant.sources import counted, fitted_alpha
 from colorquant.types import LabelArray, UInt8Array
 
@@ -310,7 +310,7 @@ def quantize_with(
         )
     image = counted(source, alpha)
     name = str(source) if isinstance(source, (str, Path)) else "image"
-    result = shared_palette.quantize_with(palette, image, dithering=requested_dithering(dither))
+    result = applying.quantize_with(palette, image, dithering=requested_dithering(dither))
     return QuantizedImage(original=image, name=name, assign=palette.assign, **vars(result))
 
 

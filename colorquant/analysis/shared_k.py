@@ -7,12 +7,13 @@ from collections.abc import Callable
 from colorquant.analysis.auto_k import AutoK, ChosenK
 from colorquant.analysis.k_trials import Trial, Trials
 from colorquant.analysis.measures import weighted_mean_ciede2000
+from colorquant.applying import painted_colors
 from colorquant.color.difference import mse, psnr
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import OptionError
+from colorquant.fitted_palette import FittedPalette
 from colorquant.fitting import criteria, engines
 from colorquant.fitting.models import GaussianMixture
-from colorquant.shared_palette import FittedPalette, painted_colors
 
 PER_PICTURE = ("size", "ssim")  # criteria that concern one picture
 

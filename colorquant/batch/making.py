@@ -61,7 +61,7 @@ def make(
         seconds["paint"] = time.perf_counter() - start
         return Made(mapped)
     if settings.shared is not None:
-        from colorquant.shared_palette import quantize_with
+        from colorquant.applying import quantize_with
 
         quantized = quantize_with(
             settings.shared.palette, image, shared=settings.shared.images, dithering=settings.dithering

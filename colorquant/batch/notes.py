@@ -11,7 +11,7 @@ from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
 
 if TYPE_CHECKING:  # a plain run does not load it
-    from colorquant.shared_palette import FittedPalette
+    from colorquant.fitted_palette import FittedPalette
 
 MOST_ENTRIES = 256  # of the palette of a PNG
 MOST_NAMED = 8  # colours in one note

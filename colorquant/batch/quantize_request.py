@@ -26,9 +26,9 @@ from colorquant.report.figure_kinds import FIGURES, Drawing
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.analysis.auto_k import AutoK
     from colorquant.batch.shared_fit import FirstPass, SharedFit
+    from colorquant.fitted_palette import FittedPalette
     from colorquant.mapping.dithering import Dithering
     from colorquant.mapping.options import MappingOptions
-    from colorquant.shared_palette import FittedPalette
 
 MOST_NAMES = 50  # of inputs in a command that repeats a run
 
@@ -95,7 +95,7 @@ class QuantizeRequest:
         """Raises OptionError for an option that one palette for all inputs cannot honour."""
         options = self.options
         assert isinstance(options, FitOptions), "only fits have --shared"
-        from colorquant.shared_palette import check_sums
+        from colorquant.fitted_palette import check_sums
 
         check_sums(options, "--shared")
         if self.auto is not None:
@@ -232,7 +232,7 @@ class QuantizeRequest:
         Raises EngineError where no image has a visible pixel or a fit fails, TargetError, and OutputError.
         """
         from colorquant.batch.shared_fit import SharedFit
-        from colorquant.shared_palette import fit_palette
+        from colorquant.fitted_palette import fit_palette
 
         options = self.options
         assert isinstance(options, FitOptions), "only fits have --shared"

@@ -22,8 +22,8 @@ from colorquant.color.histogram import ColorHistogram
 from colorquant.color.summing import sum_histograms
 from colorquant.errors import ImageReadError
 from colorquant.files import local_copy
+from colorquant.fitted_palette import FittedPalette, counts_alpha
 from colorquant.fitting.options import FitOptions
-from colorquant.shared_palette import FittedPalette, counts_alpha
 from colorquant.urls import Url
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from colorquant.batch.strip_results import LabelledPicture, Transparency
 from colorquant.blocks import blocks
 from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE
+from colorquant.fitted_palette import LabelledColors
 from colorquant.images.strip_writing import StripWriter, indexed_png, truecolour_png
 from colorquant.images.strips import StripImage
 from colorquant.mapping.label_table import LabelTable
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage
-from colorquant.shared_palette import LabelledColors
 from colorquant.types import AnyArray, IntArray, UInt8Array
 from colorquant.urls import Place
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorquant.applying import apply_to_histogram
+from colorquant.applying import NO_PIXELS, apply_to_histogram, label_colors, quantize_histogram_with
 from colorquant.batch.settings import JobOptions
 from colorquant.color.difference import mse
 from colorquant.color.frame_counting import FrameCounter
 from colorquant.color.histogram import ColorHistogram, count_distinct
 from colorquant.color.rgba import OPAQUE
 from colorquant.errors import EngineError
+from colorquant.fitted_palette import LabelledColors, counts_alpha, fit_labelled
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images.strips import StripImage
@@ -23,14 +24,6 @@ from colorquant.mapping.options import MappingOptions
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
-from colorquant.shared_palette import (
-    NO_PIXELS,
-    LabelledColors,
-    counts_alpha,
-    fit_labelled,
-    label_colors,
-    quantize_histogram_with,
-)
 from colorquant.types import AnyArray, UInt8Array
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from colorquant.clips.fitting import Refit, fit_clip
 from colorquant.clips.results import ClipFit
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import ImageReadError
+from colorquant.fitted_palette import FittedPalette
 from colorquant.fitting.engines import Progress
 from colorquant.report.words import counted
-from colorquant.shared_palette import FittedPalette
 from colorquant.video.frames import Clip, Frame
 
 if TYPE_CHECKING:

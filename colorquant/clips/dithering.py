@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
+from colorquant.applying import label_colors
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
+from colorquant.fitted_palette import FittedPalette
 from colorquant.mapping.diagonals import Held
 from colorquant.mapping.dithered import Dithered
 from colorquant.mapping.dithering import Dithering
-from colorquant.shared_palette import FittedPalette, label_colors
 from colorquant.types import AnyArray, UInt8Array
 
 STEP = 4  # the variance within the clusters is estimated from every fourth pixel of every fourth row

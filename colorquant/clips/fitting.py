@@ -18,9 +18,9 @@ from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import distinct_keys, pack
 from colorquant.color.rgba import OPAQUE
 from colorquant.errors import EngineError, ImageReadError, OptionError
+from colorquant.fitted_palette import FittedPalette, check_sums, counts_alpha, fit_palette
 from colorquant.fitting.engines import Progress, histogram_for, resolve
 from colorquant.fitting.options import FitOptions
-from colorquant.shared_palette import FittedPalette, check_sums, counts_alpha, fit_palette
 from colorquant.types import UInt32Array
 from colorquant.video.frames import Frame
 
@@ -80,7 +80,7 @@ def fit_clip(
     :func:`colorquant.clips.matching.continued` says. Frames without a visible pixel belong to the segment before them.
 
     ``choose`` chooses the number of colours, for the first segment, and is ``options.k`` without it; the other options
-    are those of :func:`colorquant.shared_palette.fit_palette`. ``counted`` is called after each frame. Raises
+    are those of :func:`colorquant.fitted_palette.fit_palette`. ``counted`` is called after each frame. Raises
     OptionError for an engine that fits pixels, for an ``every`` below 1 and for more colours than can be matched,
     ImageReadError where there is no frame, EngineError where no pixel is visible, and as ``fit_palette`` and ``frames``
     do.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorquant.applying import label_colors, paint_labels, quantize_with
 from colorquant.clips.pixels import LabelledPixels
 from colorquant.clips.results import ClipFit, ClipLabels
 from colorquant.clips.smoothing import Smoother, check_smoothing, entry_colors
@@ -19,12 +20,12 @@ from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE
 from colorquant.color.visible import visible_mask
 from colorquant.errors import OptionError
+from colorquant.fitted_palette import FittedPalette
 from colorquant.fitting.features import projection_of
 from colorquant.fitting.models import GaussianMixture
 from colorquant.mapping.label_table import MOST_LABELS, LabelTable
 from colorquant.palette.making import label_type
 from colorquant.quantization import check_dithering
-from colorquant.shared_palette import FittedPalette, label_colors, paint_labels, quantize_with
 from colorquant.types import Float32Array, IntArray, UInt8Array
 from colorquant.video.frames import Frame, IndexedFrame
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:  # a plain run does not load it
 class ClipLabeller:
     """Labels the frames of a clip, in their order, by its fit; memory does not grow with their number.
 
-    Without ``smooth`` the labels are those of :func:`colorquant.shared_palette.quantize_with` for the palette of each
+    Without ``smooth`` the labels are those of :func:`colorquant.applying.quantize_with` for the palette of each
     frame's segment. ``smooth`` is the margin of :class:`colorquant.clips.smoothing.Smoother`: with one above 0 a
     pixel that is visible in two frames keeps its label unless another is better by more. It begins anew where ``cuts``
     says that a scene begins, and so does the comparison of frames for the steadiness, with ``still`` levels; where a

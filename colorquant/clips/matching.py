@@ -9,9 +9,9 @@ import numpy as np
 from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE, RgbaProjection
 from colorquant.color.spaces import Projection
+from colorquant.fitted_palette import FittedPalette
 from colorquant.fitting.features import projection_of
 from colorquant.fitting.models import Centroids, GaussianMixture, Model
-from colorquant.shared_palette import FittedPalette
 from colorquant.types import BoolArray, FloatArray, IntArray, UInt8Array
 
 MOST_MATCHED = 2048  # entries: the assignment of so many takes a second

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from colorquant.shared_palette import FittedPalette
+from colorquant.fitted_palette import FittedPalette
 from colorquant.types import FloatArray, IntArray
 
 

@@ -11,9 +11,9 @@ from colorquant.blocks import row_blocks
 from colorquant.color.packing import distinct_keys, unpack
 from colorquant.color.rgba import OPAQUE
 from colorquant.errors import OptionError
+from colorquant.fitted_palette import FittedPalette
 from colorquant.fitting.features import projection_of
 from colorquant.fitting.models import GaussianMixture
-from colorquant.shared_palette import FittedPalette
 from colorquant.types import AnyArray, BoolArray, FloatArray, UInt8Array, UInt32Array
 
 if TYPE_CHECKING:  # a plain run does not load it

@@ -31,7 +31,7 @@ FLOORS = [
     {"fitting"},
     {"palette", "mapping"},
     {"quantization"},
-    {"shared_palette", "applying", "sources"},
+    {"fitted_palette", "applying", "sources"},
     {"clips"},
     {"analysis"},
     {"report"},

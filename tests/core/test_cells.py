@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from colorquant import shared_palette
+from colorquant import fitted_palette
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.spaces import Projection
+from colorquant.fitted_palette import fit_palette
 from colorquant.fitting.features import WeightedFeatures
 from colorquant.fitting.options import FitOptions
-from colorquant.shared_palette import fit_palette
 
 RNG = np.random.default_rng(0)
 POINTS = np.concatenate([RNG.normal(mean, 9, (4000, 3)) for mean in ((60, 60, 60), (120, 150, 90), (200, 60, 190))])
@@ -40,7 +40,7 @@ def test_few_rows_and_rows_that_colours_share_stay_as_they_are():
 def test_a_mixture_of_cells_is_about_that_of_the_colours(monkeypatch):
     options = FitOptions("em", 3)
     exact = fit_palette(HISTOGRAM, options)
-    monkeypatch.setattr(shared_palette, "MOST_ROWS", 6000)
+    monkeypatch.setattr(fitted_palette, "MOST_ROWS", 6000)
     assert np.array_equal(fit_palette(HISTOGRAM, options).colors, exact.colors)
     near = fit_palette(HISTOGRAM, options, cells=True)
     assert not np.array_equal(near.model.means, exact.model.means)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import colorquant as cq
+from colorquant.applying import quantize_with
 from colorquant.color.counted import CountedImage
-from colorquant.shared_palette import quantize_with
 
 ARRAYS = [np.random.default_rng(seed).integers(0, 4, (12, 17, 3)).astype(np.uint8) * 80 for seed in range(4)]
 

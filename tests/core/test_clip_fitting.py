@@ -6,13 +6,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from colorquant.applying import quantize_with
 from colorquant.clips.fitting import Refit, fit_clip
 from colorquant.clips.matching import continued
 from colorquant.color.counted import CountedImage
 from colorquant.errors import EngineError, ImageReadError, OptionError
+from colorquant.fitted_palette import fit_palette
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.dithering import Dithering
-from colorquant.shared_palette import fit_palette, quantize_with
 from colorquant.video.frames import Frame
 
 OPTIONS = [FitOptions("kmeans", 5), FitOptions("em", 3), FitOptions("kmeans", 4, space="lab", lock=("#ff0000",))]

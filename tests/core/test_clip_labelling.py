@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from colorquant.analysis.blurring import blurred_mse
+from colorquant.applying import quantize_with
 from colorquant.clips import smoothing, timeline
 from colorquant.clips.fitting import fit_clip
 from colorquant.clips.labelling import ClipLabeller
@@ -17,7 +18,6 @@ from colorquant.errors import OptionError
 from colorquant.fitting.models import GaussianMixture
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.dithering import Dithering
-from colorquant.shared_palette import quantize_with
 from colorquant.video.frames import Frame
 
 N, H, W = 3, 14, 18

@@ -10,19 +10,19 @@ from PIL import Image
 from support.pictures import random_picture
 
 import colorquant
-from colorquant.applying import apply_palette
+from colorquant.applying import apply_palette, quantize_with
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.rgba import BACKGROUNDS, RGBA_SPACES, RgbaProjection, on_gray
 from colorquant.color.spaces import SPACES
 from colorquant.errors import ColorquantError, OptionError
+from colorquant.fitted_palette import fit_palette
 from colorquant.fitting.options import FitOptions
 from colorquant.images import read_image
 from colorquant.images.alpha import apply_alpha
 from colorquant.mapping.dithering import Dithering
 from colorquant.quantization import encode_png, quantize
-from colorquant.shared_palette import fit_palette, quantize_with
 
 
 def soft_picture(seed: int = 0, height: int = 24, width: int = 30) -> CountedImage:

@@ -10,10 +10,10 @@ from colorquant.clips.background import ForegroundLabeller
 from colorquant.clips.results import ClipFit, ClipLabels, Segment, Steadiness, Timeline
 from colorquant.color.difference import mse
 from colorquant.color.histogram import ColorHistogram
+from colorquant.fitted_palette import fit_palette
 from colorquant.fitting.engines import resolve
 from colorquant.fitting.options import FitOptions
 from colorquant.report.clip_file import BackgroundClip, QuantizedClip, WrittenOutput
-from colorquant.shared_palette import fit_palette
 from colorquant.types import UInt8Array
 from colorquant.video.background import BackgroundOptions
 from colorquant.video.frames import ClipInfo, Frame, IndexedFrame

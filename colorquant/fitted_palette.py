@@ -1,28 +1,28 @@
-"""One palette for many images: fitted to the sum of their histograms, and applied to each of them."""
+"""A palette with the model that was fitted to a colour histogram: of one image, or the sum of those of many.
+
+:mod:`colorquant.applying` gives images its colours.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from colorquant.color.counted import CountedImage
-from colorquant.color.difference import mse
-from colorquant.color.histogram import ColorHistogram, count_distinct
+from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import OptionError
 from colorquant.fitting import engines
-from colorquant.fitting.features import WeightedFeatures, counted_for, projection_of
+from colorquant.fitting.features import WeightedFeatures, projection_of
 from colorquant.fitting.locking import are_enough
-from colorquant.fitting.models import Centroids, GaussianMixture, Model, assigned
+from colorquant.fitting.models import GaussianMixture, Model
 from colorquant.fitting.options import FitOptions
 from colorquant.mapping.labelling import Labelling
-from colorquant.mapping.painting import OrderedPalette, keep_luma, order_palette, spread_colors
-from colorquant.palette.making import label_type
+from colorquant.mapping.painting import OrderedPalette, order_palette
 from colorquant.palette.palette import Palette
 from colorquant.quantization import (
-    Quantized,
     assigned_fit,
     check_choices,
     check_dithering,
@@ -30,14 +30,13 @@ from colorquant.quantization import (
     log_likelihood_of,
     predict,
 )
-from colorquant.types import AnyArray, FloatArray, IntArray, LabelArray, UInt8Array
+from colorquant.types import AnyArray, FloatArray, LabelArray, UInt8Array
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.mapping.dithering import Dithering
 
 
 MOST_ROWS = 1 << 18  # of a mixture that is fitted in cells
-NO_PIXELS = np.zeros((0, 0), np.uint8)  # the labels of an image of which only the colours are there
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -225,109 +224,3 @@ def _variance(model: Model, inertia: float | None, weighted: WeightedFeatures) -
     if isinstance(model, GaussianMixture):
         return float(model.weights @ np.trace(model.covariances, axis1=1, axis2=2)) / bands
     return (inertia or 0.0) / max(weighted.total, 1.0) / bands
-
-
-def _labelled(palette: FittedPalette, weighted: WeightedFeatures) -> Labelling:
-    """The label of each colour under the model of the palette."""
-    members = palette.members
-    labels = weighted.label(lambda features: assigned(members, features, palette.assign))
-    return Labelling(weighted, weighted.per_color(labels), len(palette))
-
-
-def _painted(palette: FittedPalette, labelling: Labelling) -> UInt8Array:
-    """The colour (n, 3) uint8 that each labelled colour gets: an entry of the palette, or with its own lightness."""
-    if palette.chroma is None:
-        return palette.rows[labelling.labels]
-    return keep_luma(labelling, palette.chroma, projection_of(palette.options))
-
-
-def label_colors(palette: FittedPalette, colors: UInt8Array) -> tuple[IntArray, UInt8Array]:
-    """The labels (n,) of distinct colours (n, c) uint8 under the palette's model, and the colours that they get."""
-    labelling = _labelled(palette, palette.features_of(ColorHistogram(colors, np.ones(len(colors), np.int64))))
-    return labelling.labels, _painted(palette, labelling)
-
-
-def paint_labels(palette: FittedPalette, colors: UInt8Array, labels: AnyArray) -> UInt8Array:
-    """The colours (n, c) uint8 that colours (n, c) uint8 get where they have these ``labels`` (n,)."""
-    if palette.chroma is None:
-        return palette.rows[labels]
-    return projection_of(palette.options).to_rgb(palette.chroma[labels], colors)
-
-
-def painted_colors(palette: FittedPalette, histogram: ColorHistogram) -> UInt8Array:
-    """The colour (n, 3) uint8 that each colour of a histogram gets under the palette's model, without dithering."""
-    return _painted(palette, _labelled(palette, palette.features_of(histogram)))
-
-
-def quantize_with(
-    palette: FittedPalette, image: CountedImage, *, shared: int = 1, dithering: Dithering | None = None
-) -> Quantized:
-    """An image in the colours of a palette that was fitted to ``shared`` images: each pixel as the model labels it.
-
-    The palette keeps its order, and its unused entries; its ``counts`` become those of the image. With ``dithering``
-    the pixels are labelled by it and not by the model, unless the palette has all colours of the image. Raises
-    OptionError for dithering where every pixel keeps its own lightness.
-    """
-    check_dithering(palette.options, dithering)
-    options, k = palette.options, len(palette)
-    image = counted_for(image, options)
-    quantized, found = quantize_histogram_with(palette, image.histogram, shared=shared)
-    pixels = None if palette.chroma is None else spread_colors(image.spread, found.painted)
-    spread = image.spread(found.labels.astype(label_type(k + (image.mask is not None))), transparent=k)
-    quantized = replace(
-        quantized,
-        labels=spread,
-        painted=pixels,
-        alpha=image.alpha if palette.alpha is None else palette.alpha[spread],
-        dithering=None if quantized.untouched else dithering,
-    )
-    if quantized.dithering is None:
-        return quantized
-    from colorquant.mapping.dithered import Dithered
-
-    dithered = Dithered.of(image, palette, quantized.dithering, space=options.space)
-    return replace(
-        quantized,
-        labels=dithered.labels,
-        palette=Palette(palette.colors, dithered.counts, palette.alpha),
-        alpha=image.alpha if palette.alpha is None else palette.alpha[dithered.labels],
-        colors_out=dithered.colors_out,
-        mse=dithered.mse,
-    )
-
-
-def quantize_histogram_with(
-    palette: FittedPalette, histogram: ColorHistogram, *, shared: int = 1
-) -> tuple[Quantized, LabelledColors]:
-    """What :func:`quantize_with` reports of an image with this ``histogram``, without its pixels, and its colours.
-
-    The histogram is the one that the palette needs: with alpha for a palette over RGBA.
-    """
-    weighted = palette.features_of(histogram)
-    model = palette.members
-    labelling = _labelled(palette, weighted)
-    painted = _painted(palette, labelling)
-    inertia = log_likelihood = None
-    if isinstance(model, Centroids):
-        inertia = labelling.inertia(model)
-    elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.total > 0:
-        log_likelihood = weighted.log_likelihood(palette.model)
-    error = mse(histogram.colors, painted, histogram.integer_weights)
-    quantized = Quantized(
-        options=palette.options,
-        labels=NO_PIXELS,
-        palette=Palette(palette.colors, labelling.sizes, palette.alpha),
-        colors_in=len(histogram),
-        colors_out=count_distinct(painted),
-        weight=histogram.total_weight,
-        mse=error,
-        model=palette.model,
-        n_iter=palette.n_iter,
-        converged=palette.converged,
-        searched=palette.searched,
-        inertia=inertia,
-        log_likelihood=log_likelihood,
-        untouched=palette.untouched and error == 0,
-        shared=shared,
-    )
-    return quantized, LabelledColors(histogram, labelling.labels, painted)
