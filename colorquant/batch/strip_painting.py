@@ -13,7 +13,8 @@ from colorquant.blocks import blocks
 from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE
 from colorquant.fitted_palette import LabelledColors
-from colorquant.images.strip_writing import StripWriter, indexed_png, truecolour_png
+from colorquant.images.png import MANY_PIXELS
+from colorquant.images.strip_writing import StripWriter, gray_png, indexed_png, truecolour_png
 from colorquant.images.strips import StripImage
 from colorquant.mapping.label_table import LabelTable
 from colorquant.palette.making import label_type
@@ -30,6 +31,7 @@ BLOCK = 1 << 18  # colours that are labelled at a time
 class Layout:
     """How the pixels of the PNG are stored: indices of ``colors`` (p, 3) and ``alpha`` (p,), or truecolour.
 
+    A picture that is not large may be stored in levels of gray instead, with ``gray``, where that is smaller.
     In a truecolour PNG ``colors`` are None. ``index`` gives the entry of each pair ``label << 8 | alpha``; it is None
     where entries are labels. With ``keep_order`` they keep their order. ``has_alpha`` says whether truecolour pixels
     have alpha.
@@ -40,11 +42,14 @@ class Layout:
     index: UInt8Array | None = None
     keep_order: bool = False
     has_alpha: bool = False
+    gray: bool = False
 
     def writer(self, path: Place, temporary: Path, shape: tuple[int, int], chunks: bytes) -> StripWriter:
         """The writer of a PNG of this ``shape`` (h, w); the arguments are those of :func:`indexed_png`."""
         if self.colors is None:
             return truecolour_png(path, temporary, shape, has_alpha=self.has_alpha, chunks=chunks)
+        if self.gray and shape[0] * shape[1] <= MANY_PIXELS:
+            return gray_png(path, temporary, self.colors, chunks)
         return indexed_png(path, temporary, shape, self.colors, self.alpha, chunks, keep_order=self.keep_order)
 
 
@@ -94,7 +99,8 @@ class StripPainter:
         if palette.alpha is not None or not self.transparency.any:
             if len(palette) > MOST_ENTRIES:
                 return truecolour
-            return Layout(palette.colors, palette.alpha, keep_order=keep_order and palette.alpha is not None)
+            gray = self.image.gray and not keep_order
+            return Layout(palette.colors, palette.alpha, keep_order=keep_order and palette.alpha is not None, gray=gray)
         pairs = self._pairs(picture)
         if keep_order:
             pairs = self._in_order(pairs)

@@ -21,6 +21,7 @@ from colorquant.images.png import (
     SRGB,
     TRUECOLOUR,
     TRUECOLOUR_ALPHA,
+    PixelChunks,
     chunk,
     encode_grayscale,
     encode_indexed,
@@ -142,9 +143,10 @@ def _encode_truecolour(pixels_of: Callable[[slice], UInt8Array], shape: tuple[in
     stream, encoder = io.BytesIO(), FilteredRows(height, width, channels)
     color_type = TRUECOLOUR if channels == 3 else TRUECOLOUR_ALPHA
     stream.write(SIGNATURE + header(width, height, 8, color_type) + chunks)
+    pixels = PixelChunks(stream)
     for rows in blocks(height, max(1, STRIP_PIXELS // width)):
-        stream.write(chunk(b"IDAT", encoder.add(pixels_of(rows))))
-    stream.write(chunk(b"IEND", b""))
+        pixels.write(encoder.add(pixels_of(rows)))
+    pixels.finish()
     return stream.getvalue()
 
 

