@@ -30,7 +30,7 @@ from colorquant.images import integrity, metadata, profiles
 from colorquant.images.alpha import apply_alpha
 from colorquant.images.decoding import JPEG_END, JPEG_FILLER, Reading, check_size, pillow_errors
 from colorquant.images.metadata import Density, Metadata
-from colorquant.images.pixels import is_tiff
+from colorquant.images.pixels import BANDS, is_tiff
 from colorquant.images.png import chunk, header
 from colorquant.images.sources import check_readable
 from colorquant.images.turning import upright_strips
@@ -47,10 +47,13 @@ TAIL = 1 << 16  # bytes at the end of a JPEG among which is its end mark
 PIECE = 1 << 20  # bytes of a chunk whose checksum is computed at a time
 LARGEST_HEADER = 1 << 26  # bytes of a chunk beside the pixels that are kept
 DEFLATED_PIXEL = zlib.compress(bytes(16))  # more than one pixel of any kind needs
-TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_EXTRA_SAMPLES = 258, 262, 338
-PLAIN, YCBCR = (0, 1, 2, 3), 6  # photometric interpretations: gray, RGB or a palette
+TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_INKS, TIFF_EXTRA_SAMPLES = 258, 262, 332, 338
+CMYK_INKS = 1
+PLAIN, SEPARATED, YCBCR = (0, 1, 2, 3), 5, 6  # photometric interpretations; plain are gray, RGB and a palette
 UNASSOCIATED = 2  # alpha that the colours were not multiplied by
-SPACES = {"b-w": "GRAY", "grey16": "GRAY", "srgb": "RGB", "rgb": "RGB", "rgb16": "RGB"}  # of libvips's interpretations
+SPACES = {  # of libvips's interpretations
+    **{"b-w": "GRAY", "grey16": "GRAY", "srgb": "RGB", "rgb": "RGB", "rgb16": "RGB", "cmyk": "CMYK"}
+}
 
 
 class NotInStripsError(ImageReadError):
@@ -168,8 +171,6 @@ def open_strips(source: Path, reading: Reading = Reading()) -> StripImage:  # no
         bits = _check_tiff(image, source) if is_tiff(image) else 8
         frames: int = getattr(image, "n_frames", 1)
         notes = (f"of {frames} frames only number 0 is taken (--frame)",) if frames > 1 else ()
-        if image.mode == "CMYK":
-            raise NotInStripsError("CMYK", "convert it to RGB")
         opened = _opened(image, source, reading, bits)
         warnings = notes if reading.frame is None and is_tiff(image) else ()
     return replace(opened, notes=(*_reduced(bits), *notes, *opened.notes), warnings=warnings)
@@ -194,7 +195,7 @@ def _open_png(source: Path, reading: Reading) -> StripImage:
 def _with_description(opened: StripImage, description: ColorDescription, bits: int) -> StripImage:
     """The image with the colours that its chunks describe, as :func:`colorquant.images.read_image` takes them."""
     profile = None if description.overriding is not None else opened.profile
-    converted = profiles.to_srgb(np.zeros((1, 1, _bands(opened.space)), np.uint8), opened.space, profile)
+    converted = profiles.to_srgb(np.zeros((1, 1, BANDS[opened.space]), np.uint8), opened.space, profile)
     encoding = description.overriding or (description.fallback if profile is None else None)
     if converted.profile_ignored and description.fallback is not None:
         encoding, profile = description.fallback, None
@@ -224,9 +225,9 @@ def _opened(
         width, height = height, width
     stored = (height, width) if turned else (width, height)
     known = (vips.width, vips.height) == stored and vips.format in ("uchar", "ushort")
-    if not known or space is None or vips.bands - has_alpha != _bands(space):
+    if not known or space is None or vips.bands - has_alpha != BANDS[space]:
         raise NotInStripsError("pixels of an unusual kind", "convert it to 8-bit RGB")
-    converted = profiles.to_srgb(np.zeros((1, 1, _bands(space)), np.uint8), space, profile)
+    converted = profiles.to_srgb(np.zeros((1, 1, BANDS[space]), np.uint8), space, profile)
     density = metadata.density(image)
     return StripImage(
         source=source,
@@ -248,10 +249,6 @@ def _opened(
 
 def _reduced(bits: int) -> tuple[str, ...]:
     return (f"{bits} bits a channel reduced to 8",) if bits > 8 else ()
-
-
-def _bands(space: str) -> int:
-    return 1 if space == "GRAY" else 3
 
 
 def _eight_bits(values: npt.NDArray[np.unsignedinteger]) -> UInt8Array:
@@ -316,10 +313,12 @@ def _check_tiff(image: Any, source: Path) -> int:
     bits, photometric = set(tags.get(TIFF_BITS, (1,))), tags.get(TIFF_PHOTOMETRIC)
     jpeg = image.info.get("compression") == "jpeg"
     plain = photometric in PLAIN or (photometric == YCBCR and jpeg)
+    if photometric == SEPARATED:
+        plain = not jpeg and TIFF_EXTRA_SAMPLES not in tags and tags.get(TIFF_INKS, CMYK_INKS) == CMYK_INKS
     if not plain or bits not in ({1}, {8}, {16}) or tags.get(TIFF_EXTRA_SAMPLES, (UNASSOCIATED,)) != (UNASSOCIATED,):
         raise NotInStripsError(
-            "a TIFF of other pixels than gray, RGB or a palette with 1, 8 or 16 bits a channel, or with premultiplied "
-            "alpha",
+            "a TIFF of other pixels than gray, RGB, CMYK or a palette with 1, 8 or 16 bits a channel, or with "
+            "premultiplied alpha",
             "convert it",
         )
     with source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:

@@ -248,13 +248,12 @@ def test_what_needs_the_whole_picture_is_refused(run, photo, words):
 
 
 def test_what_is_refused_names_the_remedy(run, photo, tmp_path):
-    for name, words in (("a.webp", "PNG, JPEG and TIFF"), ("a.jpg", "CMYK")):
-        image = Image.open(photo)
-        (image.convert("CMYK") if name == "a.jpg" else image).save(tmp_path / name)
-        result = run("kmeans", str(tmp_path / name), "--strips")
-        assert result.exit_code == 1
-        assert words in result.stderr
-        assert "leave out --strips" in result.stderr
+    path = tmp_path / "a.webp"
+    Image.open(photo).save(path)
+    result = run("kmeans", str(path), "--strips")
+    assert result.exit_code == 1
+    assert "PNG, JPEG and TIFF" in result.stderr
+    assert "leave out --strips" in result.stderr
     assert not list(tmp_path.glob("*kmeans*"))
 
 

@@ -67,6 +67,8 @@ def files(rgb: np.ndarray, alpha: np.ndarray) -> dict[str, bytes]:
         ("jpeg.tif", color, "TIFF", {"compression": "jpeg"}),
         ("fax.tif", color.convert("1"), "TIFF", {"compression": "group4"}),
         ("icc.tif", gray, "TIFF", icc),
+        ("cmyk.jpg", color.convert("CMYK"), "JPEG", {"quality": 90}),
+        ("cmyk.tif", color.convert("CMYK"), "TIFF", {"compression": "tiff_lzw"}),
     ]
     found = {}
     for name, image, kind, options in kinds:
@@ -143,8 +145,8 @@ def test_a_turned_picture_without_room_for_a_temporary_file_is_refused(rgb, tmp_
 def test_what_is_read_whole_alone_is_refused(rgb, tmp_path):
     color, path = Image.fromarray(rgb), tmp_path / "a"
     odd: list[tuple[str, Image.Image, dict[str, object], str]] = [
-        ("JPEG", color.convert("CMYK"), {}, "CMYK"),
-        ("TIFF", color.convert("LAB"), {}, "gray, RGB or a palette"),
+        ("TIFF", color.convert("CMYK"), {"compression": "jpeg"}, "gray, RGB, CMYK or a palette"),
+        ("TIFF", color.convert("LAB"), {}, "gray, RGB, CMYK or a palette"),
         ("PNG", color, {"save_all": True, "append_images": [color.rotate(180)]}, "an animation"),
         ("WEBP", color, {}, "PNG, JPEG and TIFF"),
         ("BMP", color, {}, "PNG, JPEG and TIFF"),
