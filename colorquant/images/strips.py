@@ -375,10 +375,14 @@ def _vips_errors() -> Iterator[None]:
 
 
 def _load(source: Path) -> Any:
-    """The image of libvips, of which only the header is read; libvips takes tiles that are damaged for warnings."""
+    """The image of libvips, of which only the header is read; libvips takes tiles that are damaged for warnings.
+
+    With ``revalidate`` libvips opens the file again: it would keep the pixels of tiles that another file of this name
+    had.
+    """
     import pyvips
 
-    return pyvips.Image.new_from_file(str(source), access="sequential", fail_on="warning")
+    return pyvips.Image.new_from_file(str(source), access="sequential", fail_on="warning", revalidate=True)
 
 
 def _decoded(source: Path, rows: int, size: tuple[int, int]) -> Iterator[npt.NDArray[np.unsignedinteger]]:

@@ -192,6 +192,15 @@ def test_a_file_that_changes_between_the_passes_is_refused(rgb, tmp_path):
         whole(image)
 
 
+def test_a_file_that_replaces_another_is_read_anew(rgb, tmp_path):
+    pyvips = pytest.importorskip("pyvips")
+    path = tmp_path / "a.tif"
+    for pixels in (rgb, 255 - rgb):
+        memory = pyvips.Image.new_from_memory(pixels.tobytes(), WIDTH, HEIGHT, 3, "uchar")
+        memory.copy(interpretation="srgb").tiffsave(path, tile=True, compression="deflate")
+        assert np.array_equal(whole(strips.open_strips(path))[0], pixels)
+
+
 def test_without_pyvips_the_remedy_is_named(kinds, tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(kinds["rgb.png"])
