@@ -25,8 +25,9 @@ from colorquant.files import StagedFiles
 from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
+from colorquant.images.strip_headers import NotInStripsError
 from colorquant.images.strip_writing import label_map
-from colorquant.images.strips import REMEDY, NotInStripsError, StripImage, has_pyvips, open_strips
+from colorquant.images.strips import REMEDY, StripImage, has_pyvips, open_strips
 from colorquant.mapping.label_table import MOST_LABELS
 from colorquant.palette.files import alpha_notes
 from colorquant.quantization import Quantized

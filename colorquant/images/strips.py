@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import mmap
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,8 +28,8 @@ from colorquant.images.alpha import apply_alpha
 from colorquant.images.decoding import JPEG_END, JPEG_FILLER, Reading, check_size, pillow_errors
 from colorquant.images.metadata import Density, Metadata
 from colorquant.images.pixels import BANDS, is_tiff
-from colorquant.images.png import chunk, header
 from colorquant.images.sources import check_readable
+from colorquant.images.strip_headers import NotInStripsError, check_tiff, single_pixel
 from colorquant.images.turning import upright_strips
 from colorquant.types import UInt8Array
 
@@ -44,24 +41,9 @@ SIGNATURES = (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of JPE
 REMEDY = "pip install 'colorquant[large]'"
 ROWS, STRIP_PIXELS = 256, 1 << 21  # a strip has at most so many rows, and about so many pixels
 TAIL = 1 << 16  # bytes at the end of a JPEG among which is its end mark
-PIECE = 1 << 20  # bytes of a chunk whose checksum is computed at a time
-LARGEST_HEADER = 1 << 26  # bytes of a chunk beside the pixels that are kept
-DEFLATED_PIXEL = zlib.compress(bytes(16))  # more than one pixel of any kind needs
-TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_INKS, TIFF_EXTRA_SAMPLES = 258, 262, 332, 338
-CMYK_INKS = 1
-PLAIN, SEPARATED, YCBCR = (0, 1, 2, 3), 5, 6  # photometric interpretations; plain are gray, RGB and a palette
-UNASSOCIATED = 2  # alpha that the colours were not multiplied by
 SPACES = {  # of libvips's interpretations
     **{"b-w": "GRAY", "grey16": "GRAY", "srgb": "RGB", "rgb": "RGB", "rgb16": "RGB", "cmyk": "CMYK"}
 }
-
-
-class NotInStripsError(ImageReadError):
-    """A file that cannot be read in strips, though it may be read whole: ``what`` it is, and the ``remedy``."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(f"{what}, which --strips does not read: {remedy}, or leave out --strips")
-        self.what, self.remedy = what, remedy
 
 
 @dataclass(frozen=True)
@@ -168,7 +150,7 @@ def open_strips(source: Path, reading: Reading = Reading()) -> StripImage:  # no
         raise NotInStripsError("a format other than PNG, JPEG and TIFF", "convert it to one of them")
     with pillow_errors(FORMATS, reading), Image.open(source, formats=FORMATS) as image:
         check_size(image.size, reading)
-        bits = _check_tiff(image, source) if is_tiff(image) else 8
+        bits = check_tiff(image, source) if is_tiff(image) else 8
         frames: int = getattr(image, "n_frames", 1)
         notes = (f"of {frames} frames only number 0 is taken (--frame)",) if frames > 1 else ()
         opened = _opened(image, source, reading, bits)
@@ -181,7 +163,7 @@ def _open_png(source: Path, reading: Reading) -> StripImage:
     from colorquant.images.colorimetry import ColorDescription, describe_colors
 
     with pillow_errors(("PNG",), reading):
-        data, size, bits = _single_pixel(source)
+        data, size, bits = single_pixel(source)
         check_size(size, reading)
         description = ColorDescription()
         if integrity.may_describe_colors(data, "PNG"):
@@ -256,78 +238,6 @@ def _eight_bits(values: npt.NDArray[np.unsignedinteger]) -> UInt8Array:
     if values.dtype == np.uint8:
         return values.astype(np.uint8, copy=False)
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _single_pixel(source: Path) -> tuple[bytes, tuple[int, int], int]:
-    """A PNG with one pixel and all that this one has beside its pixels; its size (width, height) and bits per sample.
-
-    Raises ImageReadError for a wrong checksum, a file that ends too early, an animation, and an interlaced image, which
-    libvips would decode whole.
-    """
-    parts, size, bits, has_pixels = [integrity.PNG_SIGNATURE], (0, 0), 0, False
-    for name, body in _checked_chunks(source):
-        if name == b"IHDR":
-            width, height, bits, color_type, _, _, interlaced = struct.unpack(">IIBBBBB", body)
-            size = width, height
-            if interlaced:
-                raise NotInStripsError("an interlaced PNG", "save it without interlacing")
-            parts.append(header(1, 1, bits, color_type))
-        elif name == b"acTL":
-            raise NotInStripsError("an animation", "save its first frame as a file")
-        elif name != b"IDAT":
-            parts.append(chunk(name, body))
-        elif not has_pixels:
-            has_pixels = True
-            parts.append(chunk(name, DEFLATED_PIXEL))
-    if not has_pixels or not parts[-1].endswith(chunk(b"IEND", b"")):
-        raise ImageReadError("truncated image: it has no end: give a whole file")
-    return b"".join(parts), size, bits
-
-
-def _checked_chunks(source: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and the body of each chunk of a PNG, b"" for those of pixels. Raises ImageReadError."""
-    with source.open("rb") as stream:
-        stream.seek(len(integrity.PNG_SIGNATURE))
-        while len(start := stream.read(8)) == 8:
-            length, name = struct.unpack(">I4s", start)
-            checksum, body, left = zlib.crc32(name), bytearray(), length
-            if name != b"IDAT" and length > LARGEST_HEADER:
-                raise ImageReadError(f"damaged image: a chunk of {length:,} bytes: give a whole file")
-            while left and (piece := stream.read(min(left, PIECE))):
-                checksum, left = zlib.crc32(piece, checksum), left - len(piece)
-                if name != b"IDAT":
-                    body += piece
-            stored = stream.read(4)
-            if left or len(stored) < 4:
-                raise ImageReadError("truncated image: a chunk ends too early: give a whole file")
-            if int.from_bytes(stored, "big") != checksum:
-                raise ImageReadError("damaged image: a checksum is wrong: give a whole file")
-            yield name, bytes(body)
-            if name == b"IEND":
-                return
-
-
-def _check_tiff(image: Any, source: Path) -> int:
-    """The bits per sample of a TIFF. Raises ImageReadError where it is damaged, or of a kind that is not read alike."""
-    tags = image.tag_v2
-    bits, photometric = set(tags.get(TIFF_BITS, (1,))), tags.get(TIFF_PHOTOMETRIC)
-    jpeg = image.info.get("compression") == "jpeg"
-    plain = photometric in PLAIN or (photometric == YCBCR and jpeg)
-    if photometric == SEPARATED:
-        plain = not jpeg and TIFF_EXTRA_SAMPLES not in tags and tags.get(TIFF_INKS, CMYK_INKS) == CMYK_INKS
-    if not plain or bits not in ({1}, {8}, {16}) or tags.get(TIFF_EXTRA_SAMPLES, (UNASSOCIATED,)) != (UNASSOCIATED,):
-        raise NotInStripsError(
-            "a TIFF of other pixels than gray, RGB, CMYK or a palette with 1, 8 or 16 bits a channel, or with "
-            "premultiplied alpha",
-            "convert it",
-        )
-    with source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        view = memoryview(mapped)
-        try:
-            integrity.check_tiff_parts(image, view)
-        finally:
-            view.release()
-    return int(bits.pop())
 
 
 def _check_jpeg_end(
