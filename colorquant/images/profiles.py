@@ -38,42 +38,70 @@ class Converted:
     profile_ignored: bool = False
 
 
-def to_srgb(values: UInt8Array, space: str, profile: bytes | None) -> Converted:
-    """Convert ``values`` (h, w, bands) uint8 in ``space``, a key of MODES, to sRGB; their memory may be reused.
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """The conversion to sRGB of pixels in ``space``, a key of MODES, as often as it is called.
 
-    RGB and gray stay as they are without a profile, and with one that means sRGB.
+    ``transform`` is None where RGB and gray stay as they are, and CMYK has no profile. ``notes`` and
+    ``profile_ignored`` are those of :class:`Converted`.
     """
-    if space == "LAB":
-        return Converted(_applied(values, _lab()), ("converted from CIELAB to sRGB",))
-    if profile is None:
-        return _plain(values, space)
-    from PIL import ImageCms
 
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if space == "GRAY" and source.profile.xcolor_space.strip() == "RGB":
-            values, space = _plain(values, space).rgb, "RGB"
-        if source.profile.xcolor_space.strip() != space:
-            raise ValueError(f"of {source.profile.xcolor_space.strip()}, not {space}")
-        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), MODES[space], "RGB")
-        name = " ".join((ImageCms.getProfileDescription(source) or "without a name").split())
-    except (ImageCms.PyCMSError, ValueError, OSError, TypeError, AttributeError):
-        plain = _plain(values, space)
-        notes = ("its colour profile ignored: damaged, or not of these pixels", *plain.notes)
-        return Converted(plain.rgb, notes, profile_ignored=True)
-    if space != "CMYK" and _means_srgb(transform, space):
-        return _plain(values, space)
-    return Converted(_applied(values, transform), (f"converted from its colour profile ({name}) to sRGB",))
+    space: str
+    transform: ImageCms.ImageCmsTransform | None = None
+    notes: tuple[str, ...] = ()
+    profile_ignored: bool = False
+
+    @classmethod
+    def of(cls, space: str, profile: bytes | None) -> Conversion:
+        """The conversion of pixels that have this ICC ``profile``.
+
+        RGB and gray stay as they are without a profile, and with one that means sRGB.
+        """
+        naive = ("CMYK without a colour profile converted naively",) if space == "CMYK" else ()
+        if space == "LAB":
+            return cls(space, _lab(), ("converted from CIELAB to sRGB",))
+        if profile is None:
+            return cls(space, None, naive)
+        from PIL import ImageCms
+
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            own = source.profile.xcolor_space.strip()
+            taken = "RGB" if (space, own) == ("GRAY", "RGB") else space
+            if own != taken:
+                raise ValueError(f"of {own}, not {taken}")
+            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), MODES[taken], "RGB")
+            name = " ".join((ImageCms.getProfileDescription(source) or "without a name").split())
+        except (ImageCms.PyCMSError, ValueError, OSError, TypeError, AttributeError):
+            notes = ("its colour profile ignored: damaged, or not of these pixels", *naive)
+            return cls(space, None, notes, profile_ignored=True)
+        if taken != "CMYK" and _means_srgb(transform, taken):
+            return cls(space)
+        return cls(space, transform, (f"converted from its colour profile ({name}) to sRGB",))
+
+    def __call__(self, values: UInt8Array) -> UInt8Array:
+        """The colours (h, w, 3) uint8 of ``values`` (h, w, bands) uint8, whose memory may be reused."""
+        if self.transform is None:
+            return _plain(values, self.space)
+        if self.space == "GRAY" and self.transform.input_mode == "RGB":
+            values = _plain(values, self.space)
+        return _applied(values, self.transform)
 
 
-def _plain(values: UInt8Array, space: str) -> Converted:
-    """Convert pixels that have no profile."""
+def to_srgb(values: UInt8Array, space: str, profile: bytes | None) -> Converted:
+    """Convert ``values`` (h, w, bands) uint8 in ``space``, a key of MODES, to sRGB; their memory may be reused."""
+    conversion = Conversion.of(space, profile)
+    return Converted(conversion(values), conversion.notes, conversion.profile_ignored)
+
+
+def _plain(values: UInt8Array, space: str) -> UInt8Array:
+    """The colours of pixels that are not converted by a profile."""
     if space == "CMYK":
         rgb = np.empty((*values.shape[:2], 3), np.uint8)
         for rows in _strips(values):
             rgb[rows] = np.asarray(_image(values[rows], "CMYK").convert("RGB"))
-        return Converted(rgb, ("CMYK without a colour profile converted naively",))
-    return Converted(np.repeat(values, 3, axis=2) if space == "GRAY" else values)
+        return rgb
+    return np.repeat(values, 3, axis=2) if space == "GRAY" else values
 
 
 def _lab() -> ImageCms.ImageCmsTransform:
@@ -87,7 +115,7 @@ def _means_srgb(transform: ImageCms.ImageCmsTransform, space: str) -> bool:
     levels = np.arange(256, dtype=np.uint8) if space == "GRAY" else np.arange(0, 256, 15, dtype=np.uint8)
     colors = np.stack(np.meshgrid(*[levels] * (1 if space == "GRAY" else 3), indexing="ij"), axis=-1)
     colors = colors.reshape(1, -1, colors.shape[-1])
-    differences = _applied(colors.copy(), transform).astype(int) - _plain(colors, space).rgb
+    differences = _applied(colors.copy(), transform).astype(int) - _plain(colors, space)
     return bool(np.max(np.abs(differences)) <= SAME)
 
 

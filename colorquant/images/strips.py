@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import copyfileobj
@@ -23,11 +24,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from colorquant.errors import EngineError, ImageReadError
-from colorquant.images import integrity, metadata, profiles
+from colorquant.images import integrity, metadata
 from colorquant.images.alpha import apply_alpha
 from colorquant.images.decoding import JPEG_END, JPEG_FILLER, Reading, check_size, pillow_errors
 from colorquant.images.metadata import Density, Metadata
 from colorquant.images.pixels import BANDS, is_tiff
+from colorquant.images.profiles import Conversion
 from colorquant.images.sources import check_readable
 from colorquant.images.strip_headers import NotInStripsError, check_tiff, single_pixel
 from colorquant.images.turning import upright_strips
@@ -105,11 +107,15 @@ class StripImage:
             return rgb
         return np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8) if alpha is None else alpha])
 
+    @cached_property
+    def _conversion(self) -> Conversion:
+        return Conversion.of(self.space, self.profile)
+
     def _converted(self, strip: npt.NDArray[np.unsignedinteger]) -> tuple[UInt8Array, UInt8Array | None]:
         colors, alpha = (strip[:, :, :-1], _eight_bits(strip[:, :, -1])) if self.has_alpha else (strip, None)
         colors = np.ascontiguousarray(colors)
         values = _eight_bits(colors) if self.encoding is None else self.encoding.to_srgb(colors)
-        rgb = profiles.to_srgb(values, self.space, self.profile).rgb
+        rgb = self._conversion(values)
         if alpha is not None and int(alpha.min()) == 255:
             alpha = None
         return apply_alpha(rgb, alpha, self.reading.alpha)
@@ -177,7 +183,7 @@ def _open_png(source: Path, reading: Reading) -> StripImage:
 def _with_description(opened: StripImage, description: ColorDescription, bits: int) -> StripImage:
     """The image with the colours that its chunks describe, as :func:`colorquant.images.read_image` takes them."""
     profile = None if description.overriding is not None else opened.profile
-    converted = profiles.to_srgb(np.zeros((1, 1, BANDS[opened.space]), np.uint8), opened.space, profile)
+    converted = Conversion.of(opened.space, profile)
     encoding = description.overriding or (description.fallback if profile is None else None)
     if converted.profile_ignored and description.fallback is not None:
         encoding, profile = description.fallback, None
@@ -209,7 +215,6 @@ def _opened(
     known = (vips.width, vips.height) == stored and vips.format in ("uchar", "ushort")
     if not known or space is None or vips.bands - has_alpha != BANDS[space]:
         raise NotInStripsError("pixels of an unusual kind", "convert it to 8-bit RGB")
-    converted = profiles.to_srgb(np.zeros((1, 1, BANDS[space]), np.uint8), space, profile)
     density = metadata.density(image)
     return StripImage(
         source=source,
@@ -221,7 +226,7 @@ def _opened(
         has_alpha=has_alpha,
         space=space,
         profile=profile,
-        notes=converted.notes,
+        notes=Conversion.of(space, profile).notes,
         density=density.turned() if density is not None and turned else density,
         metadata=metadata.metadata(image),
         image_format=str(image.format),
