@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from colorquant.fitting import engines
 from colorquant.fitting.models import Model
 from colorquant.fitting.options import FitOptions
+from colorquant.palette.files import alpha_notes
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
 
@@ -17,14 +18,20 @@ MOST_ENTRIES = 256  # of the palette of a PNG
 MOST_NAMED = 8  # colours in one note
 
 
-def palette_notes(image: IndexedImage) -> tuple[str, ...]:
+def picture_notes(image: IndexedImage, *, truecolour: bool, palette: str | None) -> tuple[str, ...]:
+    """Notes on the picture that is written, a ``truecolour`` PNG or not; ``palette`` is the file of its palette."""
+    lost = () if palette is None else alpha_notes(palette, image.palette.alpha)
+    return (*_palette_notes(image), *_truecolour_notes(image, truecolour=truecolour), *lost)
+
+
+def _palette_notes(image: IndexedImage) -> tuple[str, ...]:
     """Notes about entries that a fit or its image leaves empty."""
     if not isinstance(image, Quantized) or image.shared is not None:
         return ()  # any entry may be without pixels in one of the images
     return _fit_notes(image.palette, image.model, image.options, untouched=image.untouched)
 
 
-def truecolour_notes(image: IndexedImage, *, truecolour: bool) -> tuple[str, ...]:
+def _truecolour_notes(image: IndexedImage, *, truecolour: bool) -> tuple[str, ...]:
     """Why the PNG of an image is ``truecolour``, where the user may have expected an indexed one."""
     entries = len(image.palette)
     if not truecolour or image.painted is not None:

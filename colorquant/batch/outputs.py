@@ -148,6 +148,11 @@ class OutputPaths:
             paths += [numbered(path, label, k) for label in range(k)] if per_label else [path]
         return paths
 
+    @property
+    def palette_name(self) -> str | None:
+        """The name of the palette's file, None where there is none."""
+        return self.others["palette"].name if "palette" in self.others else None
+
     def series(self, k: int) -> list[tuple[Place, Place | None]]:
         """The files beside the image as (first, last) of numbered files; last is None for a single file."""
         return [

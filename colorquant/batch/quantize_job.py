@@ -14,7 +14,7 @@ from colorquant.batch.command import command_line
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.making import Made, make
 from colorquant.batch.memory import MemoryLimit
-from colorquant.batch.notes import palette_notes, truecolour_notes, uncounted_alpha
+from colorquant.batch.notes import picture_notes, uncounted_alpha
 from colorquant.batch.outputs import OUTPUTS, Files, OutputPaths
 from colorquant.batch.settings import JobOptions
 from colorquant.color.counted import CountedImage
@@ -24,7 +24,6 @@ from colorquant.fitting import engines
 from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.images.png import is_truecolour
-from colorquant.palette.files import alpha_notes
 from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import figures, records
 from colorquant.report.records import FileRecord
@@ -166,7 +165,7 @@ def quantize_file(
     if paths.in_place and settings.reading.frame is None:
         _check_single_frame(picture)
     bytes_in, metadata = picture.bytes_in, picture.metadata
-    kept, dropped = (metadata, metadata.without_place) if settings.keep_metadata else (None, metadata.dropped)
+    kept, dropped = settings.kept_metadata(metadata)
     chunks = encoding.picture_chunks(picture.density, kept)
     image = CountedImage(picture.rgb, picture.alpha, settings.importance(picture))
 
@@ -184,19 +183,13 @@ def quantize_file(
     if settings.skip_if_larger and len(png) >= bytes_in:
         seconds["write"] = time.perf_counter() - start
         return FileResult(quantized, bytes_in=bytes_in, bytes_out=len(png), png=None, seconds=seconds, larger=True)
-    lost = alpha_notes(paths.others["palette"].name, quantized.palette.alpha) if "palette" in paths.others else ()
-    made_warnings = (*palette_notes(quantized), *truecolour_notes(quantized, truecolour=is_truecolour(png)), *lost)
+    made_warnings = picture_notes(quantized, truecolour=is_truecolour(png), palette=paths.palette_name)
     if made.chosen is not None and settings.shared is None:
         made_warnings = (*made_warnings, *made.chosen.warnings)
     notes = (*read_notes, *uncounted_alpha(quantized), *made_warnings)
     warnings = (*read_warnings, *made_warnings)
-    encoded: Files = []
-    if shown is not None:
-        file = _file(settings, paths, shown, made, bytes_in=bytes_in, bytes_out=len(png), notes=notes)
-        for kind, path in paths.others.items():
-            encoded += OUTPUTS[kind].encode(file, path)
-    if paths.image is not None:
-        encoded.append((paths.image, png))  # last: if it exists, so do the others
+    others = [] if shown is None else _others(settings, paths, shown, made, bytes_in=bytes_in, png=png, notes=notes)
+    encoded = others if paths.image is None else [*others, (paths.image, png)]  # if the last one exists, so do all
     paths.check(options.k)
     write_whole(encoded, force=paths.force or paths.in_place or paths.skip_existing)
     seconds["write"] = time.perf_counter() - start
@@ -211,6 +204,21 @@ def quantize_file(
         warnings=warnings,
         chosen=made.chosen,
     )
+
+
+def _others(
+    settings: JobOptions,
+    paths: OutputPaths,
+    image: CountedImage,
+    made: Made,
+    *,
+    bytes_in: int,
+    png: bytes,
+    notes: tuple[str, ...],
+) -> Files:
+    """The files beside the picture, encoded."""
+    file = _file(settings, paths, image, made, bytes_in=bytes_in, bytes_out=len(png), notes=notes)
+    return [encoded for kind, path in paths.others.items() for encoded in OUTPUTS[kind].encode(file, path)]
 
 
 def _file(

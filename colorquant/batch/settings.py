@@ -9,6 +9,7 @@ from colorquant.batch.inputs import Input
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture
 from colorquant.images.decoding import Reading
+from colorquant.images.metadata import Metadata
 from colorquant.report.figure_kinds import Drawing
 from colorquant.types import UInt8Array
 
@@ -53,6 +54,10 @@ class JobOptions:
         if self.weights is None:
             return self
         return replace(self, weights=self.weights.replace("{stem}", item.stem))
+
+    def kept_metadata(self, metadata: Metadata) -> tuple[Metadata | None, tuple[str, ...]]:
+        """What of an input's metadata is written into its picture, None for nothing, and notes on what is dropped."""
+        return (metadata, metadata.without_place) if self.keep_metadata else (None, metadata.dropped)
 
     def importance(self, picture: Picture) -> UInt8Array | None:
         """The map of ``--weights`` for a picture, if there is one; ``weights`` is the name of a file."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from colorquant.batch.memory import Excess
-from colorquant.batch.notes import palette_notes, truecolour_notes
+from colorquant.batch.notes import picture_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantize_job import FileResult
 from colorquant.batch.settings import JobOptions
@@ -29,7 +29,6 @@ from colorquant.images.strip_headers import NotInStripsError
 from colorquant.images.strip_writing import label_map
 from colorquant.images.strips import REMEDY, StripImage, has_pyvips, open_strips
 from colorquant.mapping.label_table import MOST_LABELS
-from colorquant.palette.files import alpha_notes
 from colorquant.quantization import Quantized
 
 R = TypeVar("R")
@@ -155,9 +154,7 @@ def quantize_strips(
     del histogram, labelled
     stage = "fit" if isinstance(image, Quantized) and image.shared is None else "paint"
     seconds = {"count": counted - start, stage: fitted - counted}
-    kept, dropped = None, picture.metadata.dropped
-    if settings.keep_metadata:
-        kept, dropped = picture.metadata, picture.metadata.without_place
+    kept, dropped = settings.kept_metadata(picture.metadata)
     chunks = encoding.picture_chunks(picture.density, kept)
     with StagedFiles(force=paths.force or paths.in_place or paths.skip_existing) as staged:
         layout = _write(painter, picture, paths, staged, chunks)
@@ -168,14 +165,12 @@ def quantize_strips(
         )
         if settings.skip_if_larger and bytes_out >= picture.bytes_in:
             return replace(result, larger=True)
-        lost: tuple[str, ...] = ()
         if "palette" in paths.others:
             path = paths.others["palette"]
             staged.add(path, image.palette.encode(path.name))
-            lost = alpha_notes(path.name, image.palette.alpha)
         paths.check(k)
         staged.commit()
-    made = (*palette_notes(image), *truecolour_notes(image, truecolour=layout.colors is None), *lost)
+    made = picture_notes(image, truecolour=layout.colors is None, palette=paths.palette_name)
     return replace(
         result,
         notes=(note, *picture.notes, *dropped, *made),
