@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import local
 
 from colorquant.urls import Place
 
-Collected = list[tuple[Place, bytes]]
+
+@dataclass(frozen=True)
+class Writing:
+    """Files that are to be written together, each a path and its content; ``force`` is that of write_whole()."""
+
+    files: Sequence[tuple[Place, bytes]]
+    force: bool
+
+
+Collected = list[Writing]
 
 
 class _Collection(local):
@@ -27,8 +37,8 @@ def collection() -> Collected | None:
 
 @contextmanager
 def collected() -> Iterator[Collected]:
-    """The files, with the path and the bytes of each, that this thread would write within the block, in their order."""
-    before, files = _COLLECTION.files, list[tuple[Place, bytes]]()
+    """The files that this thread would write within the block, in their order."""
+    before, files = _COLLECTION.files, list[Writing]()
     _COLLECTION.files = files
     try:
         yield files

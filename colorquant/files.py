@@ -11,7 +11,7 @@ from threading import current_thread, main_thread
 from typing import TypeVar, cast
 
 from colorquant import remote
-from colorquant.collecting import collection
+from colorquant.collecting import Writing, collection
 from colorquant.errors import OutputError
 from colorquant.temporary_files import FIRST, Claim, Staging, discard, remove_leftovers, staged_file, unwritable
 from colorquant.urls import Place, Url
@@ -164,7 +164,8 @@ class StagedFiles:
         Where several go to URLs and one cannot be uploaded, new ones that were uploaded before it are removed.
         """
         if self._collected is not None:
-            self._collected += [(path, temporary.read_bytes()) for temporary, _target, path in self._staged]
+            files = [(path, temporary.read_bytes()) for temporary, _target, path in self._staged]
+            self._collected.append(Writing(files, force=self._force))
             return
         _flush_all(self._unflushed)
         _upload_all([(temporary, to) for temporary, to, _ in self._staged if isinstance(to, Url)], force=self._force)

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
@@ -20,8 +20,12 @@ from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar, cast
 from colorquant._version import __version__
 from colorquant.attempts import Failure
 from colorquant.batch.isolation import answer, sigint_blocked
+from colorquant.batch.sending import Storage, missing_packages
 from colorquant.batch.summing import Kept
+from colorquant.collecting import Collected, collected
 from colorquant.errors import CrashError, EngineError, OptionError
+from colorquant.files import write_whole
+from colorquant.remote import INSTALL
 from colorquant.temporary_files import abandon
 from colorquant.threads import one_thread
 
@@ -53,10 +57,14 @@ SETTINGS: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What a worker must have in common with the run that sends it work: the version and the current folder."""
+    """What a worker must have in common with the run that sends it work: the version and the current folder, if any.
+
+    With ``collects`` it sends back the files that it makes.
+    """
 
     version: str
-    folder: str
+    folder: str | None
+    collects: bool = False
 
 
 class ClusterExecutor(Executor):
@@ -68,14 +76,14 @@ class ClusterExecutor(Executor):
     ``allowed-failures`` says how often) fails with CrashError, and so does one that is cancelled.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, storage: Storage) -> None:
         by_host: Counter[str] = Counter()
         for address, threads in client.nthreads().items():
             by_host[address.rpartition(":")[0]] += threads
         self.threads, self.threads_per_host = by_host.total(), max(by_host.values())
         self._client = client
         self._pool = ThreadPoolExecutor(self.threads)
-        self._origin = Origin(__version__, os.getcwd())  # noqa: PTH109  Path.cwd() is the same
+        self._origin = Origin(__version__, storage.folder, storage.sends)
         self._lock = Lock()
         self._sent: set[DaskFuture] = set()
         self._terminated = False
@@ -118,9 +126,12 @@ class ClusterExecutor(Executor):
 
     def _call(self, fn: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> T:
         with self._blamed(), self._sent_to(work, fn, args, kwargs) as future:
-            result, error = pickle.loads(future.result())
+            answered, collected = future.result()
+        result, error = pickle.loads(answered)
         if error is not None:
             raise error
+        for writing in collected:
+            write_whole(writing.files, force=writing.force)
         return cast("T", result)
 
     def _keep(self, fn: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]) -> Kept[T] | Failure:
@@ -202,21 +213,26 @@ class FailedError(Exception):
         self.failure = failure
 
 
-def work(call: bytes, origin: Origin) -> bytes:
+def work(call: bytes, origin: Origin) -> tuple[bytes, Collected]:
     """Answer a pickled call on a worker, in the folder of the run, so that names of files mean the same.
+
+    With the answer go the files that were made, unless they are written here.
 
     Raises CrashError on a worker with another version of colorquant, or one that does not see the folder: one that
     joined the cluster after the run had begun.
     """
     _check_version(origin)
     with _inside(origin.folder), one_thread():
-        return answer(call)
+        if not origin.collects:
+            return answer(call), []
+        with collected() as files:
+            return answer(call), files
 
 
 def keep(call: bytes, origin: Origin) -> object:
     """The result of a pickled call, which Dask keeps on this worker. Raises what :func:`work` does, and FailedError."""
     _check_version(origin)
-    with _inside(origin.folder), one_thread():
+    with _inside(origin.folder), one_thread(), collected() if origin.collects else nullcontext():
         fn, args, kwargs = pickle.loads(call)
         result = fn(*args, **kwargs)
     if isinstance(result, Failure):
@@ -237,8 +253,11 @@ def _check_version(origin: Origin) -> None:
 
 
 @contextmanager
-def _inside(folder: str) -> Iterator[None]:
-    """Work in this folder. Raises CrashError if there is no such folder on this machine."""
+def _inside(folder: str | None) -> Iterator[None]:
+    """Work in this folder, or in any for None. Raises CrashError if there is no such folder on this machine."""
+    if folder is None:
+        yield
+        return
     with _Folder.changed:
         _Folder.changed.wait_for(lambda: _Folder.users == 0 or _Folder.name == folder)
         try:
@@ -269,17 +288,25 @@ def check_cluster(name: str) -> None:
 
 
 @contextmanager
-def open_cluster(name: str) -> Iterator[ClusterExecutor]:
+def open_cluster(name: str, storage: Storage | None = None) -> Iterator[ClusterExecutor]:
     """The executor on the cluster ``name``, a value of ``--cluster`` that :func:`check_cluster` accepts.
 
     The workers of ``local:N`` are started here and end with the block, or with this process, however that ends. If the
     block ends with an exception, calls that have not begun are cancelled; local workers then finish no file, and those
     of another cluster only the file that each works on. Raises EngineError where the cluster does not answer, has no
-    workers, or has workers with another version of colorquant or without the current folder.
+    workers, or has workers with another version of colorquant, or that do not reach the ``storage``, which
+    is the current folder unless it is given.
     """
+    import dask
+
+    storage = Storage(os.getcwd()) if storage is None else storage  # noqa: PTH109  Path.cwd() is the same
     local = LOCAL.fullmatch(name)
-    with _quiet(), _connected(name) if local is None else _started(int(local[1])) as client:
-        executor = ClusterExecutor(client)
+    with (
+        _quiet(),
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}),  # files that are sent
+        _connected(name, storage) if local is None else _started(int(local[1])) as client,
+    ):
+        executor = ClusterExecutor(client, storage)
         try:
             yield executor
         except BaseException:
@@ -323,7 +350,7 @@ def _started(count: int) -> Iterator[Client]:
                     n_workers=count,
                     threads_per_worker=1,
                     memory_limit=None,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # any free port
                     local_directory=folder,
                     silence_logs=QUIET,
                 )
@@ -346,7 +373,7 @@ async def _end_workers(cluster: LocalCluster) -> None:
 
 
 @contextmanager
-def _connected(address: str) -> Iterator[Client]:
+def _connected(address: str, storage: Storage) -> Iterator[Client]:
     """A connection to the scheduler at ``address``, whose workers are checked."""
     from distributed import Client, Security
 
@@ -359,7 +386,7 @@ def _connected(address: str) -> Iterator[Client]:
             f"--cluster {address} does not answer ({_first_line(error)}): start a scheduler there"
         ) from error
     try:
-        _check_workers(client, address)
+        _check_workers(client, address, storage)
         yield client
     finally:
         with suppress(OSError):
@@ -370,7 +397,7 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _check_workers(client: Client, address: str) -> None:
+def _check_workers(client: Client, address: str, storage: Storage) -> None:
     """Raises EngineError where there are no workers, or one that cannot do the work of this run."""
     try:
         client.wait_for_workers(1, timeout=CONNECT)
@@ -381,7 +408,14 @@ def _check_workers(client: Client, address: str) -> None:
         if version != __version__:
             has = "no colorquant" if version is None else f"colorquant {version}"
             raise EngineError(f"the worker at {place} has {has}, and this is {__version__}: install the same on all")
-    folder = os.getcwd()  # noqa: PTH109
-    for place, seen in client.run(os.path.isdir, folder).items():
+    for place, missing in client.run(missing_packages, storage.protocols).items():
+        for protocol, package in missing.items():
+            raise EngineError(f"the worker at {place} has no {package} for {protocol}://: {INSTALL}, there")
+    if storage.folder is None:
+        return
+    for place, seen in client.run(os.path.isdir, storage.folder).items():
         if not seen:
-            raise EngineError(f"the worker at {place} does not see the folder {folder}: share it with all workers")
+            raise EngineError(
+                f"the worker at {place} does not see the folder {storage.folder}: share it with all workers, or send "
+                "the files with --send-files"
+            )

@@ -129,8 +129,8 @@ class OutputPaths:
 
     ``image`` is the quantized image; with None its bytes are returned instead. ``others`` maps keys of OUTPUTS to
     paths. Existing files are overwritten only with ``force``; with ``in_place`` the image is written over its input.
-    With ``skip_existing`` nothing is done if all files exist, and if one is missing all are written. ``name`` is the
-    name of the input in reports.
+    With ``skip_existing`` nothing is done if all files exist, and if one is missing all are written; ``exist`` says
+    whether they do where that is known already. ``name`` is the name of the input in reports.
     """
 
     image: Place | None
@@ -139,6 +139,7 @@ class OutputPaths:
     name: str = ""
     in_place: bool = False
     skip_existing: bool = False
+    exist: bool | None = None
 
     def files(self, k: int) -> list[Place]:
         """All files that may be written, with at most ``k`` labels."""
@@ -165,6 +166,8 @@ class OutputPaths:
 
         Of numbered files only the first is checked, since the image is written after them.
         """
+        if self.exist is not None:
+            return self.exist
         files = [self.image, *(path for path, _ in self.series(k))]
         return all(path is not None and is_file(path) for path in files)
 

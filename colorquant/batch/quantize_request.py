@@ -22,6 +22,7 @@ from colorquant.images.decoding import Reading
 from colorquant.quantization import check_dithering
 from colorquant.report import figures
 from colorquant.report.figure_kinds import FIGURES, Drawing
+from colorquant.urls import is_url
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.analysis.auto_k import AutoK
@@ -86,6 +87,8 @@ class QuantizeRequest:
             raise OptionError(f"--shared-from {self.shared_from} says how many images --shared fits: add --shared")
         if self.strips:
             self._check_strips()
+        if self.run.send_files is not None:
+            self._check_sending()
         if self.optimize:
             from colorquant.images.optimizing import check_optimizer  # a plain run does not need it
 
@@ -113,6 +116,13 @@ class QuantizeRequest:
             raise OptionError(
                 f"--figure-kind {drawing.kind} fits one image again, and --shared fits all at once: use another kind"
             )
+
+    def _check_sending(self) -> None:
+        """Raises OptionError for an option that needs files besides the inputs, or inputs as files."""
+        if self.weights is not None and not is_url(self.weights):
+            raise OptionError("--send-files sends no --weights: put both where the workers see them, and leave it out")
+        if self.strips:
+            raise OptionError("--strips reads files, and --send-files sends their bytes: leave one out")
 
     def _check_strips(self) -> None:
         """Raises OptionError for an option that needs the whole picture, EngineError where pyvips is missing."""

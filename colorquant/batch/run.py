@@ -12,6 +12,7 @@ from colorquant import attempts
 from colorquant.attempts import Failure
 from colorquant.batch.inputs import Input
 from colorquant.batch.run_options import RunOptions
+from colorquant.batch.sending import Storage, sent
 from colorquant.errors import OutputError
 from colorquant.threads import one_thread
 
@@ -41,18 +42,21 @@ class Outcome(Generic[R]):
 
 
 @contextmanager
-def open_executor(options: RunOptions, *, threaded: bool = False) -> Iterator[Executor | None]:
+def open_executor(
+    options: RunOptions, *, threaded: bool = False, storage: Storage | None = None
+) -> Iterator[Executor | None]:
     """The executor for a run: a ``cluster``, with ``isolate`` ``jobs`` worker processes, else ``jobs`` threads.
 
     A single job needs no executor (None): it runs in the calling thread, where Ctrl-C interrupts it. With ``threaded``
     it gets a thread all the same, for a job that Python cannot or must not interrupt. ``timeout`` is in seconds per
     input, for worker processes only. If the block ends with an exception, nothing more is started, threads are left
-    running and worker processes are ended. For a ``cluster`` see :func:`colorquant.batch.cluster.open_cluster`.
+    running and worker processes are ended. The workers of a ``cluster`` must
+    reach the ``storage``: see :func:`colorquant.batch.cluster.open_cluster`.
     """
     if options.cluster is not None:
         from colorquant.batch.cluster import open_cluster
 
-        with open_cluster(options.cluster) as workers:
+        with open_cluster(options.cluster, storage) as workers:
             yield workers
         return
     if options.isolate:
@@ -90,6 +94,18 @@ def repeatable(
             yield replace(item, problem=item.problem or error), outputs
         else:
             yield item, replace(outputs, force=True)
+
+
+def ready(
+    plan: Iterable[tuple[Input, Outputs]], check: Callable[[Outputs], None], options: RunOptions
+) -> Iterable[tuple[Input, Outputs]]:
+    """The plan as it can be run with these options: for a cluster it can be repeated, or sends its files.
+
+    ``check`` raises OutputError for outputs that may not be written.
+    """
+    if options.cluster is None:
+        return plan
+    return repeatable(plan, check) if options.send_files is None else sent(plan, check, options.send_files)
 
 
 def most_in_flight(executor: Executor | None, options: RunOptions) -> int:

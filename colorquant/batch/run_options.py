@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from colorquant.batch.inputs import Input
+from colorquant.batch.sending import Storage
 from colorquant.errors import OptionError
 from colorquant.remote import ONE_PROCESS
 from colorquant.urls import Url, is_url
@@ -20,7 +23,8 @@ class RunOptions:
     worked on by the ``cluster`` at this address. With ``fail_fast`` no input is begun after a failure. With ``dry_run``
     names are printed, and nothing is written. ``report`` is a file that gets a line for each input. Existing files are
     replaced with ``force``; with ``skip_existing`` inputs whose outputs all exist are skipped. ``memory`` is in bytes;
-    None means half of what is free.
+    None means half of what is free. With ``send_files`` files of up to so many bytes are sent to the workers of the
+    cluster, which send back what they made.
     """
 
     recursive: bool = False
@@ -34,6 +38,7 @@ class RunOptions:
     force: bool = False
     skip_existing: bool = False
     memory: int | None = None
+    send_files: int | None = None
 
     @property
     def in_other_processes(self) -> bool:
@@ -54,6 +59,8 @@ class RunOptions:
             instead = {"--jobs": self.jobs > 1, "--isolate": self.isolate, "--timeout": self.timeout is not None}
             for flag in (flag for flag, given in instead.items() if given):
                 raise OptionError(f"{flag} is for runs without --cluster: leave one of them out")
+        elif self.send_files is not None:
+            raise OptionError("--send-files sends files to the workers of a cluster: add --cluster")
         if self.timeout is not None and not self.isolate:
             raise OptionError("--timeout ends a worker process: add --isolate")
 
@@ -69,3 +76,8 @@ class RunOptions:
             for name in (*outputs, *(item.name for item in inputs)):
                 if is_url(name) and Url(name).protocol == ONE_PROCESS:
                     raise OptionError(f"{name}: memory:// is the memory of one process: leave {flag} out")
+
+    def storage(self, inputs: Iterable[Input], others: Iterable[str] = ()) -> Storage:
+        """What the workers of the cluster must reach; ``others`` are names of files besides the inputs."""
+        names = itertools.chain(others, (item.name for item in inputs))
+        return Storage.of(names, os.getcwd(), sends=self.send_files is not None)  # noqa: PTH109  the same, as text

@@ -25,6 +25,7 @@ from colorquant.cli.options import (
     reading_options,
     recursive_option,
     run_options,
+    send_files_option,
 )
 
 EXAMPLES = """
@@ -108,7 +109,7 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex
     help=f"Compare with these true labels: a gray or indexed PNG. {STEM}",
 )
 @optimize_option
-@run_options(recursive_option, jobs_option, cluster_option)
+@run_options(recursive_option, jobs_option, cluster_option, send_files_option)
 @message_options
 def command(**settings: Any) -> None:
     """Compare methods, engines, spaces and numbers of colours on images.

@@ -168,6 +168,14 @@ cluster_option = option(
     metavar="ADDRESS|local:N",
     help="Work on a Dask cluster: that of the scheduler at this address, such as tcp://host:8786, or N processes here.",
 )
+send_files_option = option(
+    BATCH,
+    "--send-files",
+    type=ByteSize(),
+    metavar="SIZE",
+    help="With --cluster: send files of up to SIZE, such as 32MB, to workers that do not see them, and write here what "
+    "they send back.",
+)
 force_option = option(OUTPUT, "-f", "--force", is_flag=True, help="Overwrite existing files.")
 json_option = option(
     MESSAGES,
@@ -380,5 +388,6 @@ batch_options = run_options(
         "file itself.",
     ),
     _shared_run_options,
+    send_files_option,
 )
 clip_batch_options = run_options(recursive_option, jobs_option, skip_existing_option, _shared_run_options)

@@ -22,6 +22,7 @@ from colorquant.batch.run_options import RunOptions
 from colorquant.batch.time_left import TimeLeft
 from colorquant.cli.console import Console, Messages, open_console, print_result
 from colorquant.cli.streams import check_stdin, display_name
+from colorquant.errors import OptionError
 from colorquant.images.decoding import Reading
 from colorquant.images.optimizing import check_optimizer
 from colorquant.report.comparison_records import ComparedImage, agreement_words, failure, records, table_title
@@ -29,7 +30,7 @@ from colorquant.report.comparison_summary import NOTE, summary_record, summary_t
 from colorquant.report.comparison_table import comparison_table, left_out_words
 from colorquant.report.records import notes_line, printable
 from colorquant.report.tables import Table
-from colorquant.urls import masked
+from colorquant.urls import is_url, masked
 
 FINISH = 30.0  # seconds that unfinished work has after Ctrl-C; a second Ctrl-C ends it at once
 
@@ -77,7 +78,9 @@ def run_comparison(
     )
     inputs = expand(images, recursive=run.recursive, outputs=[] if output is None else [output])
     check_stdin(inputs)
-    run.check_inputs(inputs, [name for name in (output, truth, figure) if name])
+    others = [name for name in (output, truth, figure) if name]
+    run.check_inputs(inputs, others)
+    _check_sending(run, truth)
     plan = [(item.with_data(sys.stdin.buffer), outputs) for item, outputs in request.plan(inputs)]
     stop = Event()
     with open_console(len(plan) * len(request.grid.combinations), quiet=messages.quiet) as console:
@@ -90,8 +93,8 @@ def run_comparison(
         if run.cluster is None:
             job = replace(job, progress=results.progress, stopped=stop.is_set)
         else:
-            plan = list(batch.repeatable(plan, lambda outputs: outputs.check(request.grid)))
-        with batch.open_executor(run, threaded=True) as executor:
+            plan = list(batch.ready(plan, lambda outputs: outputs.check(request.grid), run))
+        with batch.open_executor(run, threaded=True, storage=run.storage(inputs, others)) as executor:
             outcomes = batch.run(plan, job, executor, in_flight=batch.most_in_flight(executor, run))
             try:
                 for outcome in outcomes:
@@ -108,6 +111,12 @@ def run_comparison(
         raise KeyboardInterrupt
     if results.errors:
         raise click.exceptions.Exit(1)
+
+
+def _check_sending(run: RunOptions, truth: str | None) -> None:
+    """Raises OptionError for a file besides the images that workers are to read and do not see."""
+    if run.send_files is not None and truth is not None and not is_url(truth):
+        raise OptionError("--send-files sends no --truth: put it where the workers see it, and leave --send-files out")
 
 
 class _Results:

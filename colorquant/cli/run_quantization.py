@@ -16,6 +16,7 @@ from colorquant.batch.notes import shared_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantize_request import QuantizeRequest
 from colorquant.batch.run_options import RunOptions
+from colorquant.batch.sending import resumed
 from colorquant.cli.console import Console, Messages, open_console
 from colorquant.cli.running import open_report, prepare_for_many
 from colorquant.cli.streams import check_stdin
@@ -57,20 +58,23 @@ def run_quantization(
         print_dry_run(planned, run.report, messages.as_json, shared_palette=request.shared_palette)
         return
     _check_streams(plan, messages.as_json)
-    run.check_inputs(plan.inputs, [name for name in (request.output, *given.values()) if name])
+    places = [name for name in (request.output, request.weights, *given.values()) if name]
+    run.check_inputs(plan.inputs, places)
+    storage = run.storage(plan.inputs, places)
     many = len(plan) > 1
     if many:
         prepare_for_many()
     # Ctrl-C must not cut an input short between two of its files, and cannot interrupt OpenCV: both need a thread.
     threaded = many or (isinstance(request.options, FitOptions) and request.options.engine == "opencv")
     loaded: Iterable[tuple[Input, OutputPaths]] = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
-    if run.cluster is not None:
-        loaded = batch.repeatable(loaded, lambda paths: paths.check(request.k))
+    if run.send_files is not None:
+        loaded = resumed(loaded, request.k)
+    loaded = batch.ready(loaded, lambda paths: paths.check(request.k), run)
     first = request.first_pass(list(loaded)) if request.shared else None
     steps = len(plan) + (0 if first is None else first.wanted)
     with open_console(steps, quiet=messages.quiet) as console, open_report(run) as report:
         summary = ImageSummary(console, messages, report=report, passed_over=inputs.passed_over)
-        with batch.open_executor(run, threaded=threaded) as executor:
+        with batch.open_executor(run, threaded=threaded, storage=storage) as executor:
             in_flight, at_once = batch.most_in_flight(executor, run), batch.at_once(executor, run, len(plan))
             shared = None
             if first is not None:

@@ -157,6 +157,72 @@ def test_workers_with_another_version_or_without_the_folder_are_refused(run, pic
     assert not (pictures / "out").exists()
 
 
+def test_files_are_sent_to_workers_that_do_not_see_them(run, pictures, executor, address, monkeypatch):
+    from colorquant.batch import sending
+
+    sent, inner = [], sending.read_bytes
+
+    def read(path):
+        sent.append(path.name)
+        return inner(path)
+
+    monkeypatch.setattr(sending, "read_bytes", read)
+    Path("in/5.png").write_bytes(b"no image")
+    words = ["in", "-k", "3", "--labels", "png", "--palette-out"]
+    assert run("kmeans", *words, "here/{stem}.gpl", "-o", "here").exit_code == 1
+    # The workers run in another folder, with names of files that mean nothing there.
+    executor._client.run(os.chdir, "/")
+    there = run("kmeans", *words, "out/{stem}.gpl", "-o", "out", "--cluster", address, "--send-files", "1MB")
+    assert there.exit_code == 1
+    assert "Error: in/5.png: not an image of a known format" in there.stderr and "4 written" in there.stderr
+    assert contents(pictures / "out") == contents(pictures / "here")
+    assert len(contents(pictures / "out")) == 12 and sorted(sent) == ["0.png", "1.png", "2.png", "3.png", "5.png"]
+    sent.clear()
+    words = ["kmeans", "in", "-k", "3", "-o", "out", "--cluster", address, "--send-files"]
+    assert "0-kmeans3.png exists already: use --force" in run(*words, "1MB").stderr and sent == ["5.png"]
+    (pictures / "out" / "1-kmeans3.png").unlink()
+    again = run(*words, "1MB", "--skip-existing")
+    assert "1 written, 3 skipped" in again.stderr and sorted(sent[1:]) == ["1.png", "5.png"]
+    small = run(*words, "100", "--force")
+    assert "bytes, more than the 100 bytes of --send-files: allow more" in small.stderr
+
+
+def test_files_are_sent_for_shared_palettes_and_compare_too(run, pictures, address):
+    words = ["in", "-k", "3", "--shared", "-o"]
+    assert run("kmeans", *words, "here").exit_code == 0
+    assert run("kmeans", *words, "out", "--cluster", address, "--send-files", "1MB").exit_code == 0
+    assert contents(pictures / "out") == contents(pictures / "here") != {}
+    words = ["compare", "in/0.png", "-k", "2", "--method", "kmeans", "--engine", "numpy", "-o"]
+    assert run(*words, "cells", "--cluster", address, "--send-files", "1MB").exit_code == 0
+    assert len(contents(pictures / "cells")) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--send-files", "1MB"], "add --cluster"),
+        (["--cluster", "local:1", "--send-files", "1MB", "--weights", "in/0.png"], "--send-files sends no --weights"),
+        (["--cluster", "local:1", "--send-files", "1MB", "--strips"], "leave one out"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(run, pictures, words, message):
+    result = run("kmeans", "in", *words)
+    assert result.exit_code == 2 and message in result.stderr
+
+
+def test_files_at_urls_need_no_folder_but_the_package_on_the_workers(run, pictures, address, monkeypatch):
+    store = f"local://{pictures}"
+    assert run("kmeans", "in", "-k", "3", "-o", "here").exit_code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "getcwd", lambda: "/no such folder")
+        result = run("kmeans", f"{store}/in", "-k", "3", "-o", f"{store}/out", "--cluster", address)
+    assert result.exit_code == 0, result.stderr
+    assert contents(pictures / "out") == contents(pictures / "here") != {}
+    monkeypatch.setattr(cluster, "missing_packages", workers.no_package)
+    result = run("kmeans", f"{store}/in", "-k", "3", "-o", f"{store}/new", "--cluster", address)
+    assert "has no s3fs for s3://: pip install 'colorquant[remote]', there" in result.stderr
+
+
 def test_a_worker_that_joins_later_is_checked_as_well():
     with pytest.raises(CrashError, match=r"a worker has colorquant .*, this run 0.0.1"):
         cluster.work(b"", cluster.Origin("0.0.1", "/"))

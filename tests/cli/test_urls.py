@@ -242,7 +242,7 @@ def test_collected_files_are_written_by_nobody(tmp_path):
     path = tmp_path / "a.bin"
     with collected() as found:
         files.write_whole([(path, b"one"), (Url("memory://b"), b"two")], force=False)
-    assert found == [(path, b"one"), (Url("memory://b"), b"two")]
+    assert [(row.files, row.force) for row in found] == [([(path, b"one"), (Url("memory://b"), b"two")], False)]
     assert not list(tmp_path.iterdir())
 
 

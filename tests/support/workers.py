@@ -51,3 +51,8 @@ def speak() -> None:
 def make_a_lock() -> object:
     """Something that cannot be pickled."""
     return threading.Lock()
+
+
+def no_package(protocols):
+    """What a worker without s3fs answers when it is asked what is missing."""
+    return {"s3": "s3fs"}
