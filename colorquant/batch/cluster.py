@@ -10,24 +10,22 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
-from threading import Condition, Lock
-from typing import TYPE_CHECKING, ClassVar, ParamSpec, TypeVar, cast
+from threading import Lock
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from colorquant._version import __version__
 from colorquant.attempts import Failure
-from colorquant.batch.isolation import answer, sigint_blocked
+from colorquant.batch.cluster_worker import FailedError, Origin, combine, keep, work
+from colorquant.batch.isolation import sigint_blocked
 from colorquant.batch.sending import Storage, missing_packages
 from colorquant.batch.summing import Kept
-from colorquant.collecting import Collected, collected
 from colorquant.errors import CrashError, EngineError, OptionError
 from colorquant.files import write_whole
 from colorquant.remote import INSTALL
 from colorquant.temporary_files import abandon
-from colorquant.threads import one_thread
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -53,18 +51,6 @@ SETTINGS: dict[str, object] = {
     "distributed.admin.tick.limit": "1h",
     "distributed.admin.system-monitor.interval": "10s",
 }
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a worker must have in common with the run that sends it work: the version and the current folder, if any.
-
-    With ``collects`` it sends back the files that it makes.
-    """
-
-    version: str
-    folder: str | None
-    collects: bool = False
 
 
 class ClusterExecutor(Executor):
@@ -195,83 +181,6 @@ class _Keeping(Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Schedule ``fn(*args, **kwargs)``; the result of the future is Kept, or a Failure."""
         return cast("Future[T]", self._executor.submit_kept(fn, *args, **kwargs))
-
-
-class _Folder:
-    """The current folder of a worker process, which all its threads share: calls from other folders wait."""
-
-    changed = Condition()
-    users: ClassVar[int] = 0
-    name: ClassVar[str] = ""
-
-
-class FailedError(Exception):
-    """Tells the run that a call ended with a ``failure`` instead of something to keep."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure)
-        self.failure = failure
-
-
-def work(call: bytes, origin: Origin) -> tuple[bytes, Collected]:
-    """Answer a pickled call on a worker, in the folder of the run, so that names of files mean the same.
-
-    With the answer go the files that were made, unless they are written here.
-
-    Raises CrashError on a worker with another version of colorquant, or one that does not see the folder: one that
-    joined the cluster after the run had begun.
-    """
-    _check_version(origin)
-    with _inside(origin.folder), one_thread():
-        if not origin.collects:
-            return answer(call), []
-        with collected() as files:
-            return answer(call), files
-
-
-def keep(call: bytes, origin: Origin) -> object:
-    """The result of a pickled call, which Dask keeps on this worker. Raises what :func:`work` does, and FailedError."""
-    _check_version(origin)
-    with _inside(origin.folder), one_thread(), collected() if origin.collects else nullcontext():
-        fn, args, kwargs = pickle.loads(call)
-        result = fn(*args, **kwargs)
-    if isinstance(result, Failure):
-        raise FailedError(result)
-    return result
-
-
-def combine(add: Callable[[Sequence[T]], T], parts: Sequence[T], origin: Origin) -> T:
-    """Add what workers have kept; it stays on this one."""
-    _check_version(origin)
-    with one_thread():
-        return add(parts)
-
-
-def _check_version(origin: Origin) -> None:
-    if origin.version != __version__:
-        raise CrashError(f"a worker has colorquant {__version__}, this run {origin.version}: install the same on all")
-
-
-@contextmanager
-def _inside(folder: str | None) -> Iterator[None]:
-    """Work in this folder, or in any for None. Raises CrashError if there is no such folder on this machine."""
-    if folder is None:
-        yield
-        return
-    with _Folder.changed:
-        _Folder.changed.wait_for(lambda: _Folder.users == 0 or _Folder.name == folder)
-        try:
-            os.chdir(folder)
-        except OSError as error:
-            raise CrashError(f"a worker does not see the folder {folder}: {error.strerror}") from error
-        _Folder.name = folder
-        _Folder.users += 1
-    try:
-        yield
-    finally:
-        with _Folder.changed:
-            _Folder.users -= 1
-            _Folder.changed.notify_all()
 
 
 def check_cluster(name: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from support import workers
 
-from colorquant.batch import cluster
+from colorquant.batch import cluster, cluster_worker
 from colorquant.batch import run as batch
 from colorquant.batch.inputs import Input
 from colorquant.errors import CrashError, OutputError
@@ -225,9 +225,9 @@ def test_files_at_urls_need_no_folder_but_the_package_on_the_workers(run, pictur
 
 def test_a_worker_that_joins_later_is_checked_as_well():
     with pytest.raises(CrashError, match=r"a worker has colorquant .*, this run 0.0.1"):
-        cluster.work(b"", cluster.Origin("0.0.1", "/"))
+        cluster_worker.work(b"", cluster_worker.Origin("0.0.1", "/"))
     with pytest.raises(CrashError, match="does not see the folder /no such folder"):
-        cluster.work(b"", cluster.Origin(cluster.__version__, "/no such folder"))
+        cluster_worker.work(b"", cluster_worker.Origin(cluster_worker.__version__, "/no such folder"))
 
 
 def test_calls_from_another_folder_wait(tmp_path, monkeypatch):
@@ -237,11 +237,11 @@ def test_calls_from_another_folder_wait(tmp_path, monkeypatch):
     seen = []
 
     def look():
-        with cluster._inside(str(other)):
+        with cluster_worker._inside(str(other)):
             seen.append(Path.cwd())
 
     with ExitStack() as inside:
-        inside.enter_context(cluster._inside(str(tmp_path)))
+        inside.enter_context(cluster_worker._inside(str(tmp_path)))
         thread = threading.Thread(target=look)
         thread.start()
         thread.join(0.1)
