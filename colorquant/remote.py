@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -235,25 +235,26 @@ def _below(top: Url, folder: str, name: str) -> str:
 @contextmanager
 def _errors_of_reading(url: Url) -> Iterator[None]:
     """Raise ImageReadError for what the library of the store raises; the name stands before it in messages."""
-    try:
+    with _reported(url, lambda words: ImageReadError(f"cannot be read, {words}")):
         yield
-    except ColorquantError:
-        raise
-    except Exception as error:  # each store has its own classes
-        problem, remedy = _explained(error, url)
-        raise ImageReadError(f"cannot be read, {problem}: {remedy}") from error
 
 
 @contextmanager
 def _errors_of_writing(url: Url) -> Iterator[None]:
     """Raise OutputError for what the library of the store raises."""
+    with _reported(url, lambda words: OutputError(f"{url} cannot be written, {words}")):
+        yield
+
+
+@contextmanager
+def _reported(url: Url, error_of: Callable[[str], ColorquantError]) -> Iterator[None]:
+    """Raise what ``error_of`` makes of the words that explain what the library of the store raises."""
     try:
         yield
     except ColorquantError:
         raise
     except Exception as error:  # each store has its own classes
-        problem, remedy = _explained(error, url)
-        raise OutputError(f"{url} cannot be written, {problem}: {remedy}") from error
+        raise error_of(": ".join(_explained(error, url))) from error
 
 
 def _explained(error: Exception, url: Url) -> tuple[str, str]:

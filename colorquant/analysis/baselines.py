@@ -12,7 +12,7 @@ import numpy as np
 
 from colorquant.color.counted import CountedImage
 from colorquant.errors import EngineError, OptionError
-from colorquant.images import PILLOW_QUANTIZERS, PILLOW_WITH_ALPHA, pillow_quantize
+from colorquant.images.pillow_quantizers import PILLOW_QUANTIZERS, PILLOW_WITH_ALPHA, pillow_quantize
 from colorquant.mapping.dithering import Dithering
 from colorquant.palette.making import ranked
 from colorquant.palette.palette import Palette

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 from colorquant.errors import ColorquantError, ImageReadError, OptionError
 from colorquant.images import SUFFIXES
-from colorquant.images.sources import read_file
+from colorquant.images.file_bytes import read_file
 from colorquant.urls import Place, Url, is_url, masked
 
 STDIN = "-"

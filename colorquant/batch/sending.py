@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from colorquant.batch.inputs import Input
 from colorquant.errors import ImageReadError, OutputError
-from colorquant.images.sources import check_readable, read_bytes
+from colorquant.images.file_bytes import check_readable, read_bytes
 from colorquant.remote import missing_package
 from colorquant.urls import Url, is_url
 

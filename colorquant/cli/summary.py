@@ -19,7 +19,7 @@ from colorquant.cli.console import Console, Messages
 from colorquant.cli.streams import display_name, write_stdout
 from colorquant.errors import ColorquantError, OptionError, OutputError
 from colorquant.files import LineFile
-from colorquant.images.sources import check_readable
+from colorquant.images.file_bytes import check_readable
 from colorquant.report import records
 from colorquant.report.records import FileRecord, printable
 from colorquant.temporary_files import abandon

@@ -18,10 +18,10 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from colorquant.errors import ImageReadError
 from colorquant.images import integrity
 from colorquant.images.alpha import check_alpha
+from colorquant.images.file_bytes import image_bytes
 from colorquant.images.metadata import DAMAGED, ORIENTATION, QUARTER_TURNS
 from colorquant.images.pillow import quiet_pillow
 from colorquant.images.pixels import STRIP, is_tiff
-from colorquant.images.sources import image_bytes
 from colorquant.images.videos import USE_VIDEO, has_video_suffix, is_video
 from colorquant.urls import Place, place_of
 

@@ -27,10 +27,10 @@ from colorquant.errors import EngineError, ImageReadError
 from colorquant.images import integrity, metadata
 from colorquant.images.alpha import apply_alpha
 from colorquant.images.decoding import JPEG_END, JPEG_FILLER, Reading, check_size, pillow_errors
+from colorquant.images.file_bytes import check_readable
 from colorquant.images.metadata import Density, Metadata
 from colorquant.images.pixels import BANDS, is_tiff
 from colorquant.images.profiles import Conversion
-from colorquant.images.sources import check_readable
 from colorquant.images.strip_headers import NotInStripsError, check_tiff, single_pixel
 from colorquant.images.turning import upright_strips
 from colorquant.types import UInt8Array

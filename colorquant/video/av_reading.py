@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from colorquant.errors import ImageReadError
 from colorquant.images.decoding import MAX_PIXELS
-from colorquant.images.sources import open_file
+from colorquant.images.file_bytes import open_file
 from colorquant.images.videos import SAMPLE, SIGNATURE, is_transport_stream, why_unknown
 from colorquant.video.av_pixels import Converter, has_alpha, notes, orientation
 from colorquant.video.completeness import CUT_OFF, MissingFrames, damage

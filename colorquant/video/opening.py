@@ -8,7 +8,7 @@ from pathlib import Path
 from colorquant.errors import ImageReadError
 from colorquant.images.alpha import check_alpha
 from colorquant.images.animation import is_animation_format, is_still, open_animation, still_format
-from colorquant.images.sources import check_readable, read_bytes
+from colorquant.images.file_bytes import check_readable, read_bytes
 from colorquant.images.videos import SAMPLE, VIDEO_SUFFIXES, is_video, why_unknown
 from colorquant.video.animated import AnimatedImage
 from colorquant.video.extra import has_pyav

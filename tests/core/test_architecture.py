@@ -137,8 +137,7 @@ def test_dependencies_stay_in_their_rooms(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=place)
 def test_modules_are_short(path):
-    limit = 410 if place(path) == "analysis/compare" else 400  # until its files and figures are made by report
-    assert len(path.read_text().splitlines()) <= limit
+    assert len(path.read_text().splitlines()) <= 400
 
 
 def loaded_by(*args: str) -> set[str]:
