@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from colorquant import images
 from colorquant.batch.command import command_line
+from colorquant.batch.file_result import FileResult
 from colorquant.batch.inputs import STDIN, Input
 from colorquant.batch.making import Made, make
 from colorquant.batch.memory import MemoryLimit
@@ -30,30 +31,7 @@ from colorquant.report.records import FileRecord
 from colorquant.urls import Url
 
 if TYPE_CHECKING:  # a plain run loads neither
-    from colorquant.analysis.auto_k import ChosenK
     from colorquant.report.quantized_file import IndexedFile
-
-
-@dataclass(frozen=True)
-class FileResult:
-    """The result of one file; ``png`` holds the bytes of the image if no file was requested.
-
-    ``seconds`` maps each stage to its wall time. ``notes`` are sentences about what was lost or changed; ``warnings``
-    are the notes that are shown without ``-v``. ``chosen`` says how ``-k auto`` chose the number of colours.
-    ``larger`` says that nothing was written, since the picture with its ``bytes_out`` is not smaller than the input;
-    ``strips`` that the input was read by strips.
-    """
-
-    quantized: IndexedImage
-    bytes_in: int
-    bytes_out: int
-    png: bytes | None
-    seconds: dict[str, float]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    chosen: ChosenK | None = None
-    larger: bool = False
-    strips: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from colorquant.batch.naming import FIELDS, OutputNaming, Plan, check_fields
 from colorquant.batch.outputs import OUTPUTS, OutputPaths, check_kinds
 from colorquant.batch.quantize_job import QuantizeJob
 from colorquant.batch.run_options import RunOptions
-from colorquant.batch.settings import JobOptions
+from colorquant.batch.settings import JobOptions, SharedFit
 from colorquant.color.spaces import Projection
 from colorquant.errors import EngineError, OptionError
 from colorquant.fitting.engines import Progress, check_weights, histogram_for, resolve
@@ -26,7 +26,7 @@ from colorquant.urls import is_url
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.analysis.auto_k import AutoK
-    from colorquant.batch.shared_fit import FirstPass, SharedFit
+    from colorquant.batch.shared_fit import FirstPass
     from colorquant.fitted_palette import FittedPalette
     from colorquant.mapping.dithering import Dithering
     from colorquant.mapping.options import MappingOptions
@@ -241,7 +241,6 @@ class QuantizeRequest:
 
         Raises EngineError where no image has a visible pixel or a fit fails, TargetError, and OutputError.
         """
-        from colorquant.batch.shared_fit import SharedFit
         from colorquant.fitted_palette import fit_palette
 
         options = self.options

@@ -14,10 +14,23 @@ from colorquant.report.figure_kinds import Drawing
 from colorquant.types import UInt8Array
 
 if TYPE_CHECKING:  # a plain run loads none of them
-    from colorquant.analysis.auto_k import AutoK
-    from colorquant.batch.shared_fit import SharedFit
+    from colorquant.analysis.auto_k import AutoK, ChosenK
+    from colorquant.fitted_palette import FittedPalette
     from colorquant.mapping.dithering import Dithering
     from colorquant.mapping.options import MappingOptions
+
+
+@dataclass(frozen=True)
+class SharedFit:
+    """The one palette of a run, fitted to ``images`` images, and the shell ``command`` of the whole run.
+
+    ``chosen`` says how ``-k auto`` chose the number of colours.
+    """
+
+    palette: FittedPalette
+    images: int
+    command: str = ""
+    chosen: ChosenK | None = None
 
 
 @dataclass(frozen=True)

@@ -22,29 +22,15 @@ from colorquant.color.histogram import ColorHistogram
 from colorquant.color.summing import sum_histograms
 from colorquant.errors import ImageReadError
 from colorquant.files import local_copy
-from colorquant.fitted_palette import FittedPalette, counts_alpha
+from colorquant.fitted_palette import counts_alpha
 from colorquant.fitting.options import FitOptions
 from colorquant.urls import Url
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from colorquant.analysis.auto_k import ChosenK
 
 Planned = tuple[Input, OutputPaths]
-
-
-@dataclass(frozen=True)
-class SharedFit:
-    """The one palette of a run, fitted to ``images`` images, and the shell ``command`` of the whole run.
-
-    ``chosen`` says how ``-k auto`` chose the number of colours.
-    """
-
-    palette: FittedPalette
-    images: int
-    command: str = ""
-    chosen: ChosenK | None = None
 
 
 @dataclass(frozen=True)

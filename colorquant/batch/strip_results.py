@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorquant.applying import NO_PIXELS, apply_to_histogram, label_colors, quantize_histogram_with
-from colorquant.batch.settings import JobOptions
+from colorquant.batch.settings import JobOptions, SharedFit
 from colorquant.color.difference import mse
 from colorquant.color.frame_counting import FrameCounter
 from colorquant.color.histogram import ColorHistogram, count_distinct
@@ -27,7 +27,6 @@ from colorquant.quantization import IndexedImage, Quantized
 from colorquant.types import AnyArray, UInt8Array
 
 if TYPE_CHECKING:
-    from colorquant.batch.shared_fit import SharedFit
 
 
 @dataclass(frozen=True)

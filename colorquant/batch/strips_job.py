@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from colorquant.batch.file_result import FileResult
 from colorquant.batch.memory import Excess
 from colorquant.batch.notes import picture_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
-from colorquant.batch.quantize_job import FileResult
 from colorquant.batch.settings import JobOptions
 from colorquant.batch.strip_painting import Layout, StripPainter
 from colorquant.batch.strip_results import count_strips, counts_with_alpha, label_picture

@@ -26,7 +26,8 @@ from colorquant.fitting.options import FitOptions
 from colorquant.report.records import notes_line, shared_line
 
 if TYPE_CHECKING:  # a plain run does not load it
-    from colorquant.batch.shared_fit import FirstPass, SharedFit
+    from colorquant.batch.settings import SharedFit
+    from colorquant.batch.shared_fit import FirstPass
     from colorquant.mapping.options import MappingOptions
 
 
