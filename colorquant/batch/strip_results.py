@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,8 +24,6 @@ from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
 from colorquant.types import AnyArray, UInt8Array
-
-if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)

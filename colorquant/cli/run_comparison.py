@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from threading import Event
 from typing import Any
 
@@ -41,46 +41,32 @@ def run_comparison(
     reading: Reading,
     run: RunOptions,
     messages: Messages,
-    truth: str | None,
-    output: str | None,
-    figure: str | None,
-    figure_kind: str | None,
-    figure_title: str | None,
-    csv: str | None,
-    markdown: str | None,
-    summary: str | None,
-    html: str | None,
     optimize: bool,
-    **axes: Any,
+    **settings: Any,
 ) -> None:
     """Compare the images and exit with 1 where an image or a combination failed.
 
-    After Ctrl-C the results so far are printed and written before KeyboardInterrupt is raised again.
+    ``settings`` are the fields of an Axes, and the files that a CompareRequest has. After Ctrl-C the results so far are
+    printed and written before KeyboardInterrupt is raised again.
     """
     run.check_workers()
     if optimize:
         check_optimizer()
-    words = {**axes, "optimize": optimize or None}
+    names = {field.name for field in fields(Axes)}
+    axes = {name: settings.pop(name) for name in list(settings) if name in names}  # in the order of the command line
+    words, html = {**axes, "optimize": optimize or None}, settings["html"]
     request = CompareRequest(
         grid=Grid.of(Axes(**axes)),
-        output=output,
-        truth=truth,
-        figure=figure,
-        figure_kind=figure_kind,
-        figure_title=figure_title,
-        csv=csv,
-        markdown=markdown,
-        summary=summary,
-        html=html,
         force=run.force,
         options=_option_words(images, words),
         command="" if html is None else compare_command(images, words, reading, recursive=run.recursive, html=html),
+        **settings,
     )
-    inputs = expand(images, recursive=run.recursive, outputs=[] if output is None else [output])
+    inputs = expand(images, recursive=run.recursive, outputs=[] if request.output is None else [request.output])
     check_stdin(inputs)
-    others = [name for name in (output, truth, figure) if name]
+    others = [name for name in (request.output, request.truth, request.figure) if name]
     run.check_inputs(inputs, others)
-    _check_sending(run, truth)
+    _check_sending(run, request.truth)
     plan = [(item.with_data(sys.stdin.buffer), outputs) for item, outputs in request.plan(inputs)]
     stop = Event()
     with open_console(len(plan) * len(request.grid.combinations), quiet=messages.quiet) as console:

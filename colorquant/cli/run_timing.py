@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -31,29 +32,14 @@ def run_timing(
     images: tuple[str, ...],
     reading: Reading,
     recursive: bool,
-    csv: str | None,
-    markdown: str | None,
-    figure: str | None,
-    figure_title: str | None,
-    html: str | None,
-    force: bool,
     messages: Messages,
+    **files: Any,
 ) -> None:
-    """Time the images and exit with 1 where a row failed.
+    """Time the images and exit with 1 where a row failed; ``files`` are the other fields of a TimingRequest.
 
     After Ctrl-C the rows so far are printed and written before KeyboardInterrupt is raised again.
     """
-    request = TimingRequest(
-        axes=axes,
-        criteria=criteria,
-        protocol=protocol,
-        csv=csv,
-        markdown=markdown,
-        figure=figure,
-        figure_title=figure_title,
-        html=html,
-        force=force,
-    )
+    request = TimingRequest(axes, criteria, protocol, **files)
     combinations, left_out = request.combinations(), request.grid().left_out
     inputs = expand(images, recursive=recursive)
     check_stdin(inputs)
