@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 INSTALL = "pip install 'colorquant[remote]'"
+OURS = ("fsspec", "s3fs", "gcsfs")  # the packages of this extra
 # Stores of whole objects, which nobody sees before they are complete, with their argument for the type of a file.
 STORES = {"s3": "ContentType", "s3a": "ContentType", "gs": "content_type", "gcs": "content_type"}
 ONE_PROCESS = "memory"  # the protocol of files that only one process has
@@ -32,7 +35,16 @@ NO_CREDENTIALS = {
     "ProfileNotFound",
     "TokenRetrievalError",
 }
-NO_ANSWER = {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"}
+NO_ANSWER = {
+    "ClientConnectorDNSError",
+    "ClientConnectorError",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "EndpointConnectionError",
+    "ReadTimeoutError",
+    "gaierror",
+}
+LOGGERS = ("fsspec", "s3fs", "gcsfs", "aiobotocore", "asyncio")
 DENIED = {"AccessDenied", "403", "Forbidden"}  # what a user who may write but not list gets as well
 
 
@@ -48,8 +60,8 @@ def missing_package(protocol: str) -> str | None:
     try:
         fsspec.get_filesystem_class(protocol)
     except ImportError as error:
-        words = str(error).split()
-        return next((word for word in words if word.endswith("fs")), words[1] if len(words) > 1 else "a package")
+        named = re.search(r'"([\w-]+)|[Ii]nstall ([\w-]+)', str(error))
+        return "a package" if named is None else named[1] or named[2]
     except ValueError as error:
         raise OptionError(f"{protocol}:// is not known: use s3://, gs:// or another protocol of fsspec") from error
     return None
@@ -59,7 +71,7 @@ def require(url: Url) -> None:
     """Raises OptionError if no installed package knows the protocol, or if the URL is several in one (``::``)."""
     package = missing_package(url.protocol)
     if package is not None:
-        raise OptionError(f"{url} needs {package}: {INSTALL}")
+        raise OptionError(f"{url} needs {package}: {INSTALL if package in OURS else f'pip install {package}'}")
     if "::" in url.text and "://" in url.text.partition("::")[2]:
         raise OptionError(f"{url} is a chain of URLs (::): give the URL of a file")
 
@@ -201,8 +213,18 @@ def _opened(url: Url) -> tuple[AbstractFileSystem, str]:
     from fsspec import get_filesystem_class
 
     require(url)
+    _quiet()
     kind = get_filesystem_class(url.protocol)
     return kind(**kind._get_kwargs_from_urls(url.text)), kind._strip_protocol(url.text)
+
+
+@cache
+def _quiet() -> None:
+    """Keep what the libraries log away from standard error, where errors get a line; a log of the program gets it."""
+    import logging
+
+    for name in LOGGERS:
+        logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 def _kind(url: Url) -> str | None:

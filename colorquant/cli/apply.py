@@ -62,8 +62,9 @@ colorquant apply sprites/ -r --palette sheet.png --space rgb -o out/ --jobs 2
 def command(given: str, space: str | None, distance: str, **output: Any) -> None:
     """Map images onto a given palette.
 
-    IMAGES are files, folders, or - for standard input. Each pixel gets the nearest entry of the palette, which keeps
-    its colours and their order, unused ones too. The picture is named {stem}-apply.png.
+    IMAGES are files, folders, URLs such as s3://bucket/scans/, or - for standard input. Each pixel gets the nearest
+    entry of the palette, which keeps its colours and their order, unused ones too. The picture is named
+    {stem}-apply.png.
     """
     from colorquant.cli.run_quantization import run_quantization
     from colorquant.mapping.options import MappingOptions

@@ -114,8 +114,8 @@ colorquant compare photos/ -r -k 8,32 --summary table.tex
 def command(**settings: Any) -> None:
     """Compare methods, engines, spaces and numbers of colours on images.
 
-    IMAGES are files, folders, or - for standard input. Every combination is measured in the same way; impossible ones
-    are left out and listed.
+    IMAGES are files, folders, URLs such as s3://bucket/scans/, or - for standard input. Every combination is measured
+    in the same way; impossible ones are left out and listed.
     """
     from colorquant.cli.run_comparison import run_comparison
 

@@ -62,8 +62,8 @@ colorquant em scans/ -r -o out/ --isolate --skip-existing --report run.jsonl
 def command(options: FitOptions, **output: Any) -> None:
     """Quantize images with EM (a Gaussian mixture).
 
-    IMAGES are files, folders, or - for standard input. Each pixel gets the colour of its most probable component. The
-    picture is named {stem}-em{K}.png, or {stem}-emauto.png with -k auto.
+    IMAGES are files, folders, URLs such as s3://bucket/scans/, or - for standard input. Each pixel gets the colour of
+    its most probable component. The picture is named {stem}-em{K}.png, or {stem}-emauto.png with -k auto.
     """
     from colorquant.cli.run_quantization import run_quantization
 

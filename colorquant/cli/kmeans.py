@@ -49,8 +49,8 @@ colorquant kmeans scans/ -r -o out/ --isolate --skip-existing --report r.jsonl
 def command(options: FitOptions, **output: Any) -> None:
     """Quantize images with k-means.
 
-    IMAGES are files, folders, or - for standard input. Each image becomes an indexed PNG of at most K colours, named
-    {stem}-kmeans{K}.png, or {stem}-kmeansauto.png with -k auto.
+    IMAGES are files, folders, URLs such as s3://bucket/scans/, or - for standard input. Each image becomes an indexed
+    PNG of at most K colours, named {stem}-kmeans{K}.png, or {stem}-kmeansauto.png with -k auto.
     """
     from colorquant.cli.run_quantization import run_quantization
 

@@ -210,7 +210,8 @@ _picture_options = stack(
         "--output",
         type=ANY_PLACE,
         metavar="PATH",
-        help="A .png file (for one input), a folder, or - for standard output.  [default: beside the input]",
+        help="A .png file (for one input), a folder, the URL of either, or - for standard output.  "
+        "[default: beside the input]",
     ),
     force_option,
 )
