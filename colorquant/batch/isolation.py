@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import BinaryIO, ParamSpec, TypeVar, cast
 
-from colorquant.batch.streams import hush_libraries
+from colorquant.batch.streams import silence_libraries
 from colorquant.errors import CrashError
 from colorquant.temporary_files import abandon
 
@@ -88,7 +88,7 @@ class IsolatingExecutor(Executor):
             try:
                 result, error = worker.call(call, self._timeout)
             except BROKEN as broken:
-                reason = self._bury(worker)
+                reason = self._forget_worker(worker)
                 if self._terminated or not used or worker.overdue:
                     raise CrashError(reason) from broken
                 continue
@@ -107,7 +107,7 @@ class IsolatingExecutor(Executor):
                 self._workers.add(worker)
         return worker
 
-    def _bury(self, worker: _Worker) -> str:
+    def _forget_worker(self, worker: _Worker) -> str:
         """Forget the calling thread's dead process, and return how it ended."""
         with self._lock:
             self._workers.discard(worker)
@@ -217,7 +217,7 @@ def serve() -> None:
     written, but a call that has written its files may still answer before the process ends.
     """
     calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    hush_libraries()
+    silence_libraries()
     _redirect_stdout()
     queue: SimpleQueue[bytes] = SimpleQueue()
     busy = threading.Lock()

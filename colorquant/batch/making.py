@@ -127,4 +127,4 @@ def _choose(fits: _Fits, auto: AutoK, paths: OutputPaths, *, encode: Callable[[Q
 def _needs_iterations(settings: JobOptions, paths: OutputPaths) -> bool:
     """Whether a file of ``paths`` shows the iterations of the fit."""
     drawn = settings.drawing is not None and FIGURES[settings.drawing.kind].history
-    return drawn or any(OUTPUTS[kind].history or OUTPUTS[kind].watches for kind in paths.others)
+    return drawn or any(OUTPUTS[kind].needs_iterations or OUTPUTS[kind].uses_iterations for kind in paths.others)

@@ -33,10 +33,9 @@ class OutputKind:
     ``encode`` makes its files, given the path. ``suffixes`` are the endings that its name may have; with those in
     ``per_label`` there is a file for each label, named by :func:`colorquant.files.numbered`. With ``beside`` the user
     gives only the ending, and the file is named after the image; else the user names the file, or with ``folder`` the
-    folder.
-    ``history`` says that the iterations of the fit are needed, ``watches`` that they are used if the engine reports
-    them. ``methods`` are the commands that can write it. ``check`` raises OptionError where the file of a name cannot
-    hold a number of labels.
+    folder. ``needs_iterations`` says that it shows those of the fit, ``uses_iterations`` that it shows them if the
+    engine reports them. ``methods`` are the commands that can write it. ``check`` raises OptionError where the file of
+    a name cannot hold a number of labels.
     """
 
     flag: str
@@ -45,8 +44,8 @@ class OutputKind:
     per_label: tuple[str, ...] = ()
     beside: bool = False
     folder: bool = False
-    history: bool = False
-    watches: bool = False
+    needs_iterations: bool = False
+    uses_iterations: bool = False
     methods: tuple[str, ...] = COMMANDS
     check: Callable[[str, int], None] | None = None
 
@@ -117,9 +116,9 @@ OUTPUTS: dict[str, OutputKind] = {
     "palette": OutputKind("--palette-out", _palette, tuple(PALETTE_FORMATS), check=check_room),
     "uncertainty": OutputKind("--uncertainty", _of_a_fit(_uncertainty), (".png",), methods=("em",)),
     "masks": OutputKind("--masks", _masks, (".png",), (".png",), folder=True),
-    "trace": OutputKind("--trace", _of_a_fit(_trace), (".csv",), history=True, methods=engines.METHODS),
+    "trace": OutputKind("--trace", _of_a_fit(_trace), (".csv",), needs_iterations=True, methods=engines.METHODS),
     "figure": OutputKind("--figure", _of_a_fit(_figure), figures.SUFFIXES, methods=engines.METHODS),
-    "html": OutputKind("--html", _html, (".html", ".htm"), watches=True),
+    "html": OutputKind("--html", _html, (".html", ".htm"), uses_iterations=True),
 }
 
 
@@ -190,7 +189,7 @@ def check_kinds(options: FitOptions | MappingOptions, kinds: Iterable[str]) -> N
             raise OptionError(f"{output.flag} is not for {options.method}: use colorquant {output.methods[0]}")
         if (
             isinstance(options, FitOptions)
-            and output.history
+            and output.needs_iterations
             and not engines.ENGINES[options.engine][options.method].reports_iterations
         ):
             raise OptionError(

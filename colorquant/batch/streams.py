@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 
 
-def hush_libraries() -> None:
+def silence_libraries() -> None:
     """Discard what C libraries write to standard error; Python's own ``sys.stderr`` still reaches the user.
 
     LibTIFF, for example, complains there about broken files, in addition to our own line. The change concerns the whole

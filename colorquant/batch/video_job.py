@@ -109,9 +109,9 @@ class _Work:
         fit, chosen = self.passes.fit()
         labeller = ClipLabeller(fit, dithering=settings.dithering, smooth=settings.smooth, still=settings.still)
         frames = self.passes.label(labeller, lambda stack: self._open(stack, fit.k, labeller, fit.frames), fit)
-        told = (*self.writers.notes, *_notes(fit, chosen))
+        notes = (*self.writers.notes, *_notes(fit, chosen))
         file = QuantizedClip(
-            **vars(self._file(frames, told)),
+            **vars(self._file(frames, notes)),
             options=fit.segments[0].palette.options,
             fit=fit,
             labels=labeller.result(),
@@ -153,8 +153,8 @@ class _Work:
         )
         return self.writers
 
-    def _file(self, frames: int, told: tuple[str, ...]) -> ClipFile:
-        """What is known of the clip whatever was done with it; ``told`` are the notes on that."""
+    def _file(self, frames: int, notes: tuple[str, ...]) -> ClipFile:
+        """What is known of the clip whatever was done with it; ``notes`` are the notes on that."""
         return ClipFile(
             name=self.name,
             info=self.clip.info,
@@ -163,8 +163,8 @@ class _Work:
             reading=self.settings.reading,
             seconds=self.passes.seconds,
             drawing=self.settings.drawing,
-            notes=(*self.clip.info.notes, *told),
-            warnings=told,
+            notes=(*self.clip.info.notes, *notes),
+            warnings=notes,
             command=clip_command(self.paths, self.settings),
             broken=self.passes.frames.broken,
         )

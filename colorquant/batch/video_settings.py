@@ -1,4 +1,4 @@
-"""What the job for each clip of a run is told."""
+"""The settings that all clips of a run have in common."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from colorquant._version import __version__
-from colorquant.batch.streams import hush_libraries
+from colorquant.batch.streams import silence_libraries
 from colorquant.cli.groups import write_examples
 from colorquant.errors import ColorquantError, OptionError, does_not_load
 
@@ -123,7 +123,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix product here is faster on several threads
     gc.disable()  # a process for one image ends before there is much garbage; this saves 5 % of its time
     _open_streams()
-    hush_libraries()
+    silence_libraries()
     code: str | int | None = 1
     try:
         cli.main(prog_name="colorquant")

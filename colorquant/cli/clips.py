@@ -246,7 +246,7 @@ background_options = stack(
 FIT_GROUPS = (COLORS, PALETTE, COLOUR, DITHER, FIT, OVER_TIME)
 
 
-def taken_background(settings: dict[str, Any]) -> Any:
+def pop_background(settings: dict[str, Any]) -> Any:
     """Take the options of background subtraction out of ``settings``: a BackgroundOptions, or None for a fit.
 
     Raises OptionError where an option of a fit was given with it, or one of its own without it.

@@ -41,7 +41,7 @@ class EachK(click.types.IntParamType):
         return super().convert(value, param, ctx)
 
 
-def taken_auto(method: str, settings: dict[str, Any]) -> Any:
+def pop_auto(method: str, settings: dict[str, Any]) -> Any:
     """Take the options of ``-k auto`` out of ``settings``: an AutoK, or None for a number of colours.
 
     Raises OptionError where they do not go together.

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
-from colorquant.cli.colors import number_options, taken_auto
+from colorquant.cli.colors import number_options, pop_auto
 from colorquant.cli.given import GIVEN_PALETTE
 from colorquant.cli.groups import COLOUR, FIT, PALETTE, Decorator, Function, option
 from colorquant.cli.options import ANY_PLACE, attempts_option, seed_option, stack
@@ -37,7 +37,7 @@ def fit_options(method: str) -> Decorator:
     def decorate(function: Function) -> Function:
         @wraps(function)
         def command(**settings: Any) -> None:
-            function(**_taken_fit(method, settings))
+            function(**_with_fit_options(method, settings))
 
         return stack(*number_options(method), *_fit_stack(method, weights=True))(command)
 
@@ -55,7 +55,7 @@ def fit_options_of_methods(default: str) -> Decorator:
         def command(*, method: str, **settings: Any) -> None:
             if settings.get("background") is None:  # beside it no option of a fit is allowed, which it says
                 _check_own(method, settings)
-            function(**_taken_fit(method, settings))
+            function(**_with_fit_options(method, settings))
 
         return stack(
             *number_options(None),
@@ -83,11 +83,11 @@ assign_option = option(
 )
 
 
-def _taken_fit(method: str, settings: dict[str, Any]) -> dict[str, Any]:
+def _with_fit_options(method: str, settings: dict[str, Any]) -> dict[str, Any]:
     """The ``settings`` of a command with those of the fit replaced by ``options`` and ``auto``."""
     from colorquant.fitting.options import FitOptions
 
-    auto = taken_auto(method, settings)
+    auto = pop_auto(method, settings)
     settings["k"] = settings["k"] if auto is None else auto.max_k
     names = [name for name in FitOptions.__match_args__ if name != "alpha"]  # which the options of reading take
     given = {name: settings.pop(name) for name in names if name in settings}

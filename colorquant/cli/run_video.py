@@ -16,7 +16,7 @@ from colorquant.batch.video_job import ClipResult
 from colorquant.batch.video_outputs import CLIP_OUTPUTS, ClipPaths
 from colorquant.batch.video_request import ClipRequest
 from colorquant.batch.video_settings import ClipSettings
-from colorquant.cli.clips import taken_background
+from colorquant.cli.clips import pop_background
 from colorquant.cli.console import Messages, open_console
 from colorquant.cli.running import open_report, prepare_for_many
 from colorquant.cli.streams import check_stdin
@@ -46,7 +46,7 @@ def run_videos(
     before anything is read.
     """
     run.check_workers()
-    given["background"] = taken_background(given)
+    given["background"] = pop_background(given)
     others = {kind: given.pop(kind) for kind in CLIP_OUTPUTS if kind in given}
     names = [field.name for field in fields(ClipSettings) if field.name in given]
     settings = ClipSettings(options.replace(alpha=alpha), **{name: given.pop(name) for name in names})

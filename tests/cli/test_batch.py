@@ -172,10 +172,10 @@ def test_workers_import_neither_click_nor_rich(photo, tmp_path):
 
 SPEAKING = """
 from colorquant.batch.isolation import IsolatingExecutor
-from colorquant.batch.streams import hush_libraries
+from colorquant.batch.streams import silence_libraries
 from support import workers
 
-hush_libraries()
+silence_libraries()
 with IsolatingExecutor(1) as executor:
     executor.submit(workers.speak).result()
 """

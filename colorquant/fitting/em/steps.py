@@ -258,7 +258,7 @@ def update(
     scatter = second / guarded[:, None, None] - means[:, :, None] * means[:, None, :]
     covariances = regularized(scatter, guarded, constraint)
     mixture = Mixture(guarded / guarded.sum(), means, covariances)
-    return mixture if previous is None else keep_dead(mixture, previous, counts)
+    return mixture if previous is None else keep_empty(mixture, previous, counts)
 
 
 def solve_dimension(q: int) -> int:
@@ -280,7 +280,7 @@ def regularized(scatter: FloatArray, counts: FloatArray, constraint: CovarianceC
     return constrained(scatter, constraint.covariance) + constraint.reg_covar * eye
 
 
-def keep_dead(mixture: Mixture, previous: Mixture, counts: FloatArray) -> Mixture:
+def keep_empty(mixture: Mixture, previous: Mixture, counts: FloatArray) -> Mixture:
     """Give components without weight their previous mean and covariance, so that they stay finite."""
     dead = counts < DEAD
     if not dead.any():
@@ -290,7 +290,7 @@ def keep_dead(mixture: Mixture, previous: Mixture, counts: FloatArray) -> Mixtur
     return Mixture(mixture.weights, means, covariances)
 
 
-def revived(data: Features, mixture: Mixture, statistics: SufficientStatistics) -> Mixture:
+def reseeded(data: Features, mixture: Mixture, statistics: SufficientStatistics) -> Mixture:
     """Move components without weight to the rows that the mixture explains worst (weight × missing log-density)."""
     dead = np.flatnonzero(statistics.moments[:, 0] < DEAD)
     theta = natural(mixture)
@@ -341,16 +341,16 @@ def iterate(
     entry is that of the mixture), and whether EM converged, that is, whether ``tol`` ended it. Since ``reg_covar`` is
     added, the M-step is not an exact maximiser, and the log-likelihood may fall for a while: PATIENCE such iterations
     in a row are accepted. After more, EM counts as converged, to a mixture slightly less likely than the best one,
-    which is returned. Dead components are revived once. ``on_iteration`` is called with the iteration's number, the
-    best log-likelihood so far, the mixture and its statistics.
+    which is returned. Components without weight are moved once, see :func:`reseeded`. ``on_iteration`` is called with
+    the iteration's number, the best log-likelihood so far, the mixture and its statistics.
     """
     statistics = summarize(data, mixture)
-    best, trace, dips, revivable = mixture, [statistics.log_likelihood / data.total], 0, True
+    best, trace, dips, may_reseed = mixture, [statistics.log_likelihood / data.total], 0, True
     on_iteration(0, trace[0], mixture, statistics)
     for number in range(1, max_iter + 1):
         mixture = update(statistics, constraint, mixture)
-        if revivable and (statistics.moments[:, 0] < DEAD).any():
-            mixture, revivable = revived(data, mixture, statistics), False
+        if may_reseed and (statistics.moments[:, 0] < DEAD).any():
+            mixture, may_reseed = reseeded(data, mixture, statistics), False
         statistics = summarize(data, mixture)
         gain = statistics.log_likelihood / data.total - trace[-1]
         trace.append(trace[-1] + max(gain, 0.0))

@@ -99,7 +99,7 @@ def grid(figure: Figure, compared: Compared) -> str:
     """The original, and the pictures of all cells."""
     original = Tile("original", size_lines(compared.image), compared.original)
     rows = tile_rows(compared.image.comparison, compared.thumbnails)
-    grids.lay(figure, rows, beside=original, titled=compared.title != "")
+    grids.lay_out(figure, rows, beside=original, titled=compared.title != "")
     return "Compared"
 
 

@@ -40,7 +40,7 @@ def result_tiles(data: FigureData) -> list[Tile]:
 
 def grid(figure: Figure, data: FigureData) -> str:
     """The original beside the picture in several numbers of colours."""
-    lay(figure, sheets.filled_rows(result_tiles(data)), titled=data.drawing.title != "")
+    lay_out(figure, sheets.filled_rows(result_tiles(data)), titled=data.drawing.title != "")
     return f"Quantized: {data.words}"
 
 
@@ -55,7 +55,7 @@ def _set(tile: Tile) -> Tile:
     return Tile(canvas.elided(tile.title, TITLE, WORDS), words, tile.pixels)
 
 
-def lay(
+def lay_out(
     figure: Figure, rows: Sequence[Sequence[Tile | None]], *, beside: Tile | None = None, titled: bool = True
 ) -> None:
     """Lay out tiles with their words above them; None leaves a place empty. The figure becomes as large as they are.
