@@ -16,6 +16,7 @@ from colorquant.images.alpha import apply_alpha
 from colorquant.images.decoding import Reading
 from colorquant.images.importance import ON_BLACK, gray_levels, read_importance
 from colorquant.types import AnyArray, UInt8Array
+from colorquant.urls import masked
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,7 +38,7 @@ def read(source: Source, *, reading: Reading = Reading()) -> Picture:  # noqa: B
         try:
             return images.read_image(source, reading)
         except ImageReadError as error:
-            raise ImageReadError(f"{source}: {error}") from error
+            raise ImageReadError(f"{masked(str(source))}: {error}") from error
     if isinstance(source, (np.ndarray, CountedImage)) or not images.is_pil(source):
         raise OptionError(f"{type(source).__name__} cannot be read: give a path, bytes, or a PIL image")
     return images.from_pil(source, reading)

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from colorquant.errors import OptionError
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)  # a drive of Windows has one letter
-PASSWORD = re.compile(r"(://[^/:@]*:)(?!\d+(?:/|$))[^@]*@")  # what looks like a port is none
-SECRET = re.compile(r"([?&][^=&]*(?:sig|token|secret|password|credential|key)[^=&]*=)[^&#]*", re.IGNORECASE)
+PASSWORD = re.compile(r"(://[^/:@\s]*:)(?!\d+(?:/|$))[^@\s]*@")  # what looks like a port is none
+SECRET = re.compile(r"([?&][^=&\s]*(?:sig|token|secret|password|credential|key)[^=&\s]*=)[^&#\s'\"]*", re.IGNORECASE)
 HIDDEN = "***"
 WEB = ("http", "https")  # only their URLs have a query, and characters that are written as %20
 

@@ -154,7 +154,7 @@ class _Results:
     def _fail(self, name: str, reason: str, details: str) -> None:
         self.errors.append(f"{name}: {printable(reason)}")
         if self.messages.verbose:
-            self.console.print(details)
+            self.console.print(masked(details))
 
     def _print_json(self, rows: list[dict[str, Any]]) -> None:
         for row in rows if self.messages.as_json else ():

@@ -18,7 +18,7 @@ from colorquant.palette.given import given_palette
 from colorquant.palette.palette import Palette
 from colorquant.report.palettes import PaletteRecord, palette_foot, palette_head, palette_record, palette_table
 from colorquant.report.records import notes_line, printable
-from colorquant.urls import Place
+from colorquant.urls import Place, masked
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ def _run(names: list[str], request: PaletteRequest, console: Console, *, as_json
     if path is not None:
         palette.write(path, force=request.force)
     if as_json:
-        click.echo(json.dumps(palette_record(names, None if path is None else str(path), palette)))
+        click.echo(json.dumps(palette_record(list(map(masked, names)), None if path is None else str(path), palette)))
     elif path is None and not console.quiet:
         click.echo("\n" * gap, nl=False)
-        _show(palette_record(names, None, palette))
+        _show(palette_record(list(map(masked, names)), None, palette))
     if path is not None:
         number = len(palette)
         console.print(f"{printable(str(path))}: {number:,} {'colour' if number == 1 else 'colours'}")

@@ -23,7 +23,7 @@ from colorquant.images.file_bytes import check_readable
 from colorquant.report import records
 from colorquant.report.records import FileRecord, printable
 from colorquant.temporary_files import abandon
-from colorquant.urls import Place
+from colorquant.urls import Place, masked
 
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.report.video_records import ClipRecord
@@ -107,7 +107,7 @@ class BatchSummary(Generic[R]):
         self._write_report(line)
         if result is None:
             self._fail(item, outcome.error or "")
-            for detail in outcome.details.splitlines() if self.messages.verbose else ():
+            for detail in masked(outcome.details).splitlines() if self.messages.verbose else ():
                 self.console.print(printable(detail))
         else:
             self.show(result)

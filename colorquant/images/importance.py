@@ -8,6 +8,7 @@ from colorquant import images
 from colorquant.errors import ImageReadError
 from colorquant.images.decoding import Reading
 from colorquant.types import UInt8Array
+from colorquant.urls import masked
 
 ON_BLACK = Reading(alpha="#000000")  # so that transparent pixels of a map do not count
 
@@ -18,7 +19,7 @@ def read_importance(path: Path | str, size: tuple[int, int]) -> UInt8Array:
     ``size`` is (h, w) of the image that it belongs to. Raises ImageReadError for a file that is not a whole image, is
     in colour, or has another size.
     """
-    name = f"--weights {path}"
+    name = f"--weights {masked(str(path))}"
     try:
         picture = images.read_image(path, ON_BLACK)
     except ImageReadError as error:

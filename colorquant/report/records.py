@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Required, TypedDict
 
 from colorquant.fitting.models import GaussianMixture, Iteration, SearchStep
 from colorquant.report.choice_records import AutoRecord, DitherRecord, auto_record, auto_words, dither_record
+from colorquant.urls import masked
 
 if TYPE_CHECKING:
     from colorquant.analysis.auto_k import ChosenK
@@ -132,7 +133,7 @@ def record(
     if options.protect is not None:
         row["protect"] = options.protect
     if weights is not None:
-        row["weights"] = weights
+        row["weights"] = masked(weights)
     _add_dither(row, quantized)
     row["notes"], row["warnings"] = list(notes), list(warnings)
     return row

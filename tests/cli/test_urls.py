@@ -255,3 +255,19 @@ def test_compare_reads_and_writes_urls(scans, run):
     assert here.exit_code == 0, here.output
     assert stored(scans, "cells") == contents(Path("cells")) != {}
     assert scans.exists("/page.html") and scans.cat_file("/all.csv").count(b"\n") == 2
+
+
+def test_no_password_is_printed_or_recorded(scans, run, tmp_path):
+    place = "ftp://me:pass%2Fword@127.0.0.1:9/a.png"  # nobody answers at this port
+    for words in (
+        ["kmeans", place, "-v", "--json", "--report", tmp_path / "report.jsonl", "--force"],
+        ["kmeans", "in/a.png", "-o", place, "-v", "--json"],
+        ["kmeans", "in/a.png", "-o", "out", "--weights", place],
+        ["compare", place, "-k", "2", "-v"],
+        ["palette", place],
+        ["palette", "bw", "gray4", "-o", place],
+    ):
+        result = run(*words)
+        assert result.exit_code != 0 and "ftp://me:***@127.0.0.1:9/a.png" in result.output, result.output
+        assert "pass%2Fword" not in result.output
+    assert "pass" not in (tmp_path / "report.jsonl").read_text()

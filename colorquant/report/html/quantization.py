@@ -23,6 +23,7 @@ from colorquant.report.plots import Plot, Point
 from colorquant.report.quantized_file import IndexedFile, MappedFile, QuantizedFile
 from colorquant.report.records import printable, size_words
 from colorquant.report.words import METHOD_NAMES, OBJECTIVE_NAMES, base_name, counted, psnr_words, quality_words
+from colorquant.urls import masked
 
 STRIP = 64  # most colours in a strip under a slider
 
@@ -297,7 +298,7 @@ def _options(file: IndexedFile) -> list[Fact]:
     if isinstance(file, MappedFile):
         options = file.options
         return [
-            ("--palette", printable(options.given)),
+            ("--palette", printable(masked(options.given))),
             ("--space", options.metric_space),
             ("--distance", options.distance),
         ]
