@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TypeVar, cast
 
-from colorquant import remote
 from colorquant.collecting import Writing, collection
 from colorquant.errors import OutputError
 from colorquant.temporary_files import FIRST, Claim, Staging, discard, remove_leftovers, staged_file, unwritable
@@ -30,6 +29,8 @@ def check_writable(paths: Iterable[Place], *, force: bool) -> None:
         return
     for path in paths:
         if isinstance(path, Url):
+            from colorquant import remote  # a run without URLs does not need it
+
             remote.check_writable(path, force=force)
             continue
         remove_leftovers(path.parent)
@@ -55,6 +56,8 @@ def check_place(path: Place) -> None:
     another folder.
     """
     if isinstance(path, Url):
+        from colorquant import remote  # a run without URLs does not need it
+
         remote.check_place(path)
         return
     folder = path.parent
@@ -76,7 +79,11 @@ def frame_path(path: Path, number: int, digits: int) -> Path:
 
 def is_file(path: Place) -> bool:
     """Whether this file exists, or a link leads to one. Raises OutputError where other storage does not say."""
-    return remote.exists(path) if isinstance(path, Url) else os.path.isfile(path)
+    if not isinstance(path, Url):
+        return os.path.isfile(path)
+    from colorquant import remote  # a run without URLs does not need it
+
+    return remote.exists(path)
 
 
 def write_whole(files: Sequence[tuple[Place, bytes]], *, force: bool) -> None:
@@ -140,6 +147,8 @@ class StagedFiles:
         if isinstance(path, Path) and self._force and os.path.islink(path) and self._collected is None:
             target = Path(os.path.realpath(path))
         if isinstance(target, Url) or self._collected is not None:
+            from colorquant import remote  # a run without URLs does not need it
+
             folder, mode = remote.local_folder(), 0o600
         else:
             folder, mode = target.parent, _mode(target)
@@ -179,6 +188,8 @@ class StagedFiles:
 @contextmanager
 def local_copy(url: Url) -> Iterator[Path]:
     """A temporary copy of a file on this machine, within the block. Raises ImageReadError and OutputError."""
+    from colorquant import remote  # a run without URLs does not need it
+
     with StagedFiles(force=True) as staged:
         copy = staged.reserve(url)
         remote.fetch(url, copy)
@@ -266,6 +277,10 @@ def _upload_all(files: Sequence[tuple[Path, Url]], *, force: bool) -> None:
 
     Raises OutputError; files that were new are then removed.
     """
+    if not files:
+        return
+    from colorquant import remote  # a run without URLs does not need it
+
     done: list[Url] = []
     try:
         for temporary, url in files:

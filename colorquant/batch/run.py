@@ -12,7 +12,6 @@ from colorquant import attempts
 from colorquant.attempts import Failure
 from colorquant.batch.inputs import Input
 from colorquant.batch.run_options import RunOptions
-from colorquant.batch.sending import Storage, sent
 from colorquant.errors import OutputError
 from colorquant.threads import one_thread
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from colorquant.batch.compare_job import CompareOutputs
     from colorquant.batch.outputs import OutputPaths
+    from colorquant.batch.sending import Storage
     from colorquant.batch.video_outputs import ClipPaths
 
 P = TypeVar("P")
@@ -105,7 +105,11 @@ def ready(
     """
     if options.cluster is None:
         return plan
-    return repeatable(plan, check) if options.send_files is None else sent(plan, check, options.send_files)
+    if options.send_files is None:
+        return repeatable(plan, check)
+    from colorquant.batch.sending import sent
+
+    return sent(plan, check, options.send_files)
 
 
 def most_in_flight(executor: Executor | None, options: RunOptions) -> int:

@@ -6,12 +6,14 @@ import itertools
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from colorquant.batch.inputs import Input
-from colorquant.batch.sending import Storage
 from colorquant.errors import OptionError
-from colorquant.remote import ONE_PROCESS
 from colorquant.urls import Url, is_url
+
+if TYPE_CHECKING:  # a run without a cluster does not load it
+    from colorquant.batch.sending import Storage
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,18 @@ class RunOptions:
         if self.cluster is not None and any(item.path is None for item in inputs):
             raise OptionError("--cluster reads files, not standard input (-): save the input as a file")
         if self.in_other_processes:
+            from colorquant.remote import ONE_PROCESS
+
             flag = "--isolate" if self.cluster is None else "--cluster"
             for name in (*outputs, *(item.name for item in inputs)):
                 if is_url(name) and Url(name).protocol == ONE_PROCESS:
                     raise OptionError(f"{name}: memory:// is the memory of one process: leave {flag} out")
 
-    def storage(self, inputs: Iterable[Input], others: Iterable[str] = ()) -> Storage:
-        """What the workers of the cluster must reach; ``others`` are names of files besides the inputs."""
+    def storage(self, inputs: Iterable[Input], others: Iterable[str] = ()) -> Storage | None:
+        """What the workers of the cluster must reach, if there is one; ``others`` are names of files besides inputs."""
+        if self.cluster is None:
+            return None
+        from colorquant.batch.sending import Storage
+
         names = itertools.chain(others, (item.name for item in inputs))
         return Storage.of(names, os.getcwd(), sends=self.send_files is not None)  # noqa: PTH109  the same, as text

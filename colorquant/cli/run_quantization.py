@@ -16,7 +16,6 @@ from colorquant.batch.notes import shared_notes
 from colorquant.batch.outputs import OUTPUTS, OutputPaths
 from colorquant.batch.quantize_request import QuantizeRequest
 from colorquant.batch.run_options import RunOptions
-from colorquant.batch.sending import resumed
 from colorquant.cli.console import Console, Messages, open_console
 from colorquant.cli.running import open_report, prepare_for_many
 from colorquant.cli.streams import check_stdin
@@ -69,6 +68,8 @@ def run_quantization(
     threaded = many or (isinstance(request.options, FitOptions) and request.options.engine == "opencv")
     loaded: Iterable[tuple[Input, OutputPaths]] = ((item.with_data(sys.stdin.buffer), paths) for item, paths in plan)
     if run.send_files is not None:
+        from colorquant.batch.sending import resumed
+
         loaded = resumed(loaded, request.k)
     loaded = batch.ready(loaded, lambda paths: paths.check(request.k), run)
     first = request.first_pass(list(loaded)) if request.shared else None

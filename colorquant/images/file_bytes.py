@@ -8,7 +8,6 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from colorquant import remote
 from colorquant.errors import ImageReadError
 from colorquant.images.videos import SIGNATURE, has_video_suffix, is_video
 from colorquant.urls import Place, Url
@@ -17,6 +16,8 @@ from colorquant.urls import Place, Url
 def image_bytes(path: Place) -> bytes:
     """The bytes of a file; those of a video, which may be long, are not all read."""
     if isinstance(path, Url):
+        from colorquant import remote  # a run without URLs does not need it
+
         if has_video_suffix(path) and is_video(first := remote.read_bytes(path, SIGNATURE)):
             return first
         return remote.read_bytes(path)
@@ -50,7 +51,11 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
 
 def read_file(path: Place) -> bytes:
     """The bytes of a file, also of one at a URL. Raises ImageReadError."""
-    return remote.read_bytes(path) if isinstance(path, Url) else read_bytes(path)
+    if not isinstance(path, Url):
+        return read_bytes(path)
+    from colorquant import remote  # a run without URLs does not need it
+
+    return remote.read_bytes(path)
 
 
 def open_file(path: Path) -> BinaryIO:

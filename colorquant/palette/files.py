@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path, PurePath
 
-from colorquant import remote
 from colorquant.errors import ImageReadError, OptionError, PaletteReadError
 from colorquant.files import write_whole
 from colorquant.images import SUFFIXES
@@ -138,6 +137,8 @@ def read_palette(path: Place) -> Entries:
 
 def _read_stored(url: Url) -> Entries:
     """The entries of a palette file, or of an image, at a URL."""
+    from colorquant import remote  # a run without URLs does not need it
+
     is_file = url.suffix.lower() in PALETTE_FORMATS and url.suffix.lower() not in SUFFIXES
     try:
         data = remote.read_bytes(url, LARGEST_FILE if is_file else None)
