@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from colorquant.errors import ColorquantError, ImageReadError, OptionError, OutputError
@@ -26,6 +28,7 @@ OURS = ("fsspec", "s3fs", "gcsfs")  # the packages of this extra
 # Stores of whole objects, which nobody sees before they are complete, with their argument for the type of a file.
 STORES = {"s3": "ContentType", "s3a": "ContentType", "gs": "content_type", "gcs": "content_type"}
 ONE_PROCESS = "memory"  # the protocol of files that only one process has
+FEW = 8  # files that are looked up one by one before their folder is listed
 MAGIC = frozenset("*?[")
 NO_CREDENTIALS = {
     "NoCredentialsError",
@@ -142,7 +145,7 @@ def check_writable(url: Url, *, force: bool) -> None:
     if force:
         return
     with _errors_of_writing(url):
-        kind = _kind(url)
+        kind = _kind(url) if _LISTED is None else _LISTED.kind(url)
     if kind == "directory":
         raise OutputError(f"{url} is a folder: choose another name")
     if kind is not None:
@@ -152,7 +155,53 @@ def check_writable(url: Url, *, force: bool) -> None:
 def exists(url: Url) -> bool:
     """Whether there is a file with this URL. Raises OutputError where the store does not say."""
     with _errors_of_writing(url):
-        return _kind(url) == "file"
+        return (_kind(url) if _LISTED is None else _LISTED.kind(url)) == "file"
+
+
+@contextmanager
+def listed_folders() -> Iterator[None]:
+    """Within the block, list the folders of many outputs once instead of looking each output up.
+
+    It is for a run, in which each output is asked for before its work begins: what others write later is noticed by
+    :func:`upload`.
+    """
+    global _LISTED
+    before, _LISTED = _LISTED, _Listed()
+    try:
+        yield
+    finally:
+        _LISTED = before
+
+
+class _Listed:
+    """The names in the folders of which more than FEW files have been looked up."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: Counter[str] = Counter()
+        self._folders: dict[str, dict[str, str]] = {}
+
+    def kind(self, url: Url) -> str | None:
+        """As :func:`_kind`, which it calls for the first files of a folder."""
+        folder = url.parent
+        with self._lock:
+            self._counts[folder.text] += 1
+            if self._counts[folder.text] > FEW and folder.text not in self._folders:
+                self._folders[folder.text] = self._list(folder)
+            kinds = self._folders.get(folder.text)
+        return _kind(url) if kinds is None else kinds.get(url.name)
+
+    def _list(self, folder: Url) -> dict[str, str]:
+        store, path = _opened(folder)
+        store.invalidate_cache()
+        try:
+            rows = store.ls(path, detail=True)
+        except FileNotFoundError:
+            return {}
+        return {row["name"].rstrip("/").rpartition("/")[2]: row["type"] for row in rows}
+
+
+_LISTED: _Listed | None = None
 
 
 def check_place(url: Url) -> None:
@@ -165,7 +214,9 @@ def check_place(url: Url) -> None:
     with _errors_of_writing(url):
         store, path = _opened(url)
         try:
-            store.ls(path.partition("/")[0])
+            store.info(path.partition("/")[0])
+        except FileNotFoundError as error:
+            raise OutputError(f"{url} cannot be written, there is no such bucket: check the name") from error
         except PermissionError as error:
             response = getattr(error.__cause__, "response", None) or {"Error": {"Code": "403"}}
             if response["Error"]["Code"] not in DENIED:
@@ -178,8 +229,9 @@ def upload(temporary: Path, url: Url, *, force: bool) -> None:
     A store of objects shows an object when it is complete. On other storage the file is first written under a
     temporary name, if files can be renamed there. Without ``force`` an existing file stays.
     """
-    check_writable(url, force=force)
     with _errors_of_writing(url):
+        if not force and _kind(url) is not None:  # asked anew
+            raise OutputError(f"{url} exists already: use --force to overwrite it")
         store, path = _opened(url)
         if url.protocol in STORES:
             import mimetypes

@@ -65,6 +65,11 @@ class Url:
         start, slash, _name = self.text.rstrip("/").rpartition("/")
         return Url(start) if slash and not start.endswith(("/", ":")) else self
 
+    @property
+    def root(self) -> str:
+        """The beginning of the URL: the protocol, and the bucket or the host."""
+        return self.text[: -len(self._path)] + self._path.partition("/")[0] if self._path else self.text
+
     def with_name(self, name: str) -> Url:
         """The URL of another file in the same folder."""
         return self.parent / name

@@ -235,6 +235,9 @@ class OutputNaming:
             force=self.force or self.skip_existing,
             in_place=self.in_place,
         )
+        first = plan[0][1].files(self.k) if inputs else []
+        for url in {path.root: path for path in first if isinstance(path, Url)}.values():
+            check_place(url)  # else every input would fail at the end of its work
         check_read(inputs, list(self._names()), (paths.files(self.k) for _, paths in plan), self.read)
         for kind, value in self.others.items():
             check = OUTPUTS[kind].check

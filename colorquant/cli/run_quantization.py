@@ -22,6 +22,7 @@ from colorquant.cli.streams import check_stdin
 from colorquant.cli.summary import ImageSummary, PlannedImage, print_dry_run
 from colorquant.errors import OptionError
 from colorquant.fitting.options import FitOptions
+from colorquant.remote import listed_folders
 from colorquant.report.records import notes_line, shared_line
 
 if TYPE_CHECKING:  # a plain run does not load it
@@ -74,7 +75,7 @@ def run_quantization(
     loaded = batch.ready(loaded, lambda paths: paths.check(request.k), run)
     first = request.first_pass(list(loaded)) if request.shared else None
     steps = len(plan) + (0 if first is None else first.wanted)
-    with open_console(steps, quiet=messages.quiet) as console, open_report(run) as report:
+    with listed_folders(), open_console(steps, quiet=messages.quiet) as console, open_report(run) as report:
         summary = ImageSummary(console, messages, report=report, passed_over=inputs.passed_over)
         with batch.open_executor(run, threaded=threaded, storage=storage) as executor:
             in_flight, at_once = batch.most_in_flight(executor, run), batch.at_once(executor, run, len(plan))

@@ -257,6 +257,26 @@ def test_compare_reads_and_writes_urls(scans, run):
     assert scans.exists("/page.html") and scans.cat_file("/all.csv").count(b"\n") == 2
 
 
+def test_outputs_in_one_folder_are_looked_up_by_listing_it(scans, run, monkeypatch):
+    for number in range(40):
+        scans.pipe_file(f"/many/{number:02}.png", scans.cat_file("/in/a.png"))
+    scans.pipe_file("/out/30-kmeans2.png", b"")
+    kind = type(scans)
+    inner, seen = kind.info, []
+
+    def info(self, path, **options):
+        seen.append(path)
+        return inner(self, path, **options)
+
+    monkeypatch.setattr(kind, "info", info)
+    result = run("kmeans", "memory://many", "-k", "2", "-o", "memory://out")
+    assert "39 written, 0 skipped, 1 failed" in result.stderr
+    assert "memory://out/30-kmeans2.png exists already" in result.stderr
+    counts = [seen.count(f"/out/{number:02}-kmeans2.png") for number in range(40)]
+    assert max(counts[20:]) == 1, "asked anew before the upload, and not before"
+    assert "40 skipped" in run("kmeans", "memory://many", "-k", "2", "-o", "memory://out", "--skip-existing").stderr
+
+
 def test_no_password_is_printed_or_recorded(scans, run, tmp_path):
     place = "ftp://me:pass%2Fword@127.0.0.1:9/a.png"  # nobody answers at this port
     for words in (
