@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.batch import batch_options
 from colorquant.cli.dithering import dither_options
 from colorquant.cli.given import GIVEN_PALETTE
 from colorquant.cli.groups import COLOUR, PALETTE, GroupedCommand, option
 from colorquant.cli.options import (
-    batch_options,
     images_argument,
     mapping_output_options,
     message_options,

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.batch import cluster_option, jobs_option, recursive_option, run_options, send_files_option
 from colorquant.cli.colors import numbers_option
 from colorquant.cli.dithering import dither_details
 from colorquant.cli.groups import DITHER, FIGURE, FIT, OUTPUT, GroupedCommand, option
@@ -14,18 +15,13 @@ from colorquant.cli.lists import list_option
 from colorquant.cli.options import (
     ANY_PLACE,
     STEM,
-    cluster_option,
     figure_title_option,
     force_option,
     html_option,
     images_argument,
-    jobs_option,
     message_options,
     optimize_option,
     reading_options,
-    recursive_option,
-    run_options,
-    send_files_option,
 )
 
 EXAMPLES = """

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from colorquant.cli.batch import batch_options
 from colorquant.cli.dithering import dither_options
 from colorquant.cli.fitting import assign_option, fit_options
 from colorquant.cli.groups import OUTPUT, GroupedCommand, option
 from colorquant.cli.options import (
     ANY_PLACE,
-    batch_options,
     images_argument,
     message_options,
     output_options,

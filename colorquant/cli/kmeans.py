@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from colorquant.cli.batch import batch_options
 from colorquant.cli.dithering import dither_options
 from colorquant.cli.fitting import fit_options
 from colorquant.cli.groups import GroupedCommand
 from colorquant.cli.options import (
-    batch_options,
     images_argument,
     message_options,
     output_options,

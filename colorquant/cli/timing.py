@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from colorquant.cli import choices
+from colorquant.cli.batch import recursive_option
 from colorquant.cli.colors import numbers_option
 from colorquant.cli.groups import FIGURE, FIT, OUTPUT, TIMING, GroupedCommand, option
 from colorquant.cli.lists import CommaList, list_option
@@ -18,7 +19,6 @@ from colorquant.cli.options import (
     images_argument,
     message_options,
     reading_options,
-    recursive_option,
     seed_option,
 )
 

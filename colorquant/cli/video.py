@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from colorquant.cli.batch import clip_batch_options
 from colorquant.cli.clips import (
     background_options,
     clip_output_options,
@@ -16,7 +17,7 @@ from colorquant.cli.clips import (
 from colorquant.cli.dithering import dither_options
 from colorquant.cli.fitting import assign_option, fit_options_of_methods
 from colorquant.cli.groups import GroupedCommand
-from colorquant.cli.options import clip_batch_options, message_options
+from colorquant.cli.options import message_options
 
 if TYPE_CHECKING:
     from colorquant.fitting.options import FitOptions
