@@ -50,6 +50,8 @@ SETTINGS: dict[str, object] = {
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.limit": "1h",
     "distributed.admin.system-monitor.interval": "10s",
+    # The default, 30 seconds, is too short where other programs leave these processes little of the processor.
+    "distributed.comm.timeouts.connect": "300s",
 }
 
 
@@ -253,8 +255,9 @@ def _started(count: int) -> Iterator[Client]:
 
     resource_tracker.ensure_running()  # it unblocks Ctrl-C in the thread that starts it
     with TemporaryDirectory(prefix="colorquant-", ignore_cleanup_errors=True) as folder:
-        with dask.config.set(SETTINGS), sigint_blocked():  # by threads and processes that are started here
-            try:
+        cluster = None
+        try:
+            with dask.config.set(SETTINGS), sigint_blocked():  # by threads and processes that are started here
                 cluster = LocalCluster(
                     n_workers=count,
                     threads_per_worker=1,
@@ -263,17 +266,25 @@ def _started(count: int) -> Iterator[Client]:
                     local_directory=folder,
                     silence_logs=QUIET,
                 )
-            except (OSError, RuntimeError) as error:
-                reason = _first_line(error)
-                raise EngineError(f"--cluster local:{count} does not start ({reason}): use fewer processes") from error
-            client = Client(cluster, set_as_default=False)
+                client = Client(cluster, set_as_default=False)
+        except (OSError, RuntimeError) as error:
+            if cluster is not None:
+                _close(cluster)
+            reason = _first_line(error)
+            raise EngineError(f"--cluster local:{count} does not start ({reason}): use fewer processes") from error
         try:
             yield client
         finally:
             with suppress(TimeoutError):
                 client.close(CLOSE)
-                cluster.sync(_end_workers, cluster)
-                cluster.close(CLOSE)
+            _close(cluster)
+
+
+def _close(cluster: LocalCluster) -> None:
+    """End a cluster, and its worker processes, also those that are busy."""
+    with suppress(TimeoutError):
+        cluster.sync(_end_workers, cluster)
+        cluster.close(CLOSE)
 
 
 async def _end_workers(cluster: LocalCluster) -> None:

@@ -259,6 +259,19 @@ def test_a_cluster_that_is_not_there_is_one_line(run, pictures, monkeypatch):
     assert "--cluster tcp://127.0.0.1:1 does not answer" in result.stderr
 
 
+def test_local_workers_that_do_not_start_in_time_are_one_line(run, pictures, monkeypatch):
+    def late(**words):
+        raise RuntimeError("Cluster failed to start: Timed out trying to connect\nafter 300 s")
+
+    monkeypatch.setattr("distributed.LocalCluster", late)
+    result = run("kmeans", "in", "-o", "out", "--cluster", "local:1")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "Error: --cluster local:1 does not start (Cluster failed to start: Timed out" in result.stderr
+    assert result.stderr.endswith("): use fewer processes\n")
+    assert [path.name for path in pictures.iterdir()] == ["in"]
+
+
 def test_tls_needs_certificates(run, pictures):
     result = run("kmeans", "in", "-o", "out", "--cluster", "tls://127.0.0.1:1")
     assert result.exit_code == 1
