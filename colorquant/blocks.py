@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from colorquant.types import AnyArray
+from colorquant.types import AnyArray, BoolArray
 
 BLOCK = 1 << 16  # rows per block
 CACHED_VALUES = 1 << 19  # numbers in a block of rows, where each row needs many
@@ -25,8 +25,20 @@ def row_blocks(n: int, k: int) -> Iterator[slice]:
 
 
 def taken(values: AnyArray, places: AnyArray) -> AnyArray:
-    """``values[places]`` (n, …) of ``places`` (n,), block by block: numpy would widen all the places at once."""
-    found = np.empty((len(places), *values.shape[1:]), values.dtype)
-    for rows in blocks(len(places)):
-        found[rows] = values[places[rows]]
+    """``values[places]`` of ``places`` of any shape, block by block: numpy would widen all the places at once."""
+    found = np.empty((places.size, *values.shape[1:]), values.dtype)
+    flat = places.reshape(-1)
+    for rows in blocks(len(flat)):
+        found[rows] = values[flat[rows]]
+    return found.reshape(*places.shape, *values.shape[1:])
+
+
+def picked(values: AnyArray, marks: BoolArray) -> AnyArray:
+    """``values[marks]`` of ``values`` (n, …) and ``marks`` (n,), block by block: numpy would number all rows."""
+    found = np.empty((int(np.count_nonzero(marks)), *values.shape[1:]), values.dtype)
+    start = 0
+    for rows in blocks(len(values)):
+        chosen = values[rows][marks[rows]]
+        found[start : start + len(chosen)] = chosen
+        start += len(chosen)
     return found

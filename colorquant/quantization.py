@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorquant.blocks import taken
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import psnr
 from colorquant.errors import OptionError
@@ -217,7 +218,7 @@ def quantize(
         palette=picture.palette,
         weight=histogram.total_weight,
         painted=picture.pixels,
-        alpha=image.alpha if picture.palette.alpha is None else picture.palette.alpha[picture.labels],
+        alpha=image.alpha if picture.palette.alpha is None else taken(picture.palette.alpha, picture.labels),
         model=picture.model,
         colors_in=len(histogram),
         colors_out=picture.colors_out,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorquant.blocks import blocks
+from colorquant.blocks import picked
 from colorquant.color.rgba import OPAQUE
 from colorquant.types import BoolArray, UInt8Array
 
@@ -37,16 +37,5 @@ class VisiblePixels:
         if mask is None:
             return cls(rgb, None if np.min(alpha, initial=OPAQUE) == OPAQUE else alpha.reshape(-1), None)
         partly = bool(np.any(mask & (alpha < OPAQUE)))
-        return cls(_picked(rgb.reshape(-1, 3), mask), _picked(alpha.reshape(-1), mask) if partly else None, mask)
-
-
-def _picked(rows: UInt8Array, mask: BoolArray) -> UInt8Array:
-    """The rows (n, …) that ``mask`` marks, copied block by block: numpy's index of all of them would be huge."""
-    marks = mask.reshape(-1)
-    picked = np.empty((int(np.count_nonzero(marks)), *rows.shape[1:]), np.uint8)
-    start = 0
-    for part in blocks(len(rows)):
-        chosen = rows[part][marks[part]]
-        picked[start : start + len(chosen)] = chosen
-        start += len(chosen)
-    return picked
+        marks = mask.reshape(-1)
+        return cls(picked(rgb.reshape(-1, 3), marks), picked(alpha.reshape(-1), marks) if partly else None, mask)

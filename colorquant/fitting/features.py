@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from colorquant.blocks import BLOCK, blocks, taken
+from colorquant.blocks import BLOCK, blocks, picked, taken
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.color.packing import morton_codes, morton_order
@@ -196,17 +196,19 @@ class WeightedFeatures:
     @property
     def weighty(self) -> BoolArray:
         """Which rows (m,) have any weight: not those of pixels without importance."""
-        weighty: BoolArray = self.weights > 0
+        weighty: BoolArray = self._stored_weights > 0
         return weighty
 
     def rows(self, chosen: BoolArray) -> WeightedFeatures:
         """The features of the ``chosen`` rows (m,), with the histogram of their colours."""
         whole, index = self.histogram, self.index
-        colors = chosen if index is None else chosen[index]
-        alpha, importance = (None if part is None else part[colors] for part in (whole.alpha, whole.importance))
-        histogram = ColorHistogram(whole.colors[colors], whole.stored[colors], alpha, importance)
-        renumbered = None if index is None else (np.cumsum(chosen) - 1)[index[colors]]
+        marks = chosen if index is None else chosen[index]
+        alpha, importance = (None if part is None else picked(part, marks) for part in (whole.alpha, whole.importance))
+        histogram = ColorHistogram(picked(whole.colors, marks), picked(whole.stored, marks), alpha, importance)
         held, weights = (None if part is None else part[chosen] for part in (self.held, self.own_weights))
+        if index is None:
+            return WeightedFeatures(histogram, self.projection, histogram.colors, held, weights)
+        renumbered = (np.cumsum(chosen) - 1)[index[marks]]
         return WeightedFeatures(histogram, self.projection, self.colors[chosen], held, weights, renumbered)
 
     def mean(self, values_of: Callable[[FloatArray], FloatArray]) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from colorquant.blocks import blocks
+from colorquant.blocks import blocks, taken
 from colorquant.errors import OutputError
 from colorquant.images.filtering import FilteredRows
 from colorquant.images.metadata import Density, Metadata
@@ -100,7 +100,7 @@ def encode_labels(
     indexed = encode_indexed(labels, palette, None, chunks, fast=fast)
     if not gray or keep_order:
         return indexed
-    levels = palette[:, 0][labels]
+    levels = taken(palette[:, 0], labels)
     bilevel = set(palette[:, 0].tolist()) <= {0, 255}
     plain = encode_grayscale(levels > 0, chunks) if bilevel else _png(Image.fromarray(levels), chunks)
     return min(indexed, plain, key=len)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from colorquant.blocks import taken
 from colorquant.errors import OutputError
 from colorquant.types import UInt8Array
 
@@ -104,7 +105,7 @@ def encode_indexed(
         raise OutputError("a label lies outside the palette: please report this")
     entries = IndexedEntries.of(colors, alpha, keep_order=keep_order)
     if entries.index is not None:
-        indices = entries.index[indices]
+        indices = taken(entries.index, indices)
     return _png(indices, INDEXED, entries.bits, chunks + entries.chunks, values=len(colors), fast=fast)
 
 

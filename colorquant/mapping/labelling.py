@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from colorquant.blocks import blocks
+from colorquant.blocks import blocks, taken
 from colorquant.color.counted import CountedImage
 from colorquant.color.difference import mse
 from colorquant.color.histogram import count_labelled
@@ -105,7 +105,7 @@ class Labelling:
         if self._votes_alike:
             return self.integer_weights
         weights = self.weighted.histogram.stored_weights
-        without = self._totals(weights)[self.labels] == 0
+        without = (self._totals(weights) == 0)[self.labels]
         return np.where(without, self.integer_weights, weights) if without.any() else weights
 
     @cached_property
@@ -161,15 +161,19 @@ class Labelling:
         """
         if not self.weighted.histogram.has_alpha:
             return _rounded_means(self.fit_color_sums, self.fit_totals)
-        alpha = self.colors[:, 3] * self.fit_weights.astype(np.int64)
-        sums = sums_by_label(self.labels, alpha, self.colors[:, :3].T, self.k).T.astype(np.int64)
-        alpha_sums = np.bincount(self.labels, alpha, minlength=self.k).astype(np.int64)
-        return RgbaProjection.in_space("rgb").means(sums, alpha_sums, self.fit_totals)
+        weights, sums, alpha_sums = self.fit_weights, np.zeros((3, self.k)), np.zeros(self.k)
+        for rows in blocks(len(weights), max(SUM_ROWS, 4 * self.k)):
+            alpha = self.colors[rows, 3] * weights[rows].astype(np.int64)
+            sums += sums_by_label(self.labels[rows], alpha, self.colors[rows, :3].T, self.k)
+            alpha_sums += np.bincount(self.labels[rows], alpha, minlength=self.k)
+        return RgbaProjection.in_space("rgb").means(
+            sums.T.astype(np.int64), alpha_sums.astype(np.int64), self.fit_totals
+        )
 
     def mse(self, colors: UInt8Array) -> float:
         """The :func:`colorquant.color.difference.mse` where each label is painted in its row of ``colors`` (k, c)."""
         if self.weighted.histogram.has_alpha:
-            return mse(self.colors, colors[self.labels], self.counts)
+            return mse(self.colors, taken(colors, self.labels), self.counts)
         return self._squared_error(colors) / max(int(self.label_weights.sum()), 1)
 
     def _squared_error(self, colors: UInt8Array) -> int:
@@ -248,6 +252,17 @@ def heaviest_rows(labels: AnyArray, weights: AnyArray) -> tuple[AnyArray, IntArr
 
     ``labels`` (m,) with ``weights`` (m,). The first of equally heavy rows is taken.
     """
+    positions = [np.empty(0, np.int64)]
+    for rows in blocks(len(labels)):
+        positions.append(rows.start + _heaviest(labels[rows], weights[rows]))
+    candidates = np.concatenate(positions)
+    found = candidates[_heaviest(labels[candidates], weights[candidates])]
+    return labels[found], found
+
+
+def _heaviest(labels: AnyArray, weights: AnyArray) -> IntArray:
+    """The positions (j,) of the heaviest of the rows of each label, the first of equals, by ascending label."""
     order = np.lexsort((-_wide(weights), labels))
-    owners, first = np.unique(labels[order], return_index=True)
-    return owners, order[first]
+    _, first = np.unique(labels[order], return_index=True)
+    heaviest: IntArray = order[first]
+    return heaviest

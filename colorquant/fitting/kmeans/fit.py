@@ -88,7 +88,7 @@ def _attempt(
     results: list[Passes] = []
     efforts = [EFFORTS[name] for name in (("balanced", "best") if options.effort == "best" else (str(options.effort),))]
     most = max(leaves_wanted(options.k, effort)[1] for effort in efforts)
-    tree = Octree.of(weighted.codes, points.weights, most, bands=weighted.code_bands)
+    tree = Octree.of(points, weighted.codes, most, bands=weighted.code_bands)
     for effort in efforts:
         before = results[-1].centers if results else None
         start = coarse_centers(points, tree, options.k, effort, rng=rng, centers=before, progress=progress)
@@ -111,7 +111,7 @@ def _from_centers(
     if clusters.full and kept.inertia - clusters.loss <= min(effort.gain, MOST_KEPT) * kept.inertia:
         return kept._replace(converged=True)
     shorter = replace(effort, breaths=max(-(-effort.breaths // WARM_SHARE), min(effort.breaths, WARM_LEAST)))
-    tree = Octree.of(weighted.codes, points.weights, leaves_wanted(options.k, effort)[1], bands=weighted.code_bands)
+    tree = Octree.of(points, weighted.codes, leaves_wanted(options.k, effort)[1], bands=weighted.code_bands)
     rng = np.random.default_rng([options.seed, 0])
     start = coarse_centers(points, tree, options.k, shorter, rng=rng, centers=centers, progress=progress)
     updates, gain = (max_iter, 0.0) if limited else (effort.updates, effort.gain)
@@ -198,7 +198,5 @@ def _textbook_start(
         return np.vstack([points.locked.centers, points.at(drawn).T])
     if len(points) > PP_CELLS or not isinstance(points, Points):
         cells = max(PP_CELLS, 2 * k)
-        points = coreset(
-            points, Octree.of(weighted.codes, points.weights, cells, bands=weighted.code_bands).leaves(cells)
-        )
+        points = coreset(points, Octree.of(points, weighted.codes, cells, bands=weighted.code_bands).leaves(cells))
     return plus_plus(points, k, rng)

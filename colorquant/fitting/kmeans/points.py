@@ -76,6 +76,10 @@ class PointSet:
         """The weights (m,) of all points."""
         raise NotImplementedError
 
+    def weights_of(self, rows: slice) -> FloatArray:
+        """The weights (b,) of a slice of rows."""
+        raise NotImplementedError
+
     @property
     def fixed(self) -> int:
         """How many of the centres are locked."""
@@ -122,6 +126,10 @@ class Points(PointSet):
         """See :class:`PointSet`."""
         return self.w
 
+    def weights_of(self, rows: slice) -> FloatArray:
+        """See :class:`PointSet`."""
+        return self.w[rows]
+
 
 @dataclass(frozen=True)
 class ComputedPoints(PointSet):
@@ -156,6 +164,10 @@ class ComputedPoints(PointSet):
     def weights(self) -> FloatArray:
         """See :class:`PointSet`."""
         return self.weighted.weights
+
+    def weights_of(self, rows: slice) -> FloatArray:
+        """See :class:`PointSet`."""
+        return self.weighted.weights_of(rows)
 
 
 def _parts(rows: slice) -> Iterator[slice]:

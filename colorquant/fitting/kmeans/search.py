@@ -241,8 +241,8 @@ class Octree:
     above: list[FloatArray]
 
     @classmethod
-    def of(cls, codes: NDArray[np.uint32], weights: FloatArray, most: int, *, bands: int = 3) -> Octree:
-        """The octree of points with the Morton codes (m,), ascending, and weights (m,), for up to ``most`` leaves.
+    def of(cls, points: PointSet, codes: NDArray[np.uint32], most: int, *, bands: int = 3) -> Octree:
+        """The octree of points with the Morton codes (m,), ascending, for up to ``most`` leaves.
 
         ``bands`` is the number of bands that a code interleaves; with four a cell is divided into 16.
         """
@@ -251,7 +251,7 @@ class Octree:
             starts.append(_cell_starts(codes, bands * (LEVELS - level)))
             if len(starts[-1]) > 2 * most:
                 break
-        sums = [np.add.reduceat(weights, starts[-1])]
+        sums = [_run_weights(points, starts[-1])]
         parents: list[IntArray] = []
         for coarse, fine in zip(starts[-2::-1], starts[:0:-1], strict=True):
             first = np.searchsorted(fine, coarse)
@@ -291,15 +291,29 @@ def coreset(points: PointSet, starts: IntArray) -> Points:
     """The weighted means of the runs of rows that begin at `starts` (m,)."""
     if isinstance(points, Points) and len(starts) == len(points):
         return points
-    weights = points.weights
-    weight = np.add.reduceat(weights, starts)
+    weight = _run_weights(points, starts)
     sums = np.empty((len(points.middle), len(starts)))
     for runs in _whole_runs(starts, len(points)):
-        rows = slice(int(starts[runs.start]), int(starts[runs.stop]) if runs.stop < len(starts) else len(points))
+        rows = _rows_of_runs(starts, runs, len(points))
+        weights = points.weights_of(rows)
         for total, column in zip(sums, points.columns(rows), strict=True):
-            total[runs] = np.add.reduceat(column * weights[rows], starts[runs] - rows.start)
+            total[runs] = np.add.reduceat(column * weights, starts[runs] - rows.start)
     locked = None if points.locked is None else points.locked._replace(rows=NO_ROWS, owners=NO_ROWS)
     return make_points(sums / weight, weight, locked=locked)
+
+
+def _run_weights(points: PointSet, starts: IntArray) -> FloatArray:
+    """The weights of the runs of rows that begin at ``starts`` (m,)."""
+    sums = np.empty(len(starts))
+    for runs in _whole_runs(starts, len(points)):
+        rows = _rows_of_runs(starts, runs, len(points))
+        sums[runs] = np.add.reduceat(points.weights_of(rows), starts[runs] - rows.start)
+    return sums
+
+
+def _rows_of_runs(starts: IntArray, runs: slice, m: int) -> slice:
+    """The rows, of m, of a slice of the runs that begin at ``starts``."""
+    return slice(int(starts[runs.start]), int(starts[runs.stop]) if runs.stop < len(starts) else m)
 
 
 def _whole_runs(starts: IntArray, m: int) -> Iterator[slice]:

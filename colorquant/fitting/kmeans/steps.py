@@ -300,19 +300,33 @@ def _deviation(points: Points, clusters: Clusters) -> float:
 def reseed(points: PointSet, centers: FloatArray, labels: AnyArray, vacant: BoolArray) -> FloatArray:
     """Move each of the ``vacant`` (k,) centres to another of the points with the largest weighted errors."""
     empty = np.flatnonzero(vacant)
-    error = np.zeros(len(points))
-    for piece in points.pieces():
-        part, owners = error[piece.rows], labels[piece.rows]
-        for j, column in enumerate(piece.x):
-            part += (column - centers[:, j][owners]) ** 2
-        part *= piece.w
-    count = min(4 * len(empty) + 64, len(error))
-    worst = np.argpartition(-error, count - 1)[:count]
-    worst = worst[np.argsort(-error[worst], kind="stable")]
-    worst = worst[error[worst] > 0]
+    worst = _worst_fitted(points, centers, labels, 4 * len(empty) + 64)
     found = points.at(worst)
     _, first = np.unique(found, axis=1, return_index=True)
     first = np.sort(first)[: len(empty)]
     centers = centers.copy()
     centers[empty[: len(first)]] = found[:, first].T
     return centers
+
+
+def _worst_fitted(points: PointSet, centers: FloatArray, labels: AnyArray, count: int) -> IntArray:
+    """The rows of at most ``count`` points with the largest weighted errors, the largest first, none of them 0."""
+    rows, errors = np.empty(0, np.intp), np.empty(0)
+    for piece in points.pieces():
+        error, owners = np.zeros(len(piece.w)), labels[piece.rows]
+        for j, column in enumerate(piece.x):
+            error += (column - centers[:, j][owners]) ** 2
+        error *= piece.w
+        worst = _largest(error, count)
+        rows, errors = np.append(rows, piece.rows.start + worst), np.append(errors, error[worst])
+        if len(rows) > len(worst):
+            worst = _largest(errors, count)
+            rows, errors = rows[worst], errors[worst]
+    order = np.argsort(-errors, kind="stable")
+    return rows[order[errors[order] > 0]]
+
+
+def _largest(values: FloatArray, count: int) -> IntArray:
+    """The positions of the ``count`` largest values (n,), or of all, in no particular order."""
+    count = min(count, len(values))
+    return np.argpartition(-values, count - 1)[:count]
