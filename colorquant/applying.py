@@ -20,7 +20,7 @@ from colorquant.fitting.features import WeightedFeatures, counted_for, projectio
 from colorquant.fitting.models import Centroids, GaussianMixture, assigned
 from colorquant.mapping.labelling import Labelling
 from colorquant.mapping.nearest import nearest_entries
-from colorquant.mapping.painting import keep_luma, spread_colors
+from colorquant.mapping.painting import keep_luma
 from colorquant.palette.making import label_type
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized, check_dithering
@@ -45,7 +45,7 @@ def quantize_with(
     options, k = palette.options, len(palette)
     image = counted_for(image, options)
     quantized, found = quantize_histogram_with(palette, image.histogram, shared=shared)
-    pixels = None if palette.chroma is None else spread_colors(image.spread, found.painted)
+    pixels = None if palette.chroma is None else image.spread(found.painted)
     spread = image.spread(found.labels.astype(label_type(k + (image.mask is not None))), transparent=k)
     quantized = replace(
         quantized,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorquant.blocks import taken
 from colorquant.color.counted import CountedImage
 from colorquant.color.histogram import ColorHistogram
 from colorquant.errors import OptionError
@@ -148,8 +149,8 @@ def fit_labelled(
     The histogram of the labelled colours is the one that the fit needs: with alpha for a palette over RGBA.
     """
     palette, ordered, labelling = _fit(histogram, options, paint=paint, assign=assign, progress=progress)
-    labels = ordered.rank[labelling.labels]
-    painted = palette.rows[labels] if ordered.luma_colors is None else ordered.luma_colors
+    labels = taken(ordered.rank, labelling.labels)
+    painted = taken(palette.rows, labels) if ordered.luma_colors is None else ordered.luma_colors
     return palette, LabelledColors(labelling.weighted.histogram, labels, painted)
 
 

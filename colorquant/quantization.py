@@ -31,8 +31,7 @@ from colorquant.fitting.options import FitOptions
 from colorquant.images import encoding
 from colorquant.images.png import SRGB
 from colorquant.mapping.labelling import Labelling
-from colorquant.mapping.painting import Painted, order_palette
-from colorquant.mapping.painting import paint as paint_image
+from colorquant.mapping.painting import Painted, PaintedRows, order_palette
 from colorquant.palette.making import PAINTS, label_type, ranked
 from colorquant.palette.palette import Palette
 from colorquant.types import IntArray, LabelArray, UInt8Array
@@ -209,9 +208,15 @@ def quantize(
     with _stage(seconds, "paint"):
         labelling = Labelling.of(weighted, fit, image)
         if dithering is None or untouched:
-            picture = paint_image(image, labelling, fit.model, "mean" if untouched else paint)
+            rows = PaintedRows.of(image, labelling, fit.model, "mean" if untouched else paint)
         else:
             picture = _dithered(image, labelling, fit.model, options, paint=paint, dithering=dithering)
+    inertia, log_likelihood = inertia_of(fit, labelling), log_likelihood_of(fit, weighted)
+    if dithering is None or untouched:
+        fit = replace(fit, labels=fit.labels[:0], pixel_labels=None)
+        del labelling, weighted  # the pixels take their memory
+        with _stage(seconds, "paint"):
+            picture = rows.picture()
     return Quantized(
         options=options,
         labels=picture.labels,
@@ -226,8 +231,8 @@ def quantize(
         converged=fit.converged,
         searched=fit.searched,
         mse=picture.mse,
-        inertia=inertia_of(fit, labelling),
-        log_likelihood=log_likelihood_of(fit, weighted),
+        inertia=inertia,
+        log_likelihood=log_likelihood,
         untouched=untouched,
         trace=fit.trace,
         history=recorder.history(fit, picture.order),

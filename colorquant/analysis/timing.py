@@ -21,7 +21,7 @@ from colorquant.fitting.models import Fit
 from colorquant.fitting.options import FitOptions
 from colorquant.images import Picture
 from colorquant.mapping.labelling import Labelling
-from colorquant.mapping.painting import paint
+from colorquant.mapping.painting import PaintedRows
 from colorquant.quantization import Quantized, quantize
 from colorquant.threads import one_thread
 
@@ -99,7 +99,7 @@ def _fit_alone(timed: TimedImage, options: FitOptions) -> Work[Fit]:
     weighted = WeightedFeatures.of(image.histogram, projection_of(options), protect=options.protect)
 
     def quality(fit: Fit) -> float:
-        return paint(image, Labelling.of(weighted, fit, image), fit.model, "members").mse
+        return PaintedRows.of(image, Labelling.of(weighted, fit, image), fit.model, "members").palette.mse
 
     return Work(lambda: engines.fit(weighted, options, image=image), quality)
 

@@ -86,17 +86,18 @@ class CountedImage:
         return values.reshape(-1, *values.shape[2:]) if self.mask is None else values[self.mask]
 
     def spread(self, values: AnyArray, *, transparent: int = 0) -> AnyArray:
-        """For each pixel the entry of ``values`` (n,) of its colour, (h, w); ``transparent`` for transparent pixels."""
+        """For each pixel the entry of ``values`` (n, …) of its colour, (h, w, …); ``transparent`` for hidden pixels."""
         spread = self.histogram.spread(values, self.rgb)
         if self.mask is not None:
             spread[~self.mask] = transparent
         return spread
 
     def place(self, values: AnyArray, *, transparent: int = 0) -> AnyArray:
-        """``values`` (n,) of the visible pixels in picture order as an array (h, w)."""
+        """``values`` (n, …) of the visible pixels in picture order as an array (h, w, …)."""
+        shape = (*self.rgb.shape[:2], *values.shape[1:])
         if self.mask is None:
-            return values.reshape(self.rgb.shape[:2])
-        placed = np.full(self.rgb.shape[:2], transparent, values.dtype)
+            return values.reshape(shape)
+        placed = np.full(shape, transparent, values.dtype)
         placed[self.mask] = values
         return placed
 

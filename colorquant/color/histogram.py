@@ -11,7 +11,15 @@ from colorquant.blocks import blocks
 from colorquant.color.packing import morton_codes, morton_colors, morton_order, pack, unpack
 from colorquant.color.rgba import OPAQUE, rgba_grid
 from colorquant.color.rgba_counting import count_rgba, spread_rgba
-from colorquant.color.strip_counting import COLORS, alpha_sums, compact, count_colors, count_with_alpha, starts_of_runs
+from colorquant.color.strip_counting import (
+    COLORS,
+    STRIP,
+    alpha_sums,
+    compact,
+    count_colors,
+    count_with_alpha,
+    starts_of_runs,
+)
 from colorquant.errors import OptionError
 from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array
 
@@ -20,6 +28,11 @@ FULL = 255  # the greatest importance of a pixel
 
 def count_distinct(colors: UInt8Array) -> int:
     """The number of different colours among (…, 3) uint8, or of pairs of colour and alpha among (…, 4)."""
+    if colors.shape[-1] == 3 and colors.size > 3 * STRIP:  # a table takes less memory than the keys of many colours
+        flat, found = colors.reshape(-1, 3), np.zeros(COLORS, np.bool_)
+        for rows in blocks(len(flat)):
+            found[pack(flat[rows])] = True
+        return int(np.count_nonzero(found))
     keys = pack(colors)
     keys.sort()
     return int(np.count_nonzero(keys[1:] != keys[:-1])) + min(1, len(keys))
@@ -251,10 +264,12 @@ class ColorHistogram:
         return int((self.stored if self.alpha is None else self.alpha).sum(dtype=np.int64)) / self.weight_scale
 
     def spread(self, values: AnyArray, rgb: UInt8Array) -> AnyArray:
-        """For each pixel of ``rgb`` (h, w, 3) uint8 the entry of ``values`` (n,) of its colour, (h, w).
+        """For each pixel of ``rgb`` (h, w, 3) uint8 the entry of ``values`` (n,) or (n, 3) of its colour, (h, w, …).
 
         Pixels whose colour was not counted get 0. It is for histograms without alpha.
         """
+        if values.ndim > 1:
+            return self._spread_bands(values, rgb)
         table = np.zeros(COLORS, values.dtype)
         for rows in blocks(len(self.colors)):
             table[pack(self.colors[rows])] = values[rows]
@@ -263,6 +278,18 @@ class ColorHistogram:
         for rows in blocks(len(flat)):
             np.take(table, pack(flat[rows]), out=out[rows], mode="clip")
         return out.reshape(rgb.shape[:2])
+
+    def _spread_bands(self, values: AnyArray, rgb: UInt8Array) -> AnyArray:
+        """The same for values (n, c), band after band, so that the table stays small: (h, w, c)."""
+        out = np.empty((*rgb.shape[:2], values.shape[1]), values.dtype)
+        flat, spread = rgb.reshape(-1, 3), out.reshape(-1, values.shape[1])
+        table = np.zeros(COLORS, values.dtype)
+        for band, column in enumerate(values.T):
+            for rows in blocks(len(self.colors)):
+                table[pack(self.colors[rows])] = column[rows]
+            for rows in blocks(len(flat)):
+                spread[rows, band] = table[pack(flat[rows])]
+        return out
 
     def spread_rgba(self, values: AnyArray, rgb: UInt8Array, alpha: UInt8Array) -> AnyArray:
         """For each pixel the entry of ``values`` (n,) of its row, (h, w).

@@ -10,9 +10,10 @@ import numpy as np
 from colorquant.blocks import blocks
 from colorquant.color.packing import morton_codes, morton_order, pack, unpack
 from colorquant.color.rgba import OPAQUE, rgba_grid
-from colorquant.color.strip_counting import COLORS, STRIP, TABLE_STRIP, compact, smallest_type, starts_of_runs
+from colorquant.color.strip_counting import COLORS, STRIP, compact, smallest_type, starts_of_runs
 from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array
 
+COUNTED = 1 << 18  # pixels of a strip, if there are more than STRIP
 RANGES = 256  # of Morton codes that are merged one after another
 SEARCHED = 1 << 20  # pixels whose rows are searched at a time: more are found faster, and take more memory
 GROUP_ROWS = 1 << 21  # rows that are sorted for a search, or those of a single level of alpha, if it has more
@@ -60,16 +61,14 @@ def count_rgba(rgb: UInt8Array, alpha: UInt8Array) -> tuple[UInt8Array, AnyArray
     They are in the order of the Morton codes of :func:`rgba_grid`, then of their keys. Fully transparent pixels are
     one row of zeros. Many pixels are counted strip by strip; the strips are merged one range of codes after another.
     """
-    strips = [
-        _counted_strip(rgb[rows], alpha[rows]) for rows in blocks(len(rgb), STRIP if len(rgb) <= STRIP else TABLE_STRIP)
-    ]
-    if len(strips) == 1:
-        return unpack(strips[0].keys, 4), strips[0].counts
-    bound = sum(int(strip.counts.max()) for strip in strips)
+    if len(rgb) <= STRIP:
+        counted = _counted_strip(rgb, alpha)
+        return unpack(counted.keys, 4), counted.counts
+    strips, most = _counted_strips(rgb, alpha)
     colors = np.empty((sum(len(strip.keys) for strip in strips), 4), np.uint8)
-    counts: AnyArray = np.empty(len(colors), smallest_type(bound))
+    counts: AnyArray = np.empty(len(colors), smallest_type(most))
     end = 0
-    for number in range(RANGES if strips else 0):
+    for number in range(RANGES):
         keys, numbers = (np.concatenate(part) for part in zip(*(strip.part(number) for strip in strips), strict=True))
         merged = _merged(keys, numbers)
         start, end = end, end + len(merged.keys)
@@ -77,6 +76,22 @@ def count_rgba(rgb: UInt8Array, alpha: UInt8Array) -> tuple[UInt8Array, AnyArray
     colors.resize((end, 4), refcheck=False)  # in place: a copy would need as much memory again
     counts.resize(end, refcheck=False)
     return colors, counts
+
+
+def _counted_strips(rgb: UInt8Array, alpha: UInt8Array) -> tuple[list[_Counted], int]:
+    """The strips of many pixels (n, 3) with alpha (n,), each counted, and a bound of the sums of their counts.
+
+    All of them lie in two large arrays, which the system takes back as soon as they are no longer used.
+    """
+    keys, counts = np.empty(len(rgb), np.uint32), np.empty(len(rgb), np.uint32)
+    strips, end, most = [], 0, 0
+    for rows in blocks(len(rgb), COUNTED):
+        counted = _counted_strip(rgb[rows], alpha[rows])
+        start, end = end, end + len(counted.keys)
+        keys[start:end], counts[start:end] = counted.keys, counted.counts
+        most += int(counted.counts.max())
+        strips.append(_Counted(keys[start:end], counts[start:end], counted.starts))
+    return strips, most
 
 
 def _counted_strip(rgb: UInt8Array, alpha: UInt8Array) -> _Counted:

@@ -11,7 +11,7 @@ import numpy as np
 from colorquant.blocks import blocks
 from colorquant.color.packing import morton_codes
 from colorquant.color.spaces import Projection
-from colorquant.color.strip_counting import compact, starts_of_runs
+from colorquant.color.strip_counting import compact, smallest_type, starts_of_runs
 from colorquant.types import AnyArray, FloatArray, Int32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
 
 MERGED_ROWS = 1 << 17  # colours that are merged at a time, or those of a single cell, if it has more
@@ -62,18 +62,21 @@ def merged(colors: UInt8Array, weights: AnyArray, projection: Projection) -> Mer
         codes = grid.codes(projection.features(colors[rows])).astype(np.uint64)
         cells[rows] = codes << np.uint64(32) | np.arange(rows.start, rows.stop, dtype=np.uint64)
     cells.sort()
-    index, found, sums, count = np.empty(len(colors), np.int32), list[UInt8Array](), list[AnyArray](), 0
+    exact = weights.dtype != np.float64
+    index, distinct = np.empty(len(colors), np.int32), np.empty_like(colors)
+    sums, count = np.empty(len(colors), smallest_type(int(weights.sum(dtype=np.int64))) if exact else np.int64), 0
     for part in _whole_cells(cells):
         rows_of, first = _sorted_by_features(cells[part], colors, projection)
         index[rows_of] = count + np.repeat(np.arange(len(first)), np.diff(first, append=len(rows_of)))
-        found.append(colors[rows_of[first]])
-        if weights.dtype != np.float64:
-            sums.append(compact(np.add.reduceat(weights[rows_of].astype(np.int64), first)))
-        count += len(first)
+        start, count = count, count + len(first)
+        distinct[start:count] = colors[rows_of[first]]
+        if exact:
+            sums[start:count] = np.add.reduceat(weights[rows_of].astype(np.int64), first)
     del cells
-    distinct = np.concatenate(found) if found else colors[:0]
-    if weights.dtype != np.float64:
-        return MergedColors(distinct, np.concatenate(sums) if sums else weights[:0], index)
+    distinct.resize((count, 3), refcheck=False)  # in place: a copy would need as much memory again
+    if exact:
+        sums.resize(count, refcheck=False)
+        return MergedColors(distinct, compact(sums), index)
     totals = np.zeros(count)
     for rows in blocks(len(colors)):
         np.add.at(totals, index[rows].astype(np.int64), weights[rows])

@@ -93,32 +93,34 @@ def order_palette(labelling: Labelling, model: Model, paint: str, *, transparent
     return OrderedPalette(palette, rank, model.reordered(order), order, error, colors_out, luma_colors, points)
 
 
-def spread_colors(spread: Callable[[AnyArray], AnyArray], colors: UInt8Array) -> UInt8Array:
-    """The picture (h, w, 3) uint8 in which ``spread`` gives each pixel its row of ``colors`` (n, 3) uint8.
+@dataclass(frozen=True, eq=False)
+class PaintedRows:
+    """The rows of a labelling with their final labels (n,), and the palette that they number, before any pixel.
 
-    It is called for one channel after another, whose tables are small.
+    It holds no features, so that those need no memory while ``spread`` gives each pixel the value of its row.
     """
-    bands = spread(np.ascontiguousarray(colors[:, 0]))
-    pixels = np.empty((*bands.shape, 3), np.uint8)
-    pixels[..., 0] = bands
-    for band in (1, 2):
-        pixels[..., band] = spread(np.ascontiguousarray(colors[:, band]))
-    return pixels
 
+    palette: OrderedPalette
+    labels: AnyArray
+    spread: Callable[..., AnyArray]
 
-def paint(image: CountedImage, labelling: Labelling, model: Model, how: str) -> Painted:
-    """Order the labels, give each its colour, and spread both over the pixels; ``how`` is a key of PAINTS."""
-    ordered, pixels = order_palette(labelling, model, how, transparent=image.mask is not None), None
-    spread = image.spread if labelling.image is None else image.place
-    if ordered.luma_colors is not None:
-        pixels = spread_colors(spread, ordered.luma_colors)
-    labels = spread(taken(ordered.rank, labelling.labels), transparent=len(ordered.palette))
-    return Painted(
-        labels=labels,
-        palette=ordered.palette,
-        pixels=pixels,
-        model=ordered.model,
-        order=ordered.order,
-        mse=ordered.mse,
-        colors_out=ordered.colors_out,
-    )
+    @classmethod
+    def of(cls, image: CountedImage, labelling: Labelling, model: Model, how: str) -> PaintedRows:
+        """Order the labels of ``image``, and give each its colour; ``how`` is a key of PAINTS."""
+        ordered = order_palette(labelling, model, how, transparent=image.mask is not None)
+        spread = image.spread if labelling.image is None else image.place
+        return cls(ordered, taken(ordered.rank, labelling.labels), spread)
+
+    def picture(self) -> Painted:
+        """Spread labels and colours over the pixels."""
+        ordered = self.palette
+        pixels = None if ordered.luma_colors is None else self.spread(ordered.luma_colors)
+        return Painted(
+            labels=self.spread(self.labels, transparent=len(ordered.palette)),
+            palette=ordered.palette,
+            pixels=pixels,
+            model=ordered.model,
+            order=ordered.order,
+            mse=ordered.mse,
+            colors_out=ordered.colors_out,
+        )
