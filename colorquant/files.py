@@ -186,13 +186,19 @@ class StagedFiles:
 
 
 @contextmanager
-def local_copy(url: Url) -> Iterator[Path]:
-    """A temporary copy of a file on this machine, within the block. Raises ImageReadError and OutputError."""
+def local_copy(source: Place | bytes) -> Iterator[Path | bytes]:
+    """The file or the bytes themselves, and of a file at a URL a temporary copy on this machine, within the block.
+
+    Raises ImageReadError and OutputError.
+    """
+    if not isinstance(source, Url):
+        yield source
+        return
     from colorquant import remote  # a run without URLs does not need it
 
     with StagedFiles(force=True) as staged:
-        copy = staged.reserve(url)
-        remote.fetch(url, copy)
+        copy = staged.reserve(source)
+        remote.fetch(source, copy)
         yield copy
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from colorquant.batch.free_memory import free_memory
-from colorquant.batch.settings import JobOptions
 from colorquant.errors import ImageReadError
+from colorquant.images.decoding import Reading
 from colorquant.images.header import Header, read_header
 
 TIMES_DECODED, BASE = 5, 100_000_000  # tests/slow/test_memory.py holds runs to it
 SMALL = 256_000_000  # bytes that are taken without asking how much is free; by strips a run takes no less
 
 
-def needed(header: Header, settings: JobOptions, kinds: Iterable[str]) -> int:
-    """About how many bytes a run with ``settings`` takes to read a picture whole, and write ``kinds`` of OUTPUTS.
-
-    It is five times the decoded picture, and 100 MB.
-    """
+def needed(header: Header) -> int:
+    """About how many bytes a run takes that reads a picture whole: five times the decoded picture, and 100 MB."""
     return TIMES_DECODED * header.decoded + BASE
 
 
@@ -40,15 +36,15 @@ class MemoryLimit:
         """The bytes that were free when it was first asked for, None where they cannot be known."""
         return free_memory()
 
-    def excess(self, source: Path | bytes, settings: JobOptions, kinds: Iterable[str]) -> Excess | None:
+    def excess(self, source: Path | bytes, reading: Reading) -> Excess | None:
         """By how much an input would exceed the limit, None where it does not, or its size cannot be known.
 
-        Only its header is read. Raises ImageReadError for more pixels than the settings allow.
+        Only its header is read. Raises ImageReadError for more pixels than ``reading`` allows.
         """
-        header = read_header(source, settings.reading)
+        header = read_header(source, reading)
         if header is None:
             return None
-        need = needed(header, settings, kinds)
+        need = needed(header)
         if self.given is None and need * self.at_once <= SMALL:
             return None
         limit = self.given

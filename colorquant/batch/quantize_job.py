@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +27,6 @@ from colorquant.images.png import is_truecolour
 from colorquant.quantization import IndexedImage, Quantized, encode_png
 from colorquant.report import figures, records
 from colorquant.report.records import FileRecord
-from colorquant.urls import Url
 
 if TYPE_CHECKING:  # a plain run loads neither
     from colorquant.report.quantized_file import IndexedFile
@@ -67,7 +65,7 @@ class QuantizeJob:
             return JobResult(records.skipped(item.name, str(paths.image)))
         settings = self.settings.for_input(item)
         source = item.source
-        with local_copy(source) if isinstance(source, Url) else nullcontext(source) as file:
+        with local_copy(source) as file:
             result = self._by_strips(file, settings, paths)
             if result is None:
                 result = quantize_file(file, settings, paths, progress=self.progress, trying=self.trying)
@@ -82,7 +80,7 @@ class QuantizeJob:
 
     def _by_strips(self, source: Path | bytes, settings: JobOptions, paths: OutputPaths) -> FileResult | None:
         """The result by strips, where the user wants them or memory is too small; None where it is to be read whole."""
-        excess = None if settings.strips else self.memory.excess(source, settings, paths.others)
+        excess = None if settings.strips else self.memory.excess(source, settings.reading)
         if not settings.strips and excess is None:
             return None
         from colorquant.batch.strips_job import quantize_strips, quantize_within  # a plain run does not need it

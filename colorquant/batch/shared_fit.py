@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,6 @@ from colorquant.errors import ImageReadError
 from colorquant.files import local_copy
 from colorquant.fitted_palette import counts_alpha
 from colorquant.fitting.options import FitOptions
-from colorquant.urls import Url
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -49,14 +47,14 @@ class CountJob:
         paths.check(self.k)
         settings = self.settings.for_input(item)
         source = item.source
-        with local_copy(source) if isinstance(source, Url) else nullcontext(source) as file:
+        with local_copy(source) as file:
             return self._counted(file, settings, paths)
 
     def _counted(self, source: Path | bytes, settings: JobOptions, paths: OutputPaths) -> ColorHistogram:
         options = settings.options
         assert isinstance(options, FitOptions), "only fits share a palette"
         together = counts_alpha(options, settings.dithering)
-        excess = None if settings.strips else self.memory.excess(source, settings, paths.others)
+        excess = None if settings.strips else self.memory.excess(source, settings.reading)
         if settings.strips or excess is not None:
             from colorquant.batch.strips_job import count_by_strips  # a plain run does not need it
 

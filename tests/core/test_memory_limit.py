@@ -139,14 +139,14 @@ NEED = 100_450_000
 
 
 def test_a_limit_is_for_all_inputs_at_once(picture):
-    assert MemoryLimit(NEED).excess(picture, SETTINGS, ()) is None
-    excess = MemoryLimit(NEED - 1).excess(picture, SETTINGS, ())
+    assert MemoryLimit(NEED).excess(picture, SETTINGS.reading) is None
+    excess = MemoryLimit(NEED - 1).excess(picture, SETTINGS.reading)
     assert (excess.need, excess.limit) == (NEED, NEED - 1)
     assert excess.note == (
         "read by strips: otherwise it needs about 100 MB of memory, more than the 100 MB of --memory"
     )
-    assert MemoryLimit(3 * NEED, 3).excess(picture, SETTINGS, ()) is None
-    excess = MemoryLimit(3 * NEED - 1, 3).excess(picture, SETTINGS, ())
+    assert MemoryLimit(3 * NEED, 3).excess(picture, SETTINGS.reading) is None
+    excess = MemoryLimit(3 * NEED - 1, 3).excess(picture, SETTINGS.reading)
     assert "needs about 100 MB of memory, 3 at once 301 MB, more than the 301 MB of --memory" in excess.note
     with pytest.raises(ImageReadError, match=r"of --memory, obstacle: remedy, or allow more with --memory"):
         excess.check_whole("obstacle: remedy")
@@ -156,7 +156,7 @@ def test_by_default_half_of_what_is_free_is_taken_and_all_of_it_where_strips_are
     monkeypatch.setattr(memory, "SMALL", 0)
     for free, over, possible in ((2 * NEED, False, True), (2 * NEED - 1, True, True), (NEED - 1, True, False)):
         monkeypatch.setattr(memory, "free_memory", lambda free=free: free)
-        excess = MemoryLimit().excess(picture, SETTINGS, ())
+        excess = MemoryLimit().excess(picture, SETTINGS.reading)
         assert (excess is not None) == over
         if over and possible:
             assert "more than half of the 201 MB that are free" in excess.note
@@ -165,12 +165,12 @@ def test_by_default_half_of_what_is_free_is_taken_and_all_of_it_where_strips_are
             with pytest.raises(ImageReadError, match=r"more than the 100 MB that are free, obstacle"):
                 excess.check_whole("obstacle")
     monkeypatch.setattr(memory, "free_memory", lambda: None)
-    assert MemoryLimit().excess(picture, SETTINGS, ()) is None
+    assert MemoryLimit().excess(picture, SETTINGS.reading) is None
 
 
 def test_small_pictures_do_not_ask_what_is_free(picture, monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: pytest.fail("it was asked"))
-    assert MemoryLimit().excess(picture, SETTINGS, ()) is None
+    assert MemoryLimit().excess(picture, SETTINGS.reading) is None
 
 
 def test_what_is_free_is_asked_once_and_not_sent_to_other_machines(picture, monkeypatch):
@@ -180,7 +180,7 @@ def test_what_is_free_is_asked_once_and_not_sent_to_other_machines(picture, monk
     limit = MemoryLimit()
     fresh = pickle.loads(pickle.dumps(limit))
     for _ in range(2):
-        assert limit.excess(picture, SETTINGS, ()) is None
+        assert limit.excess(picture, SETTINGS.reading) is None
     assert len(asked) == 1
-    assert fresh.excess(picture, SETTINGS, ()) is None
+    assert fresh.excess(picture, SETTINGS.reading) is None
     assert len(asked) == 2
