@@ -145,7 +145,7 @@ def check_writable(url: Url, *, force: bool) -> None:
     if force:
         return
     with _errors_of_writing(url):
-        kind = _kind(url) if _LISTED is None else _LISTED.kind(url)
+        kind = _listed_kind(url)
     if kind == "directory":
         raise OutputError(f"{url} is a folder: choose another name")
     if kind is not None:
@@ -155,7 +155,7 @@ def check_writable(url: Url, *, force: bool) -> None:
 def exists(url: Url) -> bool:
     """Whether there is a file with this URL. Raises OutputError where the store does not say."""
     with _errors_of_writing(url):
-        return (_kind(url) if _LISTED is None else _LISTED.kind(url)) == "file"
+        return _listed_kind(url) == "file"
 
 
 @contextmanager
@@ -202,6 +202,11 @@ class _Listed:
 
 
 _LISTED: _Listed | None = None
+
+
+def _listed_kind(url: Url) -> str | None:
+    """As :func:`_kind`, within :func:`listed_folders` from the listing of the folder."""
+    return _kind(url) if _LISTED is None else _LISTED.kind(url)
 
 
 def check_place(url: Url) -> None:
