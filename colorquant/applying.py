@@ -79,31 +79,43 @@ def quantize_histogram_with(
     weighted = palette.features_of(histogram)
     model = palette.members
     labelling = _labelled(palette, weighted)
-    painted = _painted(palette, labelling)
+    found = LabelledColors(histogram, labelling.labels, _painted(palette, labelling))
     inertia = log_likelihood = None
     if isinstance(model, Centroids):
         inertia = labelling.inertia(model)
     elif palette.log_likelihood is not None and isinstance(palette.model, GaussianMixture) and weighted.total > 0:
         log_likelihood = weighted.log_likelihood(palette.model)
-    error = mse(histogram.colors, painted, histogram.integer_weights)
-    quantized = Quantized(
+    fitted = quantized_by_fit(palette, found)
+    quantized = replace(
+        fitted,
+        palette=Palette(palette.colors, labelling.sizes, palette.alpha),
+        inertia=inertia,
+        log_likelihood=log_likelihood,
+        untouched=fitted.untouched and fitted.mse == 0,
+        shared=shared,
+    )
+    return quantized, found
+
+
+def quantized_by_fit(palette: FittedPalette, found: LabelledColors) -> Quantized:
+    """What is reported of the image that a palette was fitted to, without its pixels; ``found`` are its colours."""
+    histogram = found.histogram
+    return Quantized(
         options=palette.options,
         labels=NO_PIXELS,
-        palette=Palette(palette.colors, labelling.sizes, palette.alpha),
+        palette=Palette(palette.colors, palette.counts, palette.alpha),
         colors_in=len(histogram),
-        colors_out=count_distinct(painted),
+        colors_out=count_distinct(found.painted),
         weight=histogram.total_weight,
-        mse=error,
+        mse=mse(histogram.colors, found.painted, histogram.integer_weights),
         model=palette.model,
         n_iter=palette.n_iter,
         converged=palette.converged,
         searched=palette.searched,
-        inertia=inertia,
-        log_likelihood=log_likelihood,
-        untouched=palette.untouched and error == 0,
-        shared=shared,
+        inertia=palette.inertia,
+        log_likelihood=palette.log_likelihood,
+        untouched=palette.untouched,
     )
-    return quantized, LabelledColors(histogram, labelling.labels, painted)
 
 
 def _labelled(palette: FittedPalette, weighted: WeightedFeatures) -> Labelling:
@@ -122,7 +134,7 @@ def _painted(palette: FittedPalette, labelling: Labelling) -> UInt8Array:
 
 def label_colors(palette: FittedPalette, colors: UInt8Array) -> tuple[IntArray, UInt8Array]:
     """The labels (n,) of distinct colours (n, c) uint8 under the palette's model, and the colours that they get."""
-    labelling = _labelled(palette, palette.features_of(ColorHistogram(colors, np.ones(len(colors), np.int64))))
+    labelling = _labelled(palette, palette.features_of(ColorHistogram.once_each(colors)))
     return labelling.labels, _painted(palette, labelling)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from colorquant.fitting import engines
 from colorquant.fitting.models import Model
 from colorquant.fitting.options import FitOptions
+from colorquant.images.png import MOST_ENTRIES
 from colorquant.palette.files import alpha_notes
 from colorquant.palette.palette import Palette
 from colorquant.quantization import IndexedImage, Quantized
@@ -14,7 +15,6 @@ from colorquant.quantization import IndexedImage, Quantized
 if TYPE_CHECKING:  # a plain run does not load it
     from colorquant.fitted_palette import FittedPalette
 
-MOST_ENTRIES = 256  # of the palette of a PNG
 MOST_NAMED = 8  # colours in one note
 
 

@@ -13,7 +13,8 @@ from colorquant.blocks import blocks
 from colorquant.color.packing import pack
 from colorquant.color.rgba import OPAQUE
 from colorquant.fitted_palette import LabelledColors
-from colorquant.images.png import MANY_PIXELS
+from colorquant.images.encoding import pairs_in_order, pairs_of
+from colorquant.images.png import MANY_PIXELS, MOST_ENTRIES
 from colorquant.images.strip_writing import StripWriter, gray_png, indexed_png, truecolour_png
 from colorquant.images.strips import StripImage
 from colorquant.mapping.label_table import LabelTable
@@ -23,7 +24,6 @@ from colorquant.quantization import IndexedImage
 from colorquant.types import AnyArray, IntArray, UInt8Array
 from colorquant.urls import Place
 
-MOST_ENTRIES = 256  # of the palette of a PNG
 BLOCK = 1 << 18  # colours that are labelled at a time
 
 
@@ -103,18 +103,12 @@ class StripPainter:
             return Layout(palette.colors, palette.alpha, keep_order=keep_order and palette.alpha is not None, gray=gray)
         pairs = self._pairs(picture)
         if keep_order:
-            pairs = self._in_order(pairs)
+            pairs = pairs_in_order(pairs, len(self.palette))
         if len(pairs) > MOST_ENTRIES:
             return truecolour
         index = np.zeros((len(palette) + 1) << 8, np.uint8)
         index[pairs] = np.arange(len(pairs))
         return Layout(self._rows[pairs >> 8, :3], (pairs & 255).astype(np.uint8), index, keep_order)
-
-    def _in_order(self, pairs: IntArray) -> IntArray:
-        """The pairs, before them an opaque one for each entry of the palette, where there is room for all of them."""
-        given = np.arange(len(self.palette)) << 8 | OPAQUE
-        others = pairs[(pairs & 255 < OPAQUE) | (pairs >> 8 == len(self.palette))]
-        return np.concatenate([given, others]) if len(given) + len(others) <= MOST_ENTRIES else pairs
 
     def _pairs(self, picture: StripImage) -> IntArray:
         """The pairs ``label << 8 | alpha`` that occur, ascending; where they are more than MOST_ENTRIES, some of them.
@@ -129,7 +123,7 @@ class StripPainter:
             occurs[len(palette) << 8] = True
             return np.flatnonzero(occurs)
         for rgb, alpha in picture.strips():
-            occurs[_pair_codes(self._labels(rgb, alpha), alpha)] = True
+            occurs[_pairs_of(self._labels(rgb, alpha), alpha)] = True
             if np.count_nonzero(occurs) > MOST_ENTRIES:
                 break
         return np.flatnonzero(occurs)
@@ -148,7 +142,7 @@ class StripPainter:
             if layout.colors is None:
                 written.write(self._pixels(rgb, alpha, labels))
             else:
-                written.write(labels if layout.index is None else layout.index[_pair_codes(labels, alpha)])
+                written.write(labels if layout.index is None else layout.index[_pairs_of(labels, alpha)])
             if labelled is not None:
                 labelled.write(labels)
         written.finish()
@@ -183,6 +177,6 @@ class StripPainter:
         return painted
 
 
-def _pair_codes(labels: AnyArray, alpha: UInt8Array | None) -> AnyArray:
-    """The pairs ``label << 8 | alpha`` of pixels with ``labels`` and ``alpha`` (n, w), which is None for opaque."""
-    return labels.astype(np.int32) << 8 | (OPAQUE if alpha is None else alpha)
+def _pairs_of(labels: AnyArray, alpha: UInt8Array | None) -> AnyArray:
+    """The pairs of pixels with ``labels`` and ``alpha`` (n, w), which is None for opaque."""
+    return pairs_of(labels, OPAQUE if alpha is None else alpha)

@@ -7,11 +7,10 @@ from functools import partial
 
 import numpy as np
 
-from colorquant.applying import NO_PIXELS, apply_to_histogram, label_colors, quantize_histogram_with
+from colorquant.applying import apply_to_histogram, label_colors, quantize_histogram_with, quantized_by_fit
 from colorquant.batch.settings import JobOptions, SharedFit
-from colorquant.color.difference import mse
 from colorquant.color.frame_counting import FrameCounter
-from colorquant.color.histogram import ColorHistogram, count_distinct
+from colorquant.color.histogram import ColorHistogram
 from colorquant.color.rgba import OPAQUE
 from colorquant.errors import EngineError
 from colorquant.fitted_palette import LabelledColors, counts_alpha, fit_labelled
@@ -21,8 +20,7 @@ from colorquant.images.strips import StripImage
 from colorquant.mapping.label_table import LabelColors
 from colorquant.mapping.options import MappingOptions
 from colorquant.palette.making import label_type
-from colorquant.palette.palette import Palette
-from colorquant.quantization import IndexedImage, Quantized
+from colorquant.quantization import IndexedImage
 from colorquant.types import AnyArray, UInt8Array
 
 
@@ -116,25 +114,9 @@ def _fitted(
     if not len(histogram):
         raise EngineError("no pixel is visible: there is nothing to fit")
     palette, found = fit_labelled(histogram, options, paint=settings.paint, assign=settings.assign, progress=progress)
-    options = palette.options
+    image = quantized_by_fit(palette, found)
     if transparency.any and palette.alpha is None:
-        options = options.replace(alpha="keep")
-    image = Quantized(
-        options=options,
-        labels=NO_PIXELS,
-        palette=Palette(palette.colors, palette.counts, palette.alpha),
-        colors_in=len(histogram),
-        colors_out=count_distinct(found.painted),
-        weight=histogram.total_weight,
-        mse=mse(histogram.colors, found.painted, histogram.integer_weights),
-        model=palette.model,
-        n_iter=palette.n_iter,
-        converged=palette.converged,
-        searched=palette.searched,
-        inertia=palette.inertia,
-        log_likelihood=palette.log_likelihood,
-        untouched=palette.untouched,
-    )
+        image = replace(image, options=palette.options.replace(alpha="keep"))
     return LabelledPicture(image, found, partial(label_colors, palette), palette.chroma is not None)
 
 
@@ -152,15 +134,11 @@ def _mapped(options: MappingOptions, histogram: ColorHistogram) -> LabelledPictu
     histogram = histogram.with_alpha() if _maps_alpha(options) else histogram
 
     def label(colors: UInt8Array) -> tuple[AnyArray, UInt8Array]:
-        found = apply_to_histogram(palette, _once_each(colors), space, distance=distance)[1]
+        found = apply_to_histogram(palette, ColorHistogram.once_each(colors), space, distance=distance)[1]
         return found.labels, found.painted
 
     image, found = apply_to_histogram(palette, histogram, space, distance=distance)
     return LabelledPicture(image, found, label)
-
-
-def _once_each(colors: UInt8Array) -> ColorHistogram:
-    return ColorHistogram(colors, np.ones(len(colors), np.uint8))
 
 
 def _maps_alpha(options: MappingOptions) -> bool:

@@ -122,6 +122,11 @@ class ColorHistogram:
             return cls(np.empty((0, 4), np.uint8), np.empty(0, np.int64))
         return cls(*count_rgba(rgb.reshape(-1, 3), alpha.reshape(-1)))
 
+    @classmethod
+    def once_each(cls, colors: UInt8Array) -> ColorHistogram:
+        """The histogram of distinct colours (n, c) uint8, one pixel of each, in the order that they have."""
+        return cls(colors, np.ones(len(colors), np.uint8))
+
     @property
     def has_alpha(self) -> bool:
         """Whether colour and alpha were counted together."""

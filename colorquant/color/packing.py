@@ -32,6 +32,14 @@ def pack(colors: UInt8Array) -> UInt32Array:
     return keys
 
 
+def pack_with_alpha(rgb: UInt8Array, alpha: UInt8Array) -> UInt32Array:
+    """Pixels (n, 3) uint8 with alpha (n,) uint8 as the keys (n,) that :func:`pack` gives to rows of both."""
+    keys = pack(rgb)
+    keys <<= np.uint32(8)
+    keys |= alpha
+    return keys
+
+
 def distinct_keys(*keys: UInt32Array) -> UInt32Array:
     """The distinct ones of keys (n,), ascending; of several arrays together. Faster than ``np.unique``."""
     ascending = np.concatenate(keys)

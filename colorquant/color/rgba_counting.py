@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from colorquant.blocks import blocks
-from colorquant.color.packing import morton_codes, morton_order, pack, unpack
+from colorquant.color.packing import morton_codes, morton_order, pack, pack_with_alpha, unpack
 from colorquant.color.rgba import OPAQUE, rgba_grid
 from colorquant.color.strip_counting import COLORS, STRIP, compact, smallest_type, starts_of_runs
 from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array
@@ -21,9 +21,7 @@ GROUP_ROWS = 1 << 21  # rows that are sorted for a search, or those of a single 
 
 def pack_rgba(rgb: UInt8Array, alpha: UInt8Array) -> UInt32Array:
     """Pixels (n, 3) uint8 with alpha (n,) uint8 as keys (n,) of :func:`pack`; 0 where they are fully transparent."""
-    keys = pack(rgb)
-    keys <<= np.uint32(8)
-    keys |= alpha
+    keys = pack_with_alpha(rgb, alpha)
     keys[alpha == 0] = 0
     return keys
 
@@ -161,11 +159,10 @@ def _rows_between(colors: UInt8Array, low: int, high: int) -> tuple[UInt32Array,
 
 def _positions(keys: UInt32Array, wanted: UInt32Array) -> IntArray:
     """The positions (m,) of the ``wanted`` (m,) among ``keys`` (n,), ascending. Sorted ones are found faster."""
-    keyed = wanted.astype(np.uint64) << np.uint64(32) | np.arange(len(wanted), dtype=np.uint64)
-    keyed.sort()
-    ascending = (keyed >> np.uint64(32)).astype(np.uint32)
+    order = morton_order(wanted)
+    ascending = wanted[order]
     starts = starts_of_runs(ascending)
     found = np.repeat(np.searchsorted(keys, ascending[starts]), np.diff(starts, append=len(ascending)))
     positions = np.empty(len(wanted), np.int64)
-    positions[(keyed & np.uint64(0xFFFFFFFF)).astype(np.int64)] = found
+    positions[order] = found
     return positions

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from colorquant.blocks import blocks
-from colorquant.color.packing import morton_codes, morton_colors, morton_order, pack, unpack
+from colorquant.color.packing import morton_codes, morton_colors, morton_order, pack, pack_with_alpha, unpack
 from colorquant.types import AnyArray, IntArray, UInt8Array, UInt32Array, UInt64Array
 
 # The Morton codes (m,) of colours, their pixel counts (m,), and the sums (m,) of their pixels' alpha.
@@ -122,10 +122,7 @@ def _count_alpha_in_tables(pixels: UInt8Array, alpha: UInt8Array) -> tuple[AnyAr
 
 def _count_alpha_strip(pixels: UInt8Array, alpha: UInt8Array) -> PartialCounts:
     """The distinct colours of those pixels (n, 3) whose alpha (n,) is not 0, in no particular order."""
-    keys = pack(pixels)
-    keys <<= np.uint32(8)
-    keys |= alpha
-    keys = keys[alpha > 0]
+    keys = pack_with_alpha(pixels, alpha)[alpha > 0]
     keys.sort()
     colors = keys >> np.uint32(8)
     starts = starts_of_runs(colors)

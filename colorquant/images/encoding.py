@@ -17,6 +17,7 @@ from colorquant.images.filtering import FilteredRows
 from colorquant.images.metadata import Density, Metadata
 from colorquant.images.png import (
     MANY_PIXELS,
+    MOST_ENTRIES,
     SIGNATURE,
     SRGB,
     TRUECOLOUR,
@@ -27,7 +28,7 @@ from colorquant.images.png import (
     encode_indexed,
     header,
 )
-from colorquant.types import UInt8Array
+from colorquant.types import AnyArray, IntArray, UInt8Array
 
 INCHES_PER_METRE = 1 / 0.0254
 LARGEST_DENSITY = 2**31 - 1  # the largest integer of a PNG
@@ -95,7 +96,7 @@ def encode_labels(
     """
     if alpha is not None:
         return _encode_with_alpha(labels, palette, alpha, chunks, keep_order=keep_order, fast=fast)
-    if len(palette) > 256:
+    if len(palette) > MOST_ENTRIES:
         return _encode_truecolour(lambda rows: palette[labels[rows]], (*labels.shape, 3), chunks)
     indexed = encode_indexed(labels, palette, None, chunks, fast=fast)
     if not gray or keep_order:
@@ -119,7 +120,7 @@ def encode_entries(
 
     It is indexed up to 256 entries, else RGBA; the other arguments are those of :func:`encode_labels`.
     """
-    if len(palette) > 256:
+    if len(palette) > MOST_ENTRIES:
         entries = np.column_stack([palette, alpha])
         return _encode_truecolour(lambda rows: entries[labels[rows]], (*labels.shape, 4), chunks)
     return encode_indexed(labels, palette, alpha, chunks, keep_order=keep_order, fast=fast)
@@ -171,14 +172,11 @@ def _encode_with_alpha(
     flat_labels, flat_alpha = labels.reshape(-1), alpha.reshape(-1)
     occurs = np.zeros(len(colors) << 8, np.bool_)  # for each pair label << 8 | alpha
     for rows in blocks(len(flat_labels)):
-        occurs[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]] = True
+        occurs[pairs_of(flat_labels[rows], flat_alpha[rows])] = True
     pairs = np.flatnonzero(occurs)
     if keep_order:
-        given = np.arange(len(palette)) << 8 | 255
-        others = pairs[(pairs & 255 < 255) | (pairs >> 8 == len(palette))]
-        if len(given) + len(others) <= 256:
-            pairs = np.concatenate([given, others])
-    if len(pairs) > 256:
+        pairs = pairs_in_order(pairs, len(palette))
+    if len(pairs) > MOST_ENTRIES:
         return _encode_truecolour(
             lambda rows: np.dstack([colors[labels[rows]], alpha[rows]]), (*alpha.shape, 4), chunks
         )
@@ -186,11 +184,26 @@ def _encode_with_alpha(
     index_of_pair[pairs] = np.arange(len(pairs))
     indices = np.empty(len(flat_labels), np.uint8)
     for rows in blocks(len(flat_labels)):
-        indices[rows] = index_of_pair[flat_labels[rows].astype(np.int32) << 8 | flat_alpha[rows]]
+        indices[rows] = index_of_pair[pairs_of(flat_labels[rows], flat_alpha[rows])]
     entry_alpha = (pairs & 255).astype(np.uint8)
     return encode_indexed(
         indices.reshape(labels.shape), colors[pairs >> 8], entry_alpha, chunks, keep_order=keep_order, fast=fast
     )
+
+
+def pairs_of(labels: AnyArray, alpha: UInt8Array | int) -> AnyArray:
+    """The pairs ``label << 8 | alpha`` of pixels with these ``labels`` and ``alpha`` (…), which may be one for all."""
+    return labels.astype(np.int32) << 8 | alpha
+
+
+def pairs_in_order(pairs: IntArray, k: int) -> IntArray:
+    """The :func:`pairs_of` an image, before them an opaque one for each of ``k`` entries, where there is room for all.
+
+    Where there is not, they stay as they are. Pixels that are fully transparent have the label ``k``.
+    """
+    given = pairs_of(np.arange(k), 255)
+    others = pairs[(pairs & 255 < 255) | (pairs >> 8 == k)]
+    return np.concatenate([given, others]) if len(given) + len(others) <= MOST_ENTRIES else pairs
 
 
 def _png(image: Image.Image, chunks: bytes = b"") -> bytes:

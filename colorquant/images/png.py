@@ -21,6 +21,7 @@ from colorquant.types import UInt8Array
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAYSCALE, TRUECOLOUR, INDEXED, TRUECOLOUR_ALPHA = 0, 2, 3, 6  # colour types of IHDR
 COLOUR_TYPE = 25  # where the colour type is, in bytes from the start of the file
+MOST_ENTRIES = 256  # of the palette of an indexed PNG
 MANY_PIXELS = 4_000_000  # above, a low level takes a fraction of the time, for files that are 3 to 5 % larger
 LEVELS = ((1 << 17, 9), (1 << 18, 8))  # up to so many bytes of packed rows these levels of zlib are cheap
 FEW_ENTRIES = 8  # with so few values short matches cost more bits than literals
@@ -99,7 +100,7 @@ def encode_indexed(
     where they are. ``fast`` takes a third of the time, for files that are 1 to 3 % larger. Raises
     OutputError for an index outside the palette, and for more than 256 entries.
     """
-    if not 0 < len(colors) <= 256:
+    if not 0 < len(colors) <= MOST_ENTRIES:
         raise OutputError(f"an indexed PNG holds 1 to 256 colours, not {len(colors)}: write a truecolour PNG")
     if indices.max(initial=0) >= len(colors):
         raise OutputError("a label lies outside the palette: please report this")
